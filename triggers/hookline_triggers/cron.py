@@ -1,0 +1,262 @@
+"""Schedules: when an expression fires, in UTC, through every change of the clock.
+
+An expression is cron with 5 fields (minute, hour, day of month, month, day of week), 6 (a year last) or
+7 (seconds first, a year last); a macro such as `@daily`; or `@every` with a duration, counted from
+1970-01-01 UTC. `CRON_TZ=Zone` or `TZ=Zone` in front sets the time zone. Day of month and day of week must
+both match.
+
+croniter answers for naive local times only; the step to UTC is made here, in two ways:
+
+- **Fixed times** (neither minute nor hour begins with `*`, as in `30 2 * * *`) follow the `DstPolicy`. ONCE:
+  a local time that a clock change jumps over fires when the jump is over, one that comes twice fires
+  the first time. BOTH: as ONCE, and one that comes twice fires both times. SKIP: as ONCE, and one that is
+  jumped over does not fire.
+- **Periodic** expressions (`*/15 * * * *`, `0 * * * *`) fire at every instant at which the clock shows a time
+  that matches. They run on through a repeated hour, and nothing extra happens after a jump, whatever the
+  policy.
+
+Several times jumped over at once make one fire.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from typing import Protocol, cast
+from zoneinfo import ZoneInfo
+
+from croniter import CroniterBadDateError, croniter
+
+from hookline_triggers.cron_fields import YEARS, CronFields, parse_fields
+from hookline_triggers.cron_words import describe_fields, describe_period
+from hookline_triggers.definitions import DstPolicy
+from hookline_triggers.durations import exact_seconds
+from hookline_triggers.errors import DurationInvalidError, ScheduleInvalidError
+from hookline_triggers.zones import ClockChange, clock_change_over, get_zone, instant_of
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = datetime(YEARS[0], 1, 1, tzinfo=UTC) - timedelta(days=1)
+_LAST = datetime(YEARS[1] + 1, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+_MAX_TEXT = 1000
+_MAX_EVERY_S = 10 * 366 * 86400
+_PREFIX = re.compile(r"(?:CRON_)?TZ=(?P<zone>\S*)\s*(?P<rest>.*)", re.DOTALL | re.ASCII)
+_SPACE = re.compile(r"[ \t\r\n\f\v]+")
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+class _LocalTimes(Protocol):
+    """The part of croniter that is used, typed."""
+
+    def get_next(
+        self, ret_type: type[datetime], start_time: datetime, update_current: bool
+    ) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleExpression:
+    """A schedule that was understood; made by `parse_schedule`.
+
+    `text` is as written, `timezone` the IANA name that counts, be it from the prefix or from the trigger.
+    """
+
+    text: str
+    timezone: str
+    _zone: ZoneInfo = field(repr=False, compare=False)
+    _fields: CronFields | None = field(repr=False, compare=False)
+    _times: _LocalTimes | None = field(repr=False, compare=False)
+    _every: timedelta = field(repr=False, compare=False)
+
+    def next_after(self, at: datetime, dst: DstPolicy = DstPolicy.ONCE) -> datetime | None:
+        """The first fire strictly after an aware time, in UTC; None if there is none before 2100."""
+        start = max(at.astimezone(UTC), _FIRST)
+        if start >= _LAST:
+            return None
+        found = self._next_cron(start, dst) if self._fields else self._next_period(start)
+        return found if found is not None and found < _LAST else None
+
+    def iter_between(
+        self, start: datetime, end: datetime, dst: DstPolicy = DstPolicy.ONCE
+    ) -> Iterator[datetime]:
+        """Every fire after `start`, up to and including `end`, in order, in UTC."""
+        fire = self.next_after(start, dst)
+        while fire is not None and fire <= end:
+            yield fire
+            fire = self.next_after(fire, dst)
+
+    def describe(self) -> str:
+        """What the schedule does, in a few English words."""
+        if self._fields is None:
+            return describe_period(self._every.total_seconds())
+        zone = "" if self.timezone == "UTC" else f" ({self.timezone})"
+        return describe_fields(self._fields) + zone
+
+    def _next_period(self, at: datetime) -> datetime | None:
+        count = (at - _EPOCH) // self._every + 1
+        left = (_LAST - _EPOCH) // self._every
+        return _EPOCH + count * self._every if count <= left else None
+
+    def _next_cron(self, at: datetime, dst: DstPolicy) -> datetime | None:
+        is_periodic = self._fields is not None and self._fields.is_periodic
+        repeats = is_periodic or dst is DstPolicy.BOTH
+        fires_late = not is_periodic and dst is not DstPolicy.SKIP
+        here = at.astimezone(self._zone)
+        local = here.replace(tzinfo=None, fold=0)
+        change = clock_change_over(self._zone, local)
+        if change is None or (repeats and here.fold == 1):
+            return self._from_local(local, at, fires_late=fires_late)
+        if not repeats and here.fold == 1:
+            return self._from_local(change.before - _SECOND, at, fires_late=fires_late)
+        first_pass = self._from_local(local, at, fires_late=fires_late)
+        if repeats and (first_pass is None or first_pass >= change.at):
+            return self._in_second_pass(change) or first_pass
+        return first_pass
+
+    def _from_local(self, local: datetime, at: datetime, *, fires_late: bool) -> datetime | None:
+        """The fire for the first matching local time after `local`, at an instant after `at`."""
+        while True:
+            candidate = self._local_after(local)
+            if candidate is None:
+                return None
+            first = instant_of(self._zone, candidate)
+            change = clock_change_over(self._zone, candidate)
+            if change is None:
+                return first
+            if change.before > change.after:
+                return first if first > at else instant_of(self._zone, candidate, fold=1)
+            if fires_late:
+                return change.at
+            local = change.after - _SECOND
+
+    def _in_second_pass(self, change: ClockChange) -> datetime | None:
+        candidate = self._local_after(change.after - _SECOND)
+        if candidate is None or candidate >= change.before:
+            return None
+        return instant_of(self._zone, candidate, fold=1)
+
+    def _local_after(self, local: datetime) -> datetime | None:
+        if self._times is None:
+            return None
+        # A copy, because croniter notes where it is; the schedule itself stays a value.
+        times = copy.copy(self._times)
+        try:
+            return times.get_next(datetime, local.replace(microsecond=0), update_current=False)
+        except CroniterBadDateError:
+            return None
+
+
+@lru_cache(maxsize=4096)
+def parse_schedule(expression: str, timezone: str = "UTC") -> ScheduleExpression:
+    """The schedule that the text means, in the given zone unless it names its own.
+
+    Raises:
+        ScheduleInvalidError: it has no clear meaning, or never fires.
+        TimezoneUnknownError: there is no such zone.
+    """
+    if len(expression) > _MAX_TEXT:
+        raise ScheduleInvalidError(expression, "", f"it is longer than {_MAX_TEXT} characters")
+    body, zone_name = _split_zone(expression, timezone)
+    zone = get_zone(zone_name)
+    columns = _SPACE.split(body) if body else []
+    if columns and columns[0].lower() == "@every":
+        return ScheduleExpression(
+            text=expression, timezone=zone_name, _zone=zone,
+            _fields=None, _times=None, _every=_period(expression, columns[1:]),
+        )  # fmt: skip
+    fields = parse_fields(expression, _expand_macro(expression, columns))
+    schedule = ScheduleExpression(
+        text=expression, timezone=zone_name, _zone=zone,
+        _fields=fields, _times=_local_times(fields), _every=timedelta(),
+    )  # fmt: skip
+    if schedule.next_after(_FIRST) is None:
+        raise ScheduleInvalidError(
+            expression,
+            "",
+            "it never fires",
+            "no day fits its day, month, weekday and year together",
+        )
+    return schedule
+
+
+def _split_zone(expression: str, timezone: str) -> tuple[str, str]:
+    """The expression without its prefix, and the zone that counts."""
+    body = expression.strip(" \t\r\n\f\v")
+    prefix = _PREFIX.fullmatch(body)
+    if prefix is None:
+        return body, timezone
+    zone = prefix["zone"]
+    if timezone not in ("UTC", zone):
+        raise ScheduleInvalidError(
+            expression,
+            "timezone",
+            f"it names {zone!r} while the trigger's timezone is {timezone!r}",
+            "keep one of the two",
+        )
+    return prefix["rest"], zone
+
+
+def _expand_macro(expression: str, columns: list[str]) -> list[str]:
+    if not columns:
+        raise ScheduleInvalidError(
+            expression, "", "it is empty", "write for example 0 9 * * mon-fri"
+        )
+    if not columns[0].startswith("@"):
+        return columns
+    macro = columns[0].lower()
+    if macro not in _MACROS or len(columns) > 1:
+        problem = "nothing may follow it" if macro in _MACROS else "there is no such macro"
+        known = ", ".join(_MACROS)
+        raise ScheduleInvalidError(
+            expression, columns[0], problem, f"write one of {known}, or @every DURATION"
+        )
+    return _MACROS[macro].split()
+
+
+def _period(expression: str, columns: list[str]) -> timedelta:
+    hint = "write for example @every 15m or @every 1h30m"
+    if len(columns) != 1 or columns[0][-1] in "0123456789.":
+        raise ScheduleInvalidError(expression, "@every", "it needs one duration with units", hint)
+    try:
+        seconds = exact_seconds(columns[0])
+    except DurationInvalidError as exc:
+        raise ScheduleInvalidError(expression, "@every", exc.problem, hint) from exc
+    if not 1 <= seconds <= _MAX_EVERY_S:
+        raise ScheduleInvalidError(
+            expression, "@every", "the period must be from 1 second to 10 years", hint
+        )
+    if seconds % Fraction(1, 1_000_000):
+        raise ScheduleInvalidError(
+            expression, "@every", "the period must be a whole number of microseconds", hint
+        )
+    return int(seconds * 1_000_000) * _MICROSECOND
+
+
+def _local_times(fields: CronFields) -> _LocalTimes:
+    columns = [
+        fields.seconds, fields.minutes, fields.hours,
+        fields.days, fields.months, fields.weekdays,
+    ]  # fmt: skip
+    if fields.years is not None:
+        columns.append(fields.years)
+    text = " ".join("*" if values is None else ",".join(map(str, values)) for values in columns)
+    return cast(
+        "_LocalTimes",  # croniter has no types; this module is its one door
+        croniter(
+            text, datetime(YEARS[0], 1, 1), day_or=False,  # noqa: DTZ001  # croniter gets naive local times
+            max_years_between_matches=YEARS[1] - YEARS[0] + 1, second_at_beginning=True,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,225 @@
+"""The grammar of cron fields: text in, the exact numbers it means out, anything unclear refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from hookline_triggers.errors import ScheduleInvalidError
+
+YEARS = (1970, 2099)
+MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_MAX_ITEMS = 200
+_ITEM = re.compile(r"(?P<base>[^/]+)(?:/(?P<step>[^/]*))?")
+_DIGITS = re.compile(r"\d{1,6}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldKind:
+    """One column of a cron expression: its name in messages, bounds and named values."""
+
+    name: str
+    low: int
+    high: int
+    names: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def is_day(self) -> bool:
+        """Whether a lone `?` may stand for `*` here."""
+        return self.name in ("day of month", "day of week")
+
+
+SECOND = FieldKind(name="second", low=0, high=59)
+MINUTE = FieldKind(name="minute", low=0, high=59)
+HOUR = FieldKind(name="hour", low=0, high=23)
+DAY = FieldKind(name="day of month", low=1, high=31)
+MONTH = FieldKind(name="month", low=1, high=12, names={n: i for i, n in enumerate(MONTH_NAMES, 1)})
+WEEKDAY = FieldKind(
+    name="day of week", low=0, high=7, names={n: i for i, n in enumerate(DAY_NAMES)}
+)
+YEAR = FieldKind(name="year", low=YEARS[0], high=YEARS[1])
+
+_COLUMNS = {
+    5: (MINUTE, HOUR, DAY, MONTH, WEEKDAY),
+    6: (MINUTE, HOUR, DAY, MONTH, WEEKDAY, YEAR),
+    7: (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, YEAR),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronFields:
+    """What an expression means: the values that match, None where every value does.
+
+    Day of month and day of week must both match. Sunday is 0. `is_periodic` says that the minute or the
+    hour was written with a leading `*`: such a schedule counts real time through clock changes.
+    """
+
+    seconds: tuple[int, ...] | None
+    minutes: tuple[int, ...] | None
+    hours: tuple[int, ...] | None
+    days: tuple[int, ...] | None
+    months: tuple[int, ...] | None
+    weekdays: tuple[int, ...] | None
+    years: tuple[int, ...] | None
+    is_periodic: bool
+
+
+def parse_fields(expression: str, columns: list[str]) -> CronFields:
+    """The meaning of the columns of an expression; the expression itself is for messages.
+
+    Five columns are minute to day of week; a sixth, last, is the year; with seven the first is the second.
+
+    Raises:
+        ScheduleInvalidError: names the column at fault, and what would be right.
+    """
+    kinds = _COLUMNS.get(len(columns))
+    if kinds is None:
+        raise ScheduleInvalidError(
+            expression,
+            "",
+            f"it has {len(columns)} field{'s' if len(columns) != 1 else ''}",
+            "write 5 (minute hour day month weekday), 6 (a year last) or 7 (seconds first, a year last)",
+        )
+    texts = {kind.name: text.lower() for kind, text in zip(kinds, columns, strict=True)}
+    values = {
+        kind.name: _Column(expression, kind, len(kinds)).parse(texts[kind.name]) for kind in kinds
+    }
+    return CronFields(
+        seconds=values.get(SECOND.name, (0,)),
+        minutes=values[MINUTE.name],
+        hours=values[HOUR.name],
+        days=values[DAY.name],
+        months=values[MONTH.name],
+        weekdays=values[WEEKDAY.name],
+        years=values.get(YEAR.name),
+        is_periodic=texts[MINUTE.name].startswith("*") or texts[HOUR.name].startswith("*"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The reader of one column of one expression."""
+
+    expression: str
+    kind: FieldKind
+    columns: int
+
+    def parse(self, text: str) -> tuple[int, ...] | None:
+        if text == "*" or (text == "?" and self.kind.is_day):
+            return None
+        items = text.split(",")
+        if len(items) > _MAX_ITEMS:
+            raise self._fault(f"it lists more than {_MAX_ITEMS} values", "use a range or a step")
+        values: set[int] = set()
+        for item in items:
+            values.update(self._item(item))
+        if self.kind is WEEKDAY:
+            values = {value % 7 for value in values}
+            return None if len(values) == len(DAY_NAMES) else tuple(sorted(values))
+        everything = len(values) == self.kind.high - self.kind.low + 1
+        return None if everything else tuple(sorted(values))
+
+    def _item(self, item: str) -> range:
+        matched = _ITEM.fullmatch(item)
+        if matched is None:
+            raise self._fault(f"{item!r} is empty or has two steps" if item else "a value is empty")
+        base, step_text = matched["base"], matched["step"]
+        step = 1 if step_text is None else self._step(item, step_text)
+        if base == "*":
+            low, high = self.kind.low, 6 if self.kind is WEEKDAY else self.kind.high
+        elif "-" in base:
+            low, high = self._range(base)
+        else:
+            low = high = self._value(base)
+            if step_text is not None:
+                high = self._open_end(item, low, step)
+        self._check_step(item, step)
+        return range(low, high + 1, step)
+
+    def _range(self, base: str) -> tuple[int, int]:
+        first, _, last = base.partition("-")
+        low, high = self._value(first), self._value(last)
+        if self.kind is WEEKDAY and last == "sun" and low > 0:
+            high = 7
+        if low == high:
+            raise self._fault(f"the range {base!r} has one value", f"write {first}")
+        if low > high:
+            top = 6 if self.kind is WEEKDAY else self.kind.high
+            raise self._fault(
+                f"the range {base!r} runs backwards",
+                f"write {_span(low, top)},{_span(self.kind.low, high)} if it is to wrap around",
+            )
+        return low, high
+
+    def _open_end(self, item: str, low: int, step: int) -> int:
+        if self.kind is WEEKDAY:
+            raise self._fault(
+                f"{item!r} is read differently where Sunday is 0 and where it is 7",
+                f"write the last day too, as in {low}-6/{step}",
+            )
+        if low == self.kind.high:
+            raise self._fault(
+                f"{item!r} is read as {low} alone by some and as the whole field by others",
+                f"write {low}, or */{step}",
+            )
+        return self.kind.high
+
+    def _step(self, item: str, text: str) -> int:
+        if not _DIGITS.fullmatch(text) or int(text) == 0:
+            raise self._fault(f"the step of {item!r} is not a whole number above zero")
+        return int(text)
+
+    def _check_step(self, item: str, step: int) -> None:
+        size = len(DAY_NAMES) if self.kind is WEEKDAY else self.kind.high - self.kind.low + 1
+        if step <= size:
+            return
+        unit = {"minute": "m", "hour": "h", "second": "s"}.get(self.kind.name)
+        raise self._fault(
+            f"the step of {item!r} is longer than the field, which starts anew each time",
+            f"write @every {step}{unit} for that period"
+            if unit
+            else "write the values it is to match",
+        )
+
+    def _value(self, text: str) -> int:
+        if text in self.kind.names:
+            return self.kind.names[text]
+        if not _DIGITS.fullmatch(text):
+            raise self._fault(f"{text!r} is not {self._allowed()}", self._hint_for(text))
+        value = int(text)
+        if not self.kind.low <= value <= self.kind.high:
+            raise self._fault(f"{text} is not {self._allowed()}", self._six_hint())
+        return value
+
+    def _allowed(self) -> str:
+        numbers = f"a number from {self.kind.low} to {self.kind.high}"
+        return (
+            f"{numbers} or a name such as {next(iter(self.kind.names))}"
+            if self.kind.names
+            else numbers
+        )
+
+    def _hint_for(self, text: str) -> str:
+        if self.kind is DAY and text == "l":
+            return "there is no L; write 28-31 and test the date in the function"
+        if text[:1] in ("h", "r"):
+            return "there is no random value; the trigger's jitter spreads load"
+        if self.kind.names and len(text) > 3:  # noqa: PLR2004  # the names have three letters
+            known = [name for name in self.kind.names if name == text[:3]]
+            return f"write {known[0]}" if known else ""
+        return self._six_hint()
+
+    def _six_hint(self) -> str:
+        if self.columns != 6:  # noqa: PLR2004  # the one count that others read in two ways
+            return ""
+        return (
+            "with 6 fields the last is the year; for seconds write 7: seconds first, the year last"
+        )
+
+    def _fault(self, problem: str, hint: str = "") -> ScheduleInvalidError:
+        return ScheduleInvalidError(self.expression, self.kind.name, problem, hint)
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"

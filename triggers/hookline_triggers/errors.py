@@ -1,0 +1,152 @@
+"""What can be wrong with a trigger as written: each error names the place, the fault and the cure."""
+
+from __future__ import annotations
+
+from hookline.errors import InvalidError
+
+
+class ScheduleInvalidError(InvalidError):
+    """A schedule expression that has no clear meaning, or never fires.
+
+    `field` is the part at fault (`minute`, `day of week`, `timezone`, …), or empty for the whole.
+    `hint` says what would be right, or is empty.
+    """
+
+    code = "schedule.invalid"
+
+    def __init__(self, expression: str, field: str, problem: str, hint: str = "") -> None:
+        self.expression = expression
+        self.field = field
+        self.problem = problem
+        self.hint = hint
+        place = f", {field}" if field else ""
+        cure = f"; {hint}" if hint else ""
+        super().__init__(f"schedule {_shown(expression)}{place}: {problem}{cure}")
+
+    @property
+    def details(self) -> dict[str, object]:
+        """See `HooklineError.details`."""
+        return {
+            "expression": self.expression,
+            "field": self.field,
+            "problem": self.problem,
+            "hint": self.hint,
+        }
+
+
+class TimezoneUnknownError(InvalidError):
+    """A time zone that the IANA database does not know."""
+
+    code = "timezone.unknown"
+
+    def __init__(self, timezone: str, suggestions: tuple[str, ...] = ()) -> None:
+        self.timezone = timezone
+        self.suggestions = suggestions
+        if suggestions:
+            cure = "did you mean " + " or ".join(suggestions) + "?"
+        else:
+            cure = "write an IANA name such as Europe/Prague or UTC"
+        super().__init__(f"unknown time zone {_shown(timezone)}; {cure}")
+
+    @property
+    def details(self) -> dict[str, object]:
+        """See `HooklineError.details`."""
+        return {"timezone": self.timezone, "suggestions": list(self.suggestions)}
+
+
+class FilterInvalidError(InvalidError):
+    """A filter that is no CEL expression over `data` and `event_type`.
+
+    `line` and `column` count from 1; 0 means that the place is not known.
+    """
+
+    code = "filter.invalid"
+
+    def __init__(
+        self,
+        text: str,
+        problem: str,
+        *,
+        line: int = 0,
+        column: int = 0,
+        undeclared: tuple[str, ...] = (),
+    ) -> None:
+        self.text = text
+        self.problem = problem
+        self.line = line
+        self.column = column
+        self.undeclared = undeclared
+        place = f" at line {line}, column {column}" if line else ""
+        super().__init__(f"filter {_shown(text)}{place}: {problem}")
+
+    @property
+    def details(self) -> dict[str, object]:
+        """See `HooklineError.details`."""
+        return {
+            "filter": self.text,
+            "problem": self.problem,
+            "line": self.line,
+            "column": self.column,
+            "undeclared": list(self.undeclared),
+        }
+
+
+class CallInvalidError(InvalidError):
+    """A `call` that names no function in a file of the project."""
+
+    code = "call.invalid"
+
+    def __init__(self, text: str, problem: str) -> None:
+        self.text = text
+        self.problem = problem
+        super().__init__(
+            f"call {_shown(text)}: {problem}; write PATH.py:NAME, as in handlers.py:run"
+        )
+
+    @property
+    def details(self) -> dict[str, object]:
+        """See `HooklineError.details`."""
+        return {"call": self.text, "problem": self.problem}
+
+
+class DedupeInvalidError(InvalidError):
+    """A `dedupe` that does not say where a delivery id is found."""
+
+    code = "dedupe.invalid"
+
+    def __init__(self, text: str, problem: str) -> None:
+        self.text = text
+        self.problem = problem
+        super().__init__(
+            f"dedupe {_shown(text)}: {problem}; "
+            "write header:NAME or json:dotted.path, as in header:X-GitHub-Delivery"
+        )
+
+    @property
+    def details(self) -> dict[str, object]:
+        """See `HooklineError.details`."""
+        return {"dedupe": self.text, "problem": self.problem}
+
+
+class DurationInvalidError(InvalidError):
+    """A length of time that cannot be read."""
+
+    code = "duration.invalid"
+
+    def __init__(self, text: str, problem: str) -> None:
+        self.text = text
+        self.problem = problem
+        super().__init__(
+            f"duration {_shown(text)}: {problem}; "
+            "write seconds as a number, or units as in 90s, 1h30m, 2d"
+        )
+
+    @property
+    def details(self) -> dict[str, object]:
+        """See `HooklineError.details`."""
+        return {"duration": self.text, "problem": self.problem}
+
+
+def _shown(text: str, limit: int = 120) -> str:
+    cut = text if len(text) <= limit else text[:limit] + "…"
+    return repr(cut)

@@ -1,0 +1,212 @@
+"""Filters: CEL expressions over an event's `data` and `event_type` that say whether a trigger takes it."""
+
+from __future__ import annotations
+
+import marshal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from hookline_triggers.cel_engine import compile_program, run_program
+from hookline_triggers.cel_functions import RENAMED, find_functions, known_functions
+from hookline_triggers.cel_scan import (
+    Paths,
+    References,
+    Token,
+    find_references,
+    list_tokens,
+    spell_for_engine,
+)
+from hookline_triggers.errors import FilterInvalidError
+
+if TYPE_CHECKING:
+    from cel import Program
+
+_MAX_TEXT = 8192
+_MAX_DEPTH = 1000
+_VARIABLES = ("data", "event_type")
+_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
+_FAULTS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_HINTS = {"type": "event_type", "event": "data", "body": "data.body", "headers": "data.headers"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Whether a filter took an event, and if not, why: `false`, or what went wrong."""
+
+    is_match: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A filter that was understood; made by `compile_filter`. Safe to share."""
+
+    text: str
+    _program: Program | None = field(repr=False, compare=False)
+    _functions: dict[str, Callable[..., object]] = field(repr=False, compare=False)
+    _paths: Paths = field(repr=False, compare=False)
+
+    def matches(self, data: Mapping[str, object], event_type: str) -> bool:
+        """Whether the event passes; false when the expression fails on it. Never raises."""
+        return self.explain(data, event_type).is_match
+
+    def explain(self, data: Mapping[str, object], event_type: str) -> Explanation:
+        """See `matches`; with the reason."""
+        if self._program is None:
+            return Explanation(is_match=True)
+        try:
+            result = self._evaluate(self._program, data, event_type)
+        except KeyError as exc:
+            return Explanation(is_match=False, reason=f"no such key: {exc}")
+        except _FAULTS as exc:
+            return Explanation(is_match=False, reason=f"{type(exc).__name__}: {_first_line(exc)}")
+        if result is True:
+            return Explanation(is_match=True)
+        return Explanation(is_match=False, reason="false" if result is False else _no_bool(result))
+
+    def _evaluate(self, program: Program, data: Mapping[str, object], event_type: str) -> object:
+        needed = _pruned(data, self._paths)
+        if not _is_shallow(needed):
+            raise ValueError("the data are nested too deep")
+        variables = {"data": needed, "event_type": event_type}
+        return run_program(program, variables, self._functions)
+
+
+@lru_cache(maxsize=4096)
+def compile_filter(text: str) -> Filter:
+    """The filter that a CEL text means; an empty text, or `.`, matches everything.
+
+    Raises:
+        FilterInvalidError: it does not parse, names something that is not there, or gives no truth value.
+    """
+    if text.strip() in ("", "."):
+        return Filter(text=text, _program=None, _functions={}, _paths=frozenset())
+    if len(text) > _MAX_TEXT:
+        raise FilterInvalidError(text, f"it is longer than {_MAX_TEXT} characters")
+    _parse(text)
+    tokens = list_tokens(text)
+    references = find_references(tokens)
+    _check_names(text, references)
+    program = _program_of(text, tokens)
+    made = Filter(
+        text=text,
+        _program=program,
+        _functions=find_functions({token.text for token in references.functions}),
+        _paths=references.data_paths,
+    )
+    _check_result(made, is_constant=not references.variables)
+    return made
+
+
+def _parse(text: str) -> None:
+    try:
+        compile_program(text)
+    except ValueError as exc:
+        place = _PLACE.search(str(exc))
+        if place is None:
+            raise FilterInvalidError(text, "it is no CEL expression") from exc
+        raise FilterInvalidError(text, place[3], line=int(place[1]), column=int(place[2])) from exc
+
+
+def _program_of(text: str, tokens: list[Token]) -> Program:
+    try:
+        return compile_program(spell_for_engine(tokens, RENAMED))
+    except ValueError as exc:
+        raise FilterInvalidError(text, _first_line(exc)) from exc
+
+
+def _check_names(text: str, references: References) -> None:
+    unknown = [token for token in references.variables if token.text not in _VARIABLES]
+    known = known_functions()
+    uncallable = [token for token in references.functions if token.text not in known]
+    if not unknown and not uncallable:
+        return
+    first = min([*unknown, *uncallable], key=lambda token: token.start)
+    problem = f"undeclared reference to {first.text!r}"
+    if first in unknown:
+        hint = _HINTS.get(first.text)
+        problem += f"; did you mean {hint}?" if hint else "; only data and event_type are in scope"
+    else:
+        problem += "; there is no such function"
+    line, column = _place(text, first)
+    names = dict.fromkeys(token.text for token in [*unknown, *uncallable])
+    raise FilterInvalidError(text, problem, line=line, column=column, undeclared=tuple(names))
+
+
+def _check_result(made: Filter, *, is_constant: bool) -> None:
+    """Refuse what gives no truth value even on an empty event, and what fails without looking at one."""
+    explained = made.explain({}, "")
+    if explained.is_match or explained.reason == "false":
+        return
+    if is_constant or explained.reason.startswith(_NO_BOOL):
+        raise FilterInvalidError(made.text, explained.reason)
+
+
+_NO_BOOL = "the result is not true or false but "
+
+
+def _no_bool(result: object) -> str:
+    return f"{_NO_BOOL}{type(result).__name__}"
+
+
+def _place(text: str, token: Token) -> tuple[int, int]:
+    before = text[: token.start]
+    return before.count("\n") + 1, token.start - (before.rfind("\n") + 1) + 1
+
+
+def _first_line(exc: BaseException) -> str:
+    return str(exc).partition("\n")[0].partition(". ")[0][:200]
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether the engine can take the value without overflowing its stack."""
+    try:
+        # The cheapest walk there is; it goes 2000 deep. Any, because its refusals are what is asked for.
+        marshal.dumps(cast("Any", value))
+    except ValueError:  # too deep, or of a type that marshal does not know
+        return _is_within_depth(value)
+    return True
+
+
+def _is_within_depth(value: object) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [child for parent in level for child in _children_of(parent)]
+        if not level:
+            return True
+    return False
+
+
+def _children_of(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(cast("dict[object, object]", value).values())
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _pruned(data: Mapping[str, object], paths: Paths) -> dict[str, object]:
+    """Only what the paths lead to: handing a whole event to the engine costs more than the filter."""
+    if () in paths:
+        return dict(data)
+    kept: dict[str, object] = {}
+    for path in sorted(paths):
+        _copy_path(data, kept, path)
+    return kept
+
+
+def _copy_path(
+    source: Mapping[str, object], target: dict[str, object], path: tuple[str, ...]
+) -> None:
+    for depth, key in enumerate(path):
+        if key not in source:
+            return
+        value = source[key]
+        if depth == len(path) - 1 or not isinstance(value, dict):
+            target[key] = value
+            return
+        if target.get(key) is value:
+            return
+        inner = target.setdefault(key, {})
+        source, target = cast("dict[str, object]", value), cast("dict[str, object]", inner)

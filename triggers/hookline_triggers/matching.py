@@ -1,0 +1,31 @@
+"""Whether an event is for a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hookline_triggers.definitions import TriggerDefinition
+from hookline_triggers.filters import Explanation, compile_filter
+
+
+def matches(definition: TriggerDefinition, event_type: str, data: Mapping[str, object]) -> bool:
+    """Whether the event's type is the trigger's (or that is empty or `*`) and its filter is true.
+
+    Raises:
+        FilterInvalidError: the filter was never checked; a build refuses such a trigger.
+    """
+    return explain_match(definition, event_type, data).is_match
+
+
+def explain_match(
+    definition: TriggerDefinition, event_type: str, data: Mapping[str, object]
+) -> Explanation:
+    """See `matches`; with the reason when it does not."""
+    wanted = definition.event_type
+    if wanted not in ("", "*", event_type):
+        reason = f"the event's type is {event_type!r}, not {wanted!r}"
+        return Explanation(is_match=False, reason=reason)
+    explained = compile_filter(definition.filter).explain(data, event_type)
+    if explained.is_match:
+        return explained
+    return Explanation(is_match=False, reason=f"filter: {explained.reason}")

@@ -1,0 +1,88 @@
+"""Time zones by IANA name, and what happens to local times when a zone changes its clock."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from hookline_triggers.errors import TimezoneUnknownError
+
+_SECOND = timedelta(seconds=1)
+_MAX_NAME = 100
+
+
+@lru_cache(maxsize=1)
+def list_zone_names() -> frozenset[str]:
+    """Every name that `get_zone` accepts."""
+    return frozenset(available_timezones()) - {"localtime", "Factory"}
+
+
+def get_zone(name: str) -> ZoneInfo:
+    """The zone of that name.
+
+    Raises:
+        TimezoneUnknownError: no such zone; carries the names that look like it.
+    """
+    if name not in list_zone_names():
+        raise TimezoneUnknownError(name, _similar_names(name))
+    return ZoneInfo(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockChange:
+    """One jump of a zone's clock: at the instant `at`, local `before` becomes local `after`.
+
+    `before > after`: local times in between exist twice. `before < after`: they do not exist.
+    """
+
+    at: datetime
+    before: datetime
+    after: datetime
+
+
+def instant_of(zone: ZoneInfo, local: datetime, *, fold: int = 0) -> datetime:
+    """The instant of a naive local time; `fold` 1 is the second of a time that exists twice."""
+    return local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+
+
+def clock_change_over(zone: ZoneInfo, local: datetime) -> ClockChange | None:
+    """The clock change by which a naive local time exists twice or not at all, if there is one."""
+    first = local.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()
+    second = local.replace(tzinfo=zone, fold=1).utcoffset() or timedelta()
+    if first == second:
+        return None
+    bounds = sorted((local - first, local - second))
+    at = _change_between(zone, bounds[0].replace(tzinfo=UTC), bounds[1].replace(tzinfo=UTC))
+    naive = at.replace(tzinfo=None)
+    return ClockChange(at=at, before=naive + first, after=naive + second)
+
+
+def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    """The instant in `(low, high]` from which the offset is that of `high`, to the second."""
+    target = high.astimezone(zone).utcoffset()
+    low = low.replace(microsecond=0)
+    span_s = int((high - low) / _SECOND)
+    near, far = 0, span_s
+    while far - near > 1:
+        middle = (near + far) // 2
+        if (low + middle * _SECOND).astimezone(zone).utcoffset() == target:
+            far = middle
+        else:
+            near = middle
+    return low + far * _SECOND
+
+
+@lru_cache(maxsize=256)
+def _similar_names(name: str) -> tuple[str, ...]:
+    wanted = name.strip().replace(" ", "_").lower()[:_MAX_NAME]
+    by_lower = {known.lower(): known for known in list_zone_names()}
+    if wanted in by_lower:
+        return (by_lower[wanted],)
+    by_city = sorted(known for low, known in by_lower.items() if low.rsplit("/", 1)[-1] == wanted)
+    if by_city:
+        return tuple(by_city[:3])
+    close = difflib.get_close_matches(wanted, by_lower, n=3, cutoff=0.75)
+    return tuple(by_lower[low] for low in close)
