@@ -1,0 +1,220 @@
+"""What can be said about a project's modules without running them.
+
+Pure functions from source to JSON-able facts; run at deploy in the interpreter of the project's environment, so that
+the syntax is judged by the Python that will run it. Standard library only, and no import of this package.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Facts: TypeAlias = dict[str, Any]  # JSON: see `analyse`
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_EVENT_ARGUMENTS = 1
+
+
+def analyse(files: Mapping[str, bytes]) -> Facts:
+    """Facts about each `.py` file, by its path.
+
+    Returns:
+        path → `{"error": null or {line, column, message, source}, "names": {name: facts}, "imports": [facts]}`.
+        A name's facts: `kind` (`function`, `async`, `class`, `value`, `import`), `line`, and for the first three `event`:
+        `ok`, or why it cannot be called with one event, or `unknown` (decorated: only running it would tell); plus
+        `session_id`, whether it asks for that.
+        An import's: `module, names, level, line, column, lazy` (inside a function), `in_try` (its failure is
+        caught), `type_checking`.
+    """
+    return {
+        path: analyse_module(source, path) for path, source in files.items() if path.endswith(".py")
+    }
+
+
+def analyse_module(source: bytes, path: str) -> Facts:
+    """Facts about one module: see `analyse`."""
+    try:
+        tree = ast.parse(source, path)
+    except SyntaxError as exc:
+        return {"error": _syntax_facts(exc, source), "names": {}, "imports": []}
+    except (ValueError, RecursionError, MemoryError) as exc:  # a null character; nested too deep
+        message = str(exc) or "nested too deeply"
+        facts = {"line": 1, "column": 1, "message": message, "source": ""}
+        return {"error": facts, "names": {}, "imports": []}
+    names: Facts = {}
+    _collect_names(tree.body, names)
+    imports = sorted(_imports(tree), key=lambda facts: (facts["line"], facts["column"]))
+    return {"error": None, "names": names, "imports": imports}
+
+
+def _syntax_facts(exc: SyntaxError, source: bytes) -> Facts:
+    line = exc.lineno or 1
+    text = exc.text
+    if text is None:
+        lines = source.decode("utf-8", "replace").splitlines()
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+    return {
+        "line": line,
+        "column": max(exc.offset or 1, 1),
+        "message": exc.msg,
+        "source": text.rstrip("\r\n"),
+    }
+
+
+def _collect_names(body: list[ast.stmt], names: Facts) -> None:
+    """The names that the statements of the module give a meaning, also below `if`, `try`, `with` and loops."""
+    waiting = body[::-1]  # no recursion: a long chain of `elif` is deep
+    while waiting:
+        statement = waiting.pop()
+        if isinstance(statement, _Function):
+            kind = "async" if isinstance(statement, ast.AsyncFunctionDef) else "function"
+            names[statement.name] = {
+                "kind": kind,
+                "line": statement.lineno,
+                **_function_facts(statement),
+            }
+        elif isinstance(statement, ast.ClassDef):
+            names[statement.name] = {
+                "kind": "class",
+                "line": statement.lineno,
+                **_class_facts(statement),
+            }
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            for alias in statement.names:
+                is_from = isinstance(statement, ast.ImportFrom)
+                name = alias.asname or (alias.name if is_from else alias.name.partition(".")[0])
+                names[name] = {"kind": "import", "line": statement.lineno}
+        else:
+            waiting.extend(reversed(_collect_values(statement, names)))
+
+
+def _collect_values(statement: ast.stmt, names: Facts) -> list[ast.stmt]:
+    """Add the names that the statement's own expressions bind; returns the statements below it."""
+    below: list[ast.stmt] = []
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.stmt):
+            below.append(child)
+        elif isinstance(child, ast.ExceptHandler | ast.match_case):
+            below.extend(child.body)
+        elif isinstance(child, ast.expr | ast.withitem):
+            for node in _same_scope(child):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    names[node.id] = {"kind": "value", "line": node.lineno}
+    return below
+
+
+def _same_scope(root: ast.AST) -> Iterator[ast.AST]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(
+            node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+        ):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _function_facts(node: _Function) -> Facts:
+    facts = _call_facts(node.args, bound=0)
+    if node.decorator_list:
+        facts["event"] = "unknown"
+    return facts
+
+
+def _class_facts(node: ast.ClassDef) -> Facts:
+    for statement in node.body:
+        if (
+            isinstance(statement, _Function)
+            and statement.name == "__init__"
+            and not node.decorator_list
+        ):
+            facts = _call_facts(statement.args, bound=1)
+            return facts if not statement.decorator_list else {**facts, "event": "unknown"}
+    return {"event": "unknown", "session_id": False}
+
+
+def _call_facts(arguments: ast.arguments, *, bound: int) -> Facts:
+    """Whether `f(event)` works, or `f(event, session_id=…)` when it asks for that by name."""
+    positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    required = positional[: len(positional) - len(arguments.defaults)]
+    keyword_names = {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)}
+    wants_session_id = "session_id" in keyword_names
+    given = bound + _EVENT_ARGUMENTS
+    missing = [name for name in required[given:] if name != "session_id"]
+    missing += [
+        argument.arg
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is None and argument.arg != "session_id"
+    ]
+    if len(positional) < given and arguments.vararg is None:
+        verdict = "it takes no argument, and is called with the event"
+    elif wants_session_id and "session_id" in positional[:given]:
+        verdict = "its first argument is session_id, and the first one is the event"
+    elif missing:
+        verdict = f"it also requires {', '.join(missing)}, and is called with the event alone"
+    else:
+        verdict = "ok"
+    return {"event": verdict, "session_id": wants_session_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Surroundings:
+    """What encloses an import."""
+
+    lazy: bool = False
+    in_try: bool = False
+    type_checking: bool = False
+
+
+def _imports(tree: ast.Module) -> Iterator[Facts]:
+    """Facts about each import of the module, in no order."""
+    waiting: list[tuple[ast.AST, _Surroundings]] = [(tree, _Surroundings())]
+    while waiting:
+        node, around = waiting.pop()
+        for child in ast.iter_child_nodes(node):
+            inner = _within(around, node, child)
+            if isinstance(child, ast.Import):
+                for alias in child.names:
+                    module: Facts = {"module": alias.name, "names": [], "level": 0}
+                    yield {**_import_facts(child, inner), **module}
+            elif isinstance(child, ast.ImportFrom):
+                names = [alias.name for alias in child.names]
+                module = {"module": child.module or "", "names": names, "level": child.level}
+                yield {**_import_facts(child, inner), **module}
+            else:
+                waiting.append((child, inner))
+
+
+def _import_facts(node: ast.Import | ast.ImportFrom, around: _Surroundings) -> Facts:
+    return {
+        "line": node.lineno,
+        "column": node.col_offset + 1,
+        "lazy": around.lazy,
+        "in_try": around.in_try,
+        "type_checking": around.type_checking,
+    }
+
+
+def _within(around: _Surroundings, parent: ast.AST, child: ast.AST) -> _Surroundings:
+    return _Surroundings(
+        lazy=around.lazy or isinstance(child, _Function | ast.Lambda),
+        in_try=around.in_try or _is_guarded(parent, child),
+        type_checking=around.type_checking or _is_type_checking(parent, child),
+    )
+
+
+def _is_guarded(parent: ast.AST, child: ast.AST) -> bool:
+    """Inside the body of a `try` that catches something, or in the handler of one (the second choice)."""
+    if not isinstance(parent, ast.Try | ast.TryStar) or not parent.handlers:
+        return False
+    return child in parent.body or child in parent.handlers
+
+
+def _is_type_checking(parent: ast.AST, child: ast.AST) -> bool:
+    if not isinstance(parent, ast.If) or child not in parent.body:
+        return False
+    test = parent.test
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"

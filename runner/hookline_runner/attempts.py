@@ -1,0 +1,244 @@
+"""Attempts on this host: from the service's START to the one EXITED that ends each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import orjson
+
+from hookline_runner.frames import LINK_CHANNEL, FrameType
+from hookline_runner.output_limit import OutputLimit
+from hookline_runner.relay import RawFrame
+from hookline_runner.session_process import ProcessSource, SessionProcess
+from hookline_runner.zygote_messages import SETUP_FAILED_STATUS
+
+_RETIRE_S = 2.0
+_CLOSED_SOCKET_S = 1.0
+_RECORDS_PER_FRAME = 1000  # the service reads a frame in one go
+_MAX_HEADER_BYTES = 16 * 1024 * 1024  # as above; a session sends a tenth of that
+_PASSED_ON = frozenset({FrameType.STARTED, FrameType.APPEND, FrameType.LOG})
+_LAST_WORDS = frozenset({FrameType.DONE, FrameType.SUSPEND})
+
+
+class LinkSender(Protocol):
+    """The link to the service, as attempts use it."""
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send frames that are encoded already."""
+        ...
+
+    def send(
+        self, frame_type: FrameType, channel: int, header: object, payload: bytes = b""
+    ) -> None:
+        """Encode and send a frame."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRequest:
+    """What the host reads of a START; 0 stands for no limit."""
+
+    build_id: str
+    reuse: bool
+    memory_limit_bytes: int
+    log_limit_lines: int
+    log_limit_bytes: int
+
+
+def read_start(header: bytes) -> StartRequest:
+    """The host's part of a START header."""
+    fields = cast(
+        "dict[str, Any]", orjson.loads(header)
+    )  # Any: JSON of the service, which is trusted
+    return StartRequest(
+        build_id=str(fields["build"]),
+        reuse=fields.get("process") == "reuse",
+        memory_limit_bytes=int(fields.get("memory_limit_bytes") or 0),
+        log_limit_lines=int(fields.get("log_limit_lines") or 0),
+        log_limit_bytes=int(fields.get("log_limit_bytes") or 0),
+    )
+
+
+class Attempt:
+    """One attempt on one channel. It sends EXITED exactly once, whatever happens to its process."""
+
+    def __init__(
+        self,
+        start: RawFrame,
+        request: StartRequest,
+        *,
+        link: LinkSender,
+        now: Callable[[], float],
+        on_ended: Callable[[Attempt], None],
+    ) -> None:
+        self.channel = start.channel
+        self.request = request
+        self.is_ended = False
+        self._link = link
+        self._now = now
+        self._on_ended = on_ended
+        self._unsent = [start.on_channel(LINK_CHANNEL)]  # until there is a process
+        self._source: ProcessSource | None = None
+        self._process: SessionProcess | None = None
+        self._has_spoken = False
+        self._kill_reason = ""
+        self._kill_detail = ""
+        self._is_stopping = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit = OutputLimit(request.log_limit_lines, request.log_limit_bytes)
+        self._last_error_line = ""
+
+    @property
+    def has_process(self) -> bool:
+        """Whether it got a process."""
+        return self._process is not None
+
+    # From the service.
+
+    def pass_on(self, frame: RawFrame) -> None:
+        """Hand a frame of the service to the process."""
+        data = frame.on_channel(LINK_CHANNEL)
+        if self._process is None:
+            self._unsent.append(data)
+        else:
+            self._process.send(data)
+
+    def stop(self, frame: RawFrame) -> None:
+        """Obey a STOP: politely first, then by force; at once when nothing runs yet."""
+        order = cast("dict[str, Any]", orjson.loads(frame.header))  # Any: as in `read_start`
+        self._is_stopping = True
+        if self._process is None or self._source is None:
+            self._end("killed", detail="stopped before it began")
+        elif order.get("force"):
+            self._kill("killed", "stopped by force")
+        else:
+            self.pass_on(frame)
+            self._source.terminate(self._process)
+            grace_s = max(0.0, float(order.get("grace_s") or 0.0))
+            self._set_timer(grace_s, lambda: self._kill("killed", "did not stop in time"))
+
+    # From the zygote.
+
+    def process_found(self, source: ProcessSource, process: SessionProcess) -> None:
+        """See `Applicant.process_found`."""
+        self._source = source
+        self._process = process
+        unsent, self._unsent = self._unsent, []
+        for data in unsent:
+            process.send(data)
+
+    def process_ended(self, status: int | None, signal_number: int | None) -> None:
+        """See `Applicant.process_ended`."""
+        if status == SETUP_FAILED_STATUS and not self._has_spoken:
+            self._end("start_failed", status=status, detail=self._last_error_line)
+        elif self._kill_reason and status is None:
+            self._end(self._kill_reason, signal_number=signal_number, detail=self._kill_detail)
+        else:  # perhaps just before it would have been killed
+            self._end("exited", status=status, signal_number=signal_number)
+
+    def doomed(self, detail: str) -> None:
+        """See `Applicant.doomed`."""
+        self._kill_reason, self._kill_detail = "killed", detail
+
+    def start_failed(self, detail: str) -> None:
+        """See `Applicant.start_failed`."""
+        self._end("start_failed", detail=detail)
+
+    # From the process.
+
+    def frame_sent(self, frame: RawFrame) -> None:
+        """See `ProcessListener.frame_sent`."""
+        if self.is_ended:
+            return
+        self._has_spoken = True
+        if frame.header_size > _MAX_HEADER_BYTES:
+            self.protocol_broken(f"a header of {frame.header_size} bytes")
+        elif frame.type in _PASSED_ON:
+            self._link.send_bytes(frame.on_channel(self.channel))
+        elif frame.type in _LAST_WORDS:
+            self._finish(frame)
+        else:
+            self.protocol_broken(f"a frame of type {frame.type}")
+
+    def lines_written(self, kind: str, lines: list[str]) -> None:
+        """See `ProcessListener.lines_written`."""
+        if self.is_ended:
+            return
+        if kind == "stderr":
+            self._last_error_line = lines[-1]
+        records = self._limit.records(self._now(), kind, lines)
+        for start in range(0, len(records), _RECORDS_PER_FRAME):
+            part = records[start : start + _RECORDS_PER_FRAME]
+            self._link.send(FrameType.LOG, self.channel, {"r": part})
+
+    def protocol_broken(self, problem: str) -> None:
+        """See `ProcessListener.protocol_broken`."""
+        self._kill("killed", f"the session process broke the protocol: {problem}")
+
+    def socket_closed(self) -> None:
+        """See `ProcessListener.socket_closed`."""
+        if not self.is_ended and self._timer is None:
+            self._set_timer(
+                _CLOSED_SOCKET_S,
+                lambda: self._kill("killed", "the session process closed its socket"),
+            )
+
+    def _finish(self, frame: RawFrame) -> None:
+        """The last frame: what was written before it goes first, and the process goes its way."""
+        process, source = self._process, self._source
+        if process is None or source is None:
+            return
+        process.drain_output()
+        self._link.send_bytes(frame.on_channel(self.channel))
+        may_stay = self.request.reuse and not self._is_stopping and _is_clean(frame)
+        self._end("exited")
+        if may_stay:
+            source.release(process)
+        else:
+            source.retire(process, _RETIRE_S)
+
+    def _kill(self, reason: str, detail: str) -> None:
+        if self.is_ended or self._process is None or self._source is None:
+            return
+        self._kill_reason, self._kill_detail = reason, detail
+        self._clear_timer()
+        self._source.kill(self._process)
+
+    def _end(
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        signal_number: int | None = None,
+        detail: str = "",
+    ) -> None:
+        if self.is_ended:
+            return
+        self.is_ended = True
+        self._clear_timer()
+        header = {"status": status, "signal": signal_number, "reason": reason, "detail": detail}
+        self._link.send(FrameType.EXITED, self.channel, header)
+        self._on_ended(self)
+
+    def _set_timer(self, delay_s: float, action: Callable[[], None]) -> None:
+        self._clear_timer()
+        self._timer = asyncio.get_running_loop().call_later(delay_s, action)
+
+    def _clear_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _is_clean(frame: RawFrame) -> bool:
+    """Whether a DONE says that the process is as good as new."""
+    if frame.type != FrameType.DONE:
+        return False
+    try:
+        header = orjson.loads(frame.header)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(header, dict) and "dirty" in header and header["dirty"] is None

@@ -1,0 +1,191 @@
+"""What each frame of the service sets off on this host."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+import anyio
+import orjson
+from anyio.abc import TaskGroup
+
+from hookline.errors import HooklineError
+from hookline_runner.attempts import Attempt, LinkSender, StartRequest, read_start
+from hookline_runner.builds import Build, BuildSpec
+from hookline_runner.errors import BuildNotSentError
+from hookline_runner.frames import LINK_CHANNEL, FrameType
+from hookline_runner.preparation import Preparation, ReadyBuild
+from hookline_runner.relay import RawFrame
+from hookline_runner.settings import RunnerSettings
+from hookline_runner.zygote_client import ZygoteKey
+from hookline_runner.zygote_pool import ZygotePool
+
+logger = logging.getLogger(__name__)
+
+_BUILD_WAIT_S = 60.0
+
+
+class Dispatch:
+    """Attempts by channel, builds by id. Frames are handled on the event loop; what takes time is a task."""
+
+    def __init__(
+        self,
+        *,
+        link: LinkSender,
+        settings: RunnerSettings,
+        preparation: Preparation,
+        pool: ZygotePool,
+        tasks: TaskGroup,
+        now: Callable[[], float],
+    ) -> None:
+        self._link = link
+        self._settings = settings
+        self._preparation = preparation
+        self._pool = pool
+        self._tasks = tasks
+        self._now = now
+        self._attempts: dict[int, Attempt] = {}
+        self._ready: dict[str, ReadyBuild] = {}
+        self._awaiting: dict[str, list[Attempt]] = {}  # attempts whose build is being fetched
+        self._sent_builds: dict[str, RawFrame] = {}
+        self._build_sent: dict[str, anyio.Event] = {}
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels of the attempts alive."""
+        return list(self._attempts)
+
+    def receive(self, frame: RawFrame) -> None:
+        """Act on a frame of the service."""
+        attempt = self._attempts.get(frame.channel)
+        if frame.type == FrameType.START:
+            if attempt is None:
+                self._start(frame)
+        elif frame.channel != LINK_CHANNEL:
+            if attempt is None:
+                return
+            if frame.type == FrameType.STOP:
+                attempt.stop(frame)
+            else:
+                attempt.pass_on(frame)
+        elif frame.type == FrameType.PREPARE:
+            self._tasks.start_soon(self._prepare, frame, name="prepare")
+        elif frame.type == FrameType.BUILD:
+            self._receive_build(frame)
+
+    def _start(self, frame: RawFrame) -> None:
+        request = read_start(frame.header)
+        attempt = Attempt(
+            frame, request, link=self._link, now=self._now, on_ended=self._attempt_ended
+        )
+        self._attempts[frame.channel] = attempt
+        ready = self._ready.get(request.build_id)
+        if ready is not None and self._can_start(ready, request):
+            self._request_process(ready, attempt)
+        elif request.build_id in self._awaiting:
+            self._awaiting[request.build_id].append(attempt)
+        else:
+            self._awaiting[request.build_id] = [attempt]
+            self._tasks.start_soon(self._fetch, request.build_id, name="fetch build")
+
+    def _attempt_ended(self, attempt: Attempt) -> None:
+        self._attempts.pop(attempt.channel, None)
+        if not attempt.has_process:
+            self._pool.withdraw(attempt)
+
+    def _can_start(self, ready: ReadyBuild, request: StartRequest) -> bool:
+        """Whether there is a zygote, or everything that one is made of; a tidy person may have removed it."""
+        limit = request.memory_limit_bytes
+        key = self._key_of(ready, reuse=request.reuse, memory_limit_bytes=limit)
+        return self._pool.has(key) or ready.is_whole()
+
+    def _request_process(self, ready: ReadyBuild, attempt: Attempt) -> None:
+        request = attempt.request
+        key = self._key_of(
+            ready, reuse=request.reuse, memory_limit_bytes=request.memory_limit_bytes
+        )
+        self._pool.request(ready, attempt, key)
+
+    def _key_of(self, ready: ReadyBuild, *, reuse: bool, memory_limit_bytes: int) -> ZygoteKey:
+        limit = memory_limit_bytes or self._settings.memory_limit_bytes
+        return ZygoteKey(ready.build.id, reuse, limit)
+
+    async def _fetch(self, build_id: str) -> None:
+        """Get a build that attempts wait for, from disk or from the service, and start them."""
+        try:
+            build = await self._preparation.find(build_id) or await self._ask_for(build_id)
+            ready, _ = await self._preparation.make_ready(build, _ignore_progress)
+        except (HooklineError, OSError) as exc:
+            logger.warning("build not available", extra={"build_id": build_id, "error": str(exc)})
+            for attempt in self._awaiting.pop(build_id):
+                attempt.start_failed(str(exc))
+            return
+        self._ready[build_id] = ready
+        for attempt in self._awaiting.pop(build_id):
+            if not attempt.is_ended:
+                self._request_process(ready, attempt)
+
+    async def _ask_for(self, build_id: str) -> Build:
+        sent = self._build_sent[build_id] = anyio.Event()
+        self._link.send(FrameType.NEED_BUILD, LINK_CHANNEL, {"build": build_id})
+        try:
+            with anyio.fail_after(_BUILD_WAIT_S):
+                await sent.wait()
+        except TimeoutError as exc:
+            raise BuildNotSentError(build_id) from exc
+        finally:
+            del self._build_sent[build_id]
+        frame = self._sent_builds.pop(build_id)
+        return await self._preparation.keep(build_id, _spec_of(_fields_of(frame)), frame.payload)
+
+    def _receive_build(self, frame: RawFrame) -> None:
+        build_id = str(_fields_of(frame).get("build"))
+        if (sent := self._build_sent.get(build_id)) is not None:
+            self._sent_builds[build_id] = frame
+            sent.set()
+
+    async def _prepare(self, frame: RawFrame) -> None:
+        """Carry out a PREPARE and answer it, whatever comes."""
+        fields = _fields_of(frame)
+        request = fields.get("request")
+
+        async def report(text: str) -> None:
+            progress = {"request": request, "text": text}
+            self._link.send(FrameType.PROGRESS, LINK_CHANNEL, progress)
+
+        build_id = str(fields.get("build"))
+        try:
+            build = await self._preparation.keep(build_id, _spec_of(fields), frame.payload)
+            ready, facts = await self._preparation.make_ready(build, report)
+        except (HooklineError, OSError) as exc:
+            code = exc.code if isinstance(exc, HooklineError) else "runner.host_failed"
+            error = {"code": code, "message": str(exc)}
+            answer: dict[str, object] = {"request": request, "ok": False, "error": error}
+            self._link.send(FrameType.PREPARED, LINK_CHANNEL, answer)
+            return
+        self._ready[build_id] = ready
+        answer = {
+            **{name: facts[name] for name in ("modules", "provided", "stdlib", "python")},
+            "request": request,
+            "ok": True,
+            "error": None,
+            "environment": ready.environment.id,
+        }
+        self._link.send(FrameType.PREPARED, LINK_CHANNEL, answer)
+        reuse = fields.get("process") == "reuse"
+        self._pool.warm(ready, self._key_of(ready, reuse=reuse, memory_limit_bytes=0))
+
+
+async def _ignore_progress(text: str) -> None:
+    del text
+
+
+def _fields_of(frame: RawFrame) -> dict[str, Any]:  # Any: JSON of the service, which is trusted
+    return cast("dict[str, Any]", orjson.loads(frame.header))
+
+
+def _spec_of(fields: dict[str, Any]) -> BuildSpec:  # Any: as above
+    return BuildSpec(
+        python=str(fields.get("python") or ""), requirements=str(fields.get("requirements") or "")
+    )

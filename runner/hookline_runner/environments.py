@@ -1,0 +1,335 @@
+"""Python environments of projects: one per Python version and set of requirements, shared by content.
+
+An environment is built beside its final place and renamed when it is whole, so a crash half-way leaves only a
+`.building-…` directory, which the next host removes, and two builds at once do not collide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import anyio
+import anyio.to_thread
+import uv
+
+from hookline_runner.child_processes import ChildProcesses, Finished
+from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
+from hookline_runner.requirements import find_local_reference, normalize_requirements
+from hookline_runner.sandbox import Sandbox, SandboxView, interpreter_mounts
+
+logger = logging.getLogger(__name__)
+
+_KEPT_LINES = 15
+_QUERY_TIMEOUT_S = 30.0
+_QUERY = "import json, platform; print(json.dumps({'python': platform.python_version()}))"
+# Versions only: uv would also take the path of a program, and run it.
+_VERSION = re.compile(r"[<>=!~]{0,2}\s*\d[\d.*]*(\s*,\s*[<>=!~]{1,2}\s*\d[\d.*]*)*")
+
+Progress = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A Python environment that is ready: `python` is its full version, `mounts` what its interpreter needs."""
+
+    id: str
+    path: Path
+    python: str
+    mounts: Mapping[str, Path]
+
+    @property
+    def executable(self) -> Path:
+        """Its interpreter, outside the sandbox."""
+        return self.path / "bin" / "python"
+
+
+def environment_id(python: str, requirements: str) -> str:
+    """The name of the environment with these contents on this machine.
+
+    Args:
+        python: a version like "3.12", or "" for the Python that runs the host.
+        requirements: text of a requirements.txt.
+    """
+    request = python or f"{_base_python()} {sys.version}"
+    facts = (request, sysconfig.get_platform(), normalize_requirements(requirements))
+    return "env_" + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:24]
+
+
+class Environments:
+    """Finds environments under a directory, and builds those that are missing."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        sandbox: Sandbox,
+        processes: ChildProcesses,
+        install_environment: Mapping[str, str],
+        timeout_s: float,
+    ) -> None:
+        self._directory = directory
+        self._sandbox = sandbox
+        self._processes = processes
+        self._install_environment = install_environment
+        self._timeout_s = timeout_s
+        self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+
+    def find(self, identifier: str) -> Environment | None:
+        """The environment of that id if it is there and whole."""
+        path = self._directory / identifier
+        try:
+            facts = json.loads((path / "complete.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        if not (path / "bin" / "python").exists():  # its Python was uninstalled
+            return None
+        return _environment_at(path, str(facts.get("python", "")))
+
+    async def obtain(self, python: str, requirements: str, on_progress: Progress) -> Environment:
+        """The environment for a version of Python and requirements, built if need be.
+
+        Raises `EnvironmentFailedError`, `EnvironmentTimeoutError`.
+        """
+        identifier = environment_id(python, requirements)
+        async with self._locks[identifier]:
+            found = self.find(identifier)
+            if found is not None:
+                return found
+            self._directory.mkdir(parents=True, exist_ok=True)
+            building = self._directory / f"{identifier}.building-{os.getpid()}"
+            try:
+                with anyio.fail_after(self._timeout_s):
+                    version = await self._build(building, python, requirements, on_progress)
+            except TimeoutError as exc:
+                raise EnvironmentTimeoutError(self._timeout_s) from exc
+            else:
+                return self._publish(building, identifier, version)
+            finally:
+                await anyio.to_thread.run_sync(_remove_tree, building)
+
+    def remove_unfinished(self) -> None:
+        """Remove what hosts that are gone left half built."""
+        for path in self._directory.glob("*.building-*"):
+            owner = path.name.rpartition("-")[2]
+            if not (
+                owner.isdigit() and int(owner) != os.getpid() and Path("/proc", owner).exists()
+            ):
+                _remove_tree(path)
+
+    async def _build(
+        self, building: Path, python: str, requirements: str, on_progress: Progress
+    ) -> str:
+        wanted = normalize_requirements(requirements)
+        if python and not _VERSION.fullmatch(python):
+            problem = f"python: {python!r} is not a version; write for example 3.12 or >=3.11"
+            raise EnvironmentFailedError(problem, "")
+        local = find_local_reference(requirements)
+        if local is not None:
+            problem = (
+                f"requirements.txt line {local[0]}: {local[1]!r} refers to a file of the project;"
+                " name packages, versions and URLs only"
+            )
+            raise EnvironmentFailedError(problem, "")
+        await anyio.to_thread.run_sync(_remove_tree, building)
+        venv = ["venv", "--no-project", "--relocatable", "--python", python or str(_base_python())]
+        await self._run_uv(
+            [*venv, str(building)],
+            f"Python {python or 'of this service'} cannot be provided",
+            on_progress if python else None,
+        )
+        facts = await anyio.to_thread.run_sync(_query_interpreter, building / "bin" / "python")
+        if wanted:
+            link = _interpreter_link(building)
+            await self._install(building, wanted, on_progress)
+            if _interpreter_link(building) != link:
+                raise EnvironmentFailedError("a package tampered with the environment's Python", "")
+        _write_new(building / "complete.json", facts)
+        return str(json.loads(facts)["python"])
+
+    async def _install(self, building: Path, wanted: str, on_progress: Progress) -> None:
+        """Install the packages, in the sandbox; what must be built runs foreign code.
+
+        That code could put something into the cache for other projects, or change what is started outside the
+        sandbox. So wheels alone are tried first, which run nothing; building gets a cache of its own.
+        """
+        requirements = building / "requirements.txt"
+        requirements.write_text(wanted + "\n", encoding="utf-8")
+        interpreter = str(building / "bin" / "python")
+        arguments = [
+            *("pip", "install", "--python", interpreter),
+            *("--link-mode", "copy", "-r", str(requirements)),
+        ]
+        failure = "the packages of requirements.txt cannot be installed"
+        shared = self._cache_directory()
+        try:
+            view = self._install_view(building, shared)
+            await self._run_uv([*arguments, "--no-build"], failure, on_progress, view=view)
+        except EnvironmentFailedError:
+            await on_progress("not possible with wheels alone; trying again, with building")
+            own = building.with_name(f"cache-{building.name}")
+            try:
+                own.mkdir()
+                view = self._install_view(building, own)
+                await self._run_uv(arguments, failure, on_progress, view=view, cache=own)
+            finally:
+                await anyio.to_thread.run_sync(_remove_tree, own)
+        command = [interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "0"]
+        view = self._install_view(building)
+        await self._run_contained([*command, str(building / "lib")], view=view)
+
+    def _install_view(self, building: Path, *writable: Path) -> SandboxView:
+        places = [Path(uv.find_uv_bin()), *self._host_places()]
+        return SandboxView(
+            read_only={
+                **interpreter_mounts(building / "bin" / "python"),
+                **{str(place): place for place in places},
+            },
+            writable={str(place): place for place in (building, *writable)},
+            scratch_limit_bytes=4 * 1024**3,
+            working_directory="/tmp",  # noqa: S108 - the sandbox's own
+        )
+
+    async def _run_uv(
+        self,
+        arguments: Sequence[str],
+        failure: str,
+        on_progress: Progress | None,
+        *,
+        view: SandboxView | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        variables = {
+            "UV_NO_PROGRESS": "1",
+            "UV_CACHE_DIR": str(cache or self._cache_directory()),
+        }
+        command = [uv.find_uv_bin(), "--color", "never", *arguments]
+        finished = await self._run_contained(
+            command, variables, view=view, on_line=_without_noise(on_progress)
+        )
+        if finished.status != 0:
+            lines = [line for line in finished.lines if not _is_noise(line)]
+            raise EnvironmentFailedError(failure, "\n".join(lines[-_KEPT_LINES:]))
+
+    async def _run_contained(
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str] = MappingProxyType({}),
+        *,
+        view: SandboxView | None,
+        on_line: Progress | None = None,
+    ) -> Finished:
+        """Run a command to its end: in the sandbox, if there is one and it gets a view."""
+        environment = {**self._install_environment, **variables}
+        if view is not None and self._sandbox.is_active:
+            home = environment.get("HOME", "/root")
+            environment |= {"HOME": "/tmp", "XDG_CONFIG_HOME": f"{home}/.config"}  # noqa: S108 - as above
+            command = self._sandbox.command(view, command)
+        return await self._processes.run(command, variables=environment, on_line=on_line)
+
+    def _publish(self, building: Path, identifier: str, version: str) -> Environment:
+        path = self._directory / identifier
+        try:
+            building.rename(path)
+        except OSError:  # another host was faster, or there is a broken one
+            if (found := self.find(identifier)) is not None:
+                return found
+            _remove_tree(path)
+            building.rename(path)
+        logger.info("environment built", extra={"environment": identifier, "python": version})
+        return _environment_at(path, version)
+
+    def _cache_directory(self) -> Path:
+        cache = self._directory.parent / "uv-cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        return cache
+
+    def _host_places(self) -> list[Path]:
+        """Files of the host that uv's own settings name: configuration, certificates, local wheels."""
+        chosen = self._install_environment
+        named = [
+            chosen.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "UV_CONFIG_FILE")
+        ]
+        named += chosen.get("UV_FIND_LINKS", "").split(",")
+        named += [f"{chosen.get('HOME', '/root')}/.config/uv", "/etc/uv"]
+        paths = (Path(name.removeprefix("file://")) for name in named if name)
+        return [
+            path
+            for path in paths
+            if path.is_absolute()
+            and os.access(path, os.R_OK)
+            and not path.is_relative_to("/etc/ssl/certs")
+        ]
+
+
+def _is_noise(line: str) -> bool:
+    return line.startswith("Using Python")  # it names a temporary directory
+
+
+def _without_noise(on_progress: Progress | None) -> Progress | None:
+    if on_progress is None:
+        return None
+
+    async def pass_on(line: str) -> None:
+        if not _is_noise(line):
+            await on_progress(line)
+
+    return pass_on
+
+
+def _environment_at(path: Path, python: str) -> Environment:
+    mounts = interpreter_mounts(path / "bin" / "python")
+    return Environment(id=path.name, path=path, python=python, mounts=mounts)
+
+
+def _base_python() -> Path:
+    """The interpreter below the service's own virtual environment."""
+    return Path(sys.executable).resolve()
+
+
+def _query_interpreter(executable: Path) -> str:
+    """Facts about an interpreter, as JSON; -S keeps installed packages from running code."""
+    try:
+        result = subprocess.run(
+            [str(executable), "-I", "-S", "-c", _QUERY],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_QUERY_TIMEOUT_S,
+            check=True,
+            env={},
+        )
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise EnvironmentFailedError("the environment's Python does not start", str(exc)) from exc
+    return result.stdout.decode()
+
+
+def _interpreter_link(environment: Path) -> str:
+    """Where the link to the interpreter leads; nothing if there is none."""
+    programs = environment / "bin"
+    try:
+        return "" if programs.is_symlink() else str((programs / "python").readlink())
+    except OSError:
+        return ""
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that nobody else has put there, be it as a link to another."""
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _remove_tree(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)

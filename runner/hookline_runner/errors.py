@@ -1,0 +1,94 @@
+"""What can go wrong in a runner host, as the service and the person at the terminal see it."""
+
+from __future__ import annotations
+
+from hookline.errors import InternalError, InvalidError, UnauthenticatedError, UnavailableError
+
+
+class ArchiveError(InvalidError):
+    """The build's archive holds something that a project cannot consist of."""
+
+    code = "build.archive"
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"archive entry {name!r}: {problem}")
+        self.name = name
+        self.problem = problem
+
+
+class EnvironmentFailedError(InvalidError):
+    """The project's Python environment cannot be built from its requirements."""
+
+    code = "environment.failed"
+
+    def __init__(self, what: str, output: str) -> None:
+        super().__init__(f"{what}\n{output}" if output else what)
+        self.what = what
+        self.output = output
+
+
+class EnvironmentTimeoutError(UnavailableError):
+    """Building the project's Python environment took too long."""
+
+    code = "environment.timeout"
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(
+            f"the environment was not ready after {timeout_s:.0f} s; a slow package index, or a package that is"
+            " compiled at install? HOOKLINE_RUNNER_ENVIRONMENT_TIMEOUT_S allows more"
+        )
+        self.timeout_s = timeout_s
+
+
+class PreparationFailedError(InternalError):
+    """Analysing or compiling a build broke."""
+
+    code = "build.preparation_failed"
+
+    def __init__(self, output: str) -> None:
+        super().__init__(f"the build could not be analysed:\n{output}")
+        self.output = output
+
+
+class ServiceUnreachableError(UnavailableError):
+    """Nobody listens on the service's socket."""
+
+    code = "runner.service_unreachable"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"no Hookline service listens on {path}; is `hookline up` running?")
+        self.path = path
+
+
+class LinkRefusedError(UnauthenticatedError):
+    """The service closed the link instead of welcoming this host."""
+
+    code = "runner.refused"
+
+    def __init__(self) -> None:
+        super().__init__("the service refused this runner host; the token is probably wrong")
+
+
+class BuildNotSentError(UnavailableError):
+    """The service did not send a build that this host asked for."""
+
+    code = "build.not_sent"
+
+    def __init__(self, build_id: str) -> None:
+        super().__init__(
+            f"build {build_id} is not on this runner host, and the service did not send it"
+        )
+        self.build_id = build_id
+
+
+class SandboxRequiredError(UnavailableError):
+    """A sandbox is required and none works here."""
+
+    code = "runner.no_sandbox"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"a sandbox is required (HOOKLINE_RUNNER_SANDBOX=require), but there is {why}; install bubblewrap"
+            " and allow user namespaces, or set it to auto"
+        )
+        self.why = why

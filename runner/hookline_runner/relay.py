@@ -1,0 +1,79 @@
+"""Frames passed on unread: cut by their prefix alone, with the channel rewritten.
+
+`frames.FrameReader` decodes for those who read a frame; this is for the host, through which every step of every
+session passes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hookline_runner.frames import MAX_FRAME_BYTES, PREFIX, FrameError
+
+_PREFIX_SIZE = PREFIX.size
+
+
+class RawFrame(NamedTuple):
+    """A frame whose header nobody has looked at: `body` is header and payload."""
+
+    type: int
+    channel: int
+    header_size: int
+    body: bytes
+
+    @property
+    def header(self) -> bytes:
+        """The undecoded JSON header."""
+        return self.body[: self.header_size]
+
+    @property
+    def payload(self) -> bytes:
+        """What follows the header."""
+        return self.body[self.header_size :]
+
+    def on_channel(self, channel: int) -> bytes:
+        """The bytes of this frame on another channel."""
+        return PREFIX.pack(len(self.body), channel, self.type, self.header_size) + self.body
+
+
+class FrameCutter:
+    """Cuts a byte stream into frames, keeping what is incomplete for the next call."""
+
+    __slots__ = ("_buffer", "_needed")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._needed = 0
+
+    def feed(self, data: bytes) -> list[RawFrame]:
+        """The frames that `data` completes.
+
+        Raises:
+            FrameError: a frame is larger than allowed, or inconsistent.
+        """
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return []
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        frames: list[RawFrame] = []
+        start = 0
+        total = len(data)
+        needed = _PREFIX_SIZE
+        while total - start >= _PREFIX_SIZE:
+            size, channel, frame_type, header_size = PREFIX.unpack_from(data, start)
+            if size > MAX_FRAME_BYTES or header_size > size:
+                raise FrameError(f"a frame of {size} bytes with a header of {header_size}")
+            end = start + _PREFIX_SIZE + size
+            if end > total:
+                needed = _PREFIX_SIZE + size
+                break
+            frames.append(
+                RawFrame(frame_type, channel, header_size, data[start + _PREFIX_SIZE : end])
+            )
+            start = end
+        if start < total:
+            self._buffer += memoryview(data)[start:]
+            self._needed = needed
+        return frames

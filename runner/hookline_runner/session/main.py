@@ -1,0 +1,134 @@
+"""Where a session's process begins: serve one attempt, or one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Final
+
+from hookline_runner.compiled import open_cache
+from hookline_runner.frames import FrameType
+from hookline_runner.session.attempt import Attempt, Start
+from hookline_runner.session.branches import INSIDE, current
+from hookline_runner.session.capture import release_outlets
+from hookline_runner.session.link import Link
+from hookline_runner.session.loader import ModuleSet, ProjectFinder
+from hookline_runner.session.output import Waker
+from hookline_runner.session.residue import (
+    Baseline,
+    bare_environment,
+    count_exit_functions,
+    run_exit_functions,
+    set_environment,
+)
+from hookline_runner.session.stopping import StopSwitch
+
+_CHILD_STATUS: Final = 0
+
+
+def serve(sock: socket.socket, *, project_dir: str, code_dir: str, reuse: bool) -> None:
+    """Run the attempts that come over the socket; returns when the process has served.
+
+    Args:
+        sock: The session's end of a stream socket; blocking.
+        project_dir: The private working copy of the project's files; becomes the working directory.
+        code_dir: Where the compiled modules are; see `compiled`.
+        reuse: Go on to another attempt when the last one left the process as it found it.
+    """
+    sock.setblocking(True)
+    project_dir = os.path.realpath(project_dir)
+    os.chdir(project_dir)
+    process = _SessionProcess(Link(sock), project_dir, code_dir, reuse=reuse)
+    while process.serve_one():
+        pass
+
+
+class _SessionProcess:
+    """What outlives an attempt in a process."""
+
+    def __init__(self, link: Link, project_dir: str, code_dir: str, *, reuse: bool) -> None:
+        self._link = link
+        self._project_dir = project_dir
+        self._finder = ProjectFinder(project_dir, open_cache(code_dir), rewritten=True)
+        self._modules = ModuleSet(project_dir, self._finder)
+        self._stop = StopSwitch(link.read_available)
+        self._waker = Waker()
+        self._pid = os.getpid()
+        set_environment(bare_environment(project_dir))
+        # now, while nobody waits: forks are made ahead of demand
+        self._warm_up()
+        self._environment = dict(os.environ)
+        self._exit_functions = count_exit_functions()
+        self._baseline = Baseline() if reuse else None
+        os.register_at_fork(after_in_child=self._let_go)
+
+    def serve_one(self) -> bool:
+        """Serve one attempt; true if another may follow."""
+        start = self._receive_start()
+        if start is None:
+            return False
+        self._link.begin_attempt(self._stop.note_reason)
+        self._stop.reset()
+        attempt = Attempt(start, self._link, self._project_dir, self._stop, self._waker)
+        if not attempt.receive_journal():
+            return False
+        variables: dict[str, str] = start.header.get("variables") or {}
+        environment = {**self._environment, **variables}
+        set_environment(environment)
+        self._finder.use(rewritten=start.is_durable)
+        self._modules.install()
+        attempt.install()
+        self._stop.install()
+        ending = attempt.run()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if self._baseline else signal.SIG_IGN)
+        self._leave_if_child()
+        dirty = self._find_residue(environment)
+        attempt.finish(ending, dirty)
+        attempt.uninstall()
+        if self._baseline is None or dirty is not None:
+            return False
+        self._modules.uninstall()
+        self._baseline.restore()
+        return True
+
+    def _warm_up(self) -> None:
+        """Touch what every attempt touches: the first touch of a page after a fork costs a copy of it."""
+        start = Start(json.loads('{"durable": true, "event": {"data": {}}, "variables": {}}'), b"")
+        attempt = Attempt(start, self._link, self._project_dir, self._stop, self._waker)
+        attempt.install()
+        attempt.uninstall()
+
+    def _find_residue(self, environment: dict[str, str]) -> str | None:
+        """Why the process cannot serve another session; functions registered for its exit are called."""
+        dirty = None
+        if self._baseline is not None:
+            dirty = self._baseline.find_residue(environment, self._waker.thread_count)
+        if count_exit_functions() != self._exit_functions:
+            run_exit_functions()
+            dirty = dirty or "functions were registered for the exit of the process"
+        return dirty if self._baseline is not None else None
+
+    def _receive_start(self) -> Start | None:
+        while True:
+            frame = self._link.receive()
+            if frame is None:
+                return None
+            if frame.type is FrameType.START:
+                return Start(json.loads(frame.header), frame.payload)
+
+    def _let_go(self) -> None:
+        """In a child that the session's code forked: it is no part of the session any more."""
+        self._link.close()
+        release_outlets()
+        current.set(INSIDE)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _leave_if_child(self) -> None:
+        if os.getpid() != self._pid:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                sys.stdout.flush()
+            os._exit(_CHILD_STATUS)

@@ -1,0 +1,105 @@
+"""Polite stop: SIGTERM becomes an exception in the main flow, where nothing is left half done."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from hookline.errors import SessionStoppedError
+
+_RETRY_S: Final = 0.01
+
+
+class StopSwitch:
+    """Turns the first SIGTERM into `SessionStoppedError`.
+
+    At once, unless the main flow is inside an activity (then the gate raises at its end, see `check`) or inside
+    code that must not be torn (`shield`: then shortly after). A running event loop gets its main task cancelled by
+    `on_loop` instead.
+    """
+
+    __slots__ = (
+        "_activity_codes",
+        "_read_requests",
+        "_reason",
+        "_shielded",
+        "_timer",
+        "is_raised",
+        "is_requested",
+        "on_loop",
+    )
+
+    def __init__(self, read_requests: Callable[[], None]) -> None:
+        self._read_requests = read_requests  # takes in what has arrived; leads to `note_reason`
+        self._reason = ""
+        self._activity_codes: set[CodeType] = set()
+        self._shielded: set[CodeType] = set()
+        self.is_requested = False
+        self.is_raised = False
+        self.on_loop: Callable[[], None] | None = None
+
+    def install(self) -> None:
+        """Take SIGTERM over; main thread only."""
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def reset(self) -> None:
+        """Forget an earlier request, for the next session of this process."""
+        self._reason = ""
+        self.is_requested = False
+        self.is_raised = False
+        self.on_loop = None
+
+    def note_reason(self, reason: str) -> None:
+        """Why the session is to stop; the signal follows."""
+        self._reason = reason
+
+    def shield(self, *functions: Any) -> None:
+        """Never raise while one of these Python functions runs in the main thread."""
+        self._shielded.update(function.__code__ for function in functions)
+
+    def activity(self, *functions: Any) -> None:
+        """While one of these runs, an activity does: leave the request to `check`."""
+        self._activity_codes.update(function.__code__ for function in functions)
+
+    def check(self) -> None:
+        """Raise if a stop was requested and not raised yet."""
+        if self.is_pending:
+            self.raise_now()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a stop was requested and not raised yet."""
+        return self.is_requested and not self.is_raised
+
+    def raise_now(self) -> None:
+        """End the flow that calls this."""
+        self.is_raised = True
+        self._read_requests()
+        raise SessionStoppedError(self._reason)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.is_raised:
+            return
+        self.is_requested = True
+        running: set[CodeType] = set()
+        while frame is not None:
+            running.add(frame.f_code)
+            frame = frame.f_back
+        if running & self._activity_codes:
+            return
+        if running & self._shielded:
+            # a real signal, which also ends a system call that the main thread is in by then
+            main = threading.main_thread().ident or 0
+            retry = threading.Timer(_RETRY_S, signal.pthread_kill, (main, signum))
+            retry.daemon = True
+            retry.start()
+            return
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - no public way asks without raising
+        if loop is not None and self.on_loop is not None:
+            loop.call_soon_threadsafe(self.on_loop)
+            return
+        self.raise_now()

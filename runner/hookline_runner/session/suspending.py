@@ -1,0 +1,61 @@
+"""Waiting until a time: in the process while it is near, without one while it is far."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from hookline_runner.frames import FrameType
+from hookline_runner.session.clock import SessionClock
+from hookline_runner.session.journal import Journal
+from hookline_runner.session.link import Link
+from hookline_runner.session.output import LogStream
+
+FAR_FUTURE: Final = 250_000_000_000.0  # in the year 9892: later than that no calendar goes
+_SLICE_S: Final = 0.5  # a stop request that comes just before the system call is seen after it
+_time_sleep: Final = time.sleep  # kept: user code may replace the function
+
+
+class Waiting:
+    """How this session waits. Suspension ends the process without unwinding: `finally` blocks belong to the end."""
+
+    __slots__ = ("_before_leaving", "_clock", "_hot_window_s", "_journal", "_link", "_output")
+
+    def __init__(
+        self,
+        link: Link,
+        journal: Journal,
+        output: LogStream,
+        clock: SessionClock,
+        hot_window_s: float,
+        *,
+        before_leaving: Callable[[], None],
+    ) -> None:
+        self._before_leaving = before_leaving
+        self._link = link
+        self._journal = journal
+        self._output = output
+        self._clock = clock
+        self._hot_window_s = hot_window_s
+
+    def is_far(self, wake_at: float) -> bool:
+        """Whether that time is past the hot window, so that holding a process for it is not worth it."""
+        return wake_at - self._clock.now() > self._hot_window_s
+
+    def wait_until(self, wake_at: float, *, may_suspend: bool) -> None:
+        """Return at that time; or suspend the session, and never return."""
+        while (left := wake_at - self._clock.now()) > 0:
+            if may_suspend and left > self._hot_window_s:
+                self.suspend(wake_at)
+            _time_sleep(min(left, _SLICE_S))
+
+    def suspend(self, wake_at: float) -> NoReturn:
+        """Put everything on disk, say until when nothing will happen, and end the process."""
+        self._before_leaving()
+        self._journal.commit()
+        self._output.flush()
+        self._link.send(FrameType.SUSPEND, json.dumps({"wake_at": wake_at}))
+        os._exit(0)

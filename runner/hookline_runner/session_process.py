@@ -1,0 +1,265 @@
+"""A forked session process as the host sees it: a socket, two output pipes, and the attempt it works on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from typing import Protocol
+
+from hookline_runner.frames import FrameError
+from hookline_runner.output_pipe import OutputPipe
+from hookline_runner.relay import FrameCutter, RawFrame
+
+_READ_BYTES = 256 * 1024
+_MAX_UNSENT_BYTES = 256 * 1024 * 1024
+_MAX_PIPE_READS_AT_END = 17  # more than a pipe can hold
+_MAX_SOCKET_READS_AT_END = 4096
+
+
+class ProcessListener(Protocol):
+    """The attempt that a process works on."""
+
+    def frame_sent(self, frame: RawFrame) -> None:
+        """The process sent a frame."""
+        ...
+
+    def lines_written(self, kind: str, lines: list[str]) -> None:
+        """The process, or one below it, wrote lines to `stdout` or `stderr`."""
+        ...
+
+    def protocol_broken(self, problem: str) -> None:
+        """The process sent what are no frames, or takes none."""
+        ...
+
+    def socket_closed(self) -> None:
+        """The process closed its socket; it may still live."""
+        ...
+
+
+class SessionProcess:
+    """Moves bytes between one session process and its listener; knows nothing of sessions.
+
+    Everything happens on the event loop, in callbacks. Without a listener, what the process says is dropped.
+    """
+
+    __slots__ = (
+        "_cutter",
+        "_is_paused",
+        "_is_readable",
+        "_is_watching_pipes",
+        "_loop",
+        "_outgoing",
+        "_outgoing_bytes",
+        "_pipes",
+        "_socket",
+        "directory",
+        "idle_since",
+        "is_gone",
+        "listener",
+        "number",
+    )
+
+    def __init__(self, number: int, descriptors: tuple[int, int, int], *, directory: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.number = number
+        self.directory = directory
+        self.listener: ProcessListener | None = None
+        self.is_gone = False
+        self.idle_since = self._loop.time()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptors[0])
+        self._socket.setblocking(False)
+        self._pipes = (OutputPipe(descriptors[1], "stdout"), OutputPipe(descriptors[2], "stderr"))
+        self._cutter = FrameCutter()
+        self._outgoing: deque[bytes] = deque()
+        self._outgoing_bytes = 0
+        self._is_paused = False
+        self._is_readable = False
+        self._is_watching_pipes = False
+
+    def attach(self, listener: ProcessListener) -> None:
+        """From now on the process works for `listener`."""
+        self.listener = listener
+        if not self._is_watching_pipes:
+            self._is_watching_pipes = True
+            self._is_readable = True
+            self._watch()
+
+    def detach(self) -> None:
+        """The attempt is over; the process may wait for another."""
+        self.listener = None
+        self.idle_since = self._loop.time()
+
+    def send(self, data: bytes) -> None:
+        """Hand a frame to the process; kept back while it does not read."""
+        if self.is_gone:
+            return
+        if self._outgoing:
+            self._keep_back(data)
+            return
+        try:
+            sent = self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # it is dying; its end is reported by the zygote
+            return
+        if sent < len(data):
+            self._keep_back(data[sent:])
+            self._loop.add_writer(self._socket.fileno(), self._write_more)
+
+    def pause(self) -> None:
+        """Read nothing more for now: what comes cannot be passed on."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._unwatch()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._is_paused:
+            self._is_paused = False
+            self._watch()
+
+    def drain_output(self) -> None:
+        """Pass on what stands in the output pipes now."""
+        for pipe in self._pipes:
+            reads = 0
+            while reads < _MAX_PIPE_READS_AT_END and (lines := pipe.read()) is not None:
+                reads += 1
+                self._tell_lines(pipe.kind, lines)
+            self._tell_lines(pipe.kind, pipe.flush())
+
+    def drain_socket(self) -> None:
+        """Pass on the frames that stand in the socket now; for a process that has died."""
+        for _ in range(_MAX_SOCKET_READS_AT_END):
+            if not self._is_readable or not self._read_socket():
+                return
+
+    def close(self) -> None:
+        """Let go of the descriptors; the process is gone."""
+        if self.is_gone:
+            return
+        self._unwatch()
+        if self._outgoing:
+            self._loop.remove_writer(self._socket.fileno())
+        self.is_gone = True
+        self.listener = None
+        self._socket.close()
+        for pipe in self._pipes:
+            os.close(pipe.descriptor)
+
+    def _watch(self) -> None:
+        if self.is_gone or not self._is_watching_pipes:
+            return
+        if self._is_readable:
+            self._loop.add_reader(self._socket.fileno(), self._read_socket)
+        for pipe in self._pipes:
+            if not pipe.is_ended:
+                self._loop.add_reader(pipe.descriptor, self._read_pipe, pipe)
+
+    def _unwatch(self) -> None:
+        if self.is_gone or not self._is_watching_pipes:
+            return
+        self._loop.remove_reader(self._socket.fileno())
+        for pipe in self._pipes:
+            self._loop.remove_reader(pipe.descriptor)
+
+    def _read_socket(self) -> bool:
+        """Pass on what one read brings; false when there is nothing to read now."""
+        try:
+            data = self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)  # whatever others set
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._stop_reading()
+            if self.listener is not None:
+                self.listener.socket_closed()
+            return False
+        try:
+            for frame in self._cutter.feed(data):
+                if self.listener is not None:
+                    self.listener.frame_sent(frame)
+        except FrameError as exc:
+            self._stop_reading()
+            if self.listener is not None:
+                self.listener.protocol_broken(str(exc))
+        return True
+
+    def _stop_reading(self) -> None:
+        self._is_readable = False
+        self._loop.remove_reader(self._socket.fileno())
+
+    def _read_pipe(self, pipe: OutputPipe) -> None:
+        lines = pipe.read()
+        if pipe.is_ended:
+            self._loop.remove_reader(pipe.descriptor)
+        self._tell_lines(pipe.kind, lines)
+
+    def _tell_lines(self, kind: str, lines: list[str] | None) -> None:
+        if lines and self.listener is not None:
+            self.listener.lines_written(kind, lines)
+
+    def _keep_back(self, data: bytes) -> None:
+        self._outgoing.append(data)
+        self._outgoing_bytes += len(data)
+        if self._outgoing_bytes > _MAX_UNSENT_BYTES and self.listener is not None:
+            self.listener.protocol_broken("it does not read what it is sent")
+
+    def _write_more(self) -> None:
+        while self._outgoing:
+            data = self._outgoing.popleft()
+            try:
+                sent = self._socket.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._outgoing.clear()
+                break
+            self._outgoing_bytes -= sent
+            if sent < len(data):
+                self._outgoing.appendleft(data[sent:])
+                return
+        self._outgoing_bytes = 0
+        self._loop.remove_writer(self._socket.fileno())
+
+
+class ProcessSource(Protocol):
+    """The zygote that a process came from, as attempts use it."""
+
+    def release(self, process: SessionProcess) -> None:
+        """The process may take the next attempt."""
+        ...
+
+    def retire(self, process: SessionProcess, within_s: float) -> None:
+        """The process is to end by itself, and is killed if it does not."""
+        ...
+
+    def terminate(self, process: SessionProcess) -> None:
+        """Send the process a SIGTERM."""
+        ...
+
+    def kill(self, process: SessionProcess) -> None:
+        """Kill the process and everything below it."""
+        ...
+
+
+class Applicant(ProcessListener, Protocol):
+    """An attempt that asks for a process."""
+
+    def process_found(self, source: ProcessSource, process: SessionProcess) -> None:
+        """A process is attached to it."""
+        ...
+
+    def process_ended(self, status: int | None, signal_number: int | None) -> None:
+        """Its process is gone."""
+        ...
+
+    def doomed(self, detail: str) -> None:
+        """The host is about to kill its process, for this reason."""
+        ...
+
+    def start_failed(self, detail: str) -> None:
+        """There will be no process."""
+        ...
