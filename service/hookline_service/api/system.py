@@ -1,0 +1,198 @@
+"""Routes about the service itself: versions, runner hosts, backup, health, metrics."""
+
+from __future__ import annotations
+
+import platform
+import resource
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from hookline_service.api.endpoints import (
+    Answer,
+    AnyEndpoint,
+    Call,
+    Endpoint,
+    NoBody,
+    NoQuery,
+    PageQuery,
+)
+from hookline_service.api.services import ApiServices
+from hookline_service.api.serving import json_response
+from hookline_service.api.version import version
+from hookline_service.use_cases.backup import backup_file
+
+SQLITE = "application/vnd.sqlite3"
+_CHUNK_BYTES = 256 * 1024
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class VersionAnswer(Answer):
+    """What runs here."""
+
+    version: str
+    api: str
+    python: str
+
+
+class RunnerAnswer(Answer):
+    """A connected runner host; `busy` of `capacity` sessions run on it."""
+
+    id: str
+    name: str
+    sandbox: str
+    python: str
+    version: str
+    capacity: int
+    busy: int
+    rss_bytes: int
+    labels: list[str]
+
+
+class RunnerPage(Answer):
+    """Runner hosts connected now, by name."""
+
+    items: list[RunnerAnswer]
+    next: str | None = None
+
+
+async def show_version(_: Call[NoQuery, NoBody]) -> VersionAnswer:
+    """What runs here."""
+    return VersionAnswer(version=version(), api="v1", python=platform.python_version())
+
+
+async def list_runners(call: Call[PageQuery, NoBody]) -> RunnerPage:
+    """Runner hosts connected now."""
+    return RunnerPage(
+        items=[
+            RunnerAnswer(
+                id=runner.id,
+                name=runner.name,
+                sandbox=runner.sandbox,
+                python=runner.python,
+                version=runner.version,
+                capacity=runner.capacity,
+                busy=runner.busy,
+                rss_bytes=runner.rss_bytes,
+                labels=list(runner.labels),
+            )
+            for runner in call.services.runners.list_runners()
+        ]
+    )
+
+
+async def download_backup(call: Call[NoQuery, NoBody]) -> Response:
+    """A consistent copy of the database."""
+    content = _backup_chunks(call.services)
+    await anext(
+        content
+    )  # the copy is made before the answer begins, so that a failure is an answer too
+    headers = {"Content-Disposition": 'attachment; filename="hookline-backup.sqlite3"'}
+    return _ClosingStream(content, headers=headers, media_type=SQLITE)
+
+
+async def _backup_chunks(services: ApiServices) -> AsyncGenerator[bytes, None]:
+    """An empty chunk when the copy is there, then its bytes."""
+    async with backup_file(services.store, services.scratch) as path:
+        yield b""
+        async for chunk in _chunks(path):
+            yield chunk
+
+
+async def _chunks(path: Path) -> AsyncGenerator[bytes, None]:
+    async with await anyio.open_file(path, "rb") as file:
+        while chunk := await file.read(_CHUNK_BYTES):
+            yield chunk
+
+
+class _ClosingStream(StreamingResponse):
+    """A stream that lets go of its source also when the client leaves early."""
+
+    async def stream_response(self, send: Any) -> None:
+        content: Any = self.body_iterator
+        async with aclosing(content):
+            await super().stream_response(send)
+
+
+def health_handler() -> Callable[[Request], Awaitable[Response]]:
+    """`/healthz`: the process answers."""
+
+    async def healthz(_: Request) -> Response:
+        return json_response({"status": "ok"})
+
+    return healthz
+
+
+def ready_handler(services: ApiServices) -> Callable[[Request], Awaitable[Response]]:
+    """`/readyz`: sessions can run."""
+
+    async def readyz(_: Request) -> Response:
+        if services.is_ready():
+            return json_response({"status": "ready"})
+        return json_response({"status": "not ready", "reason": "no runner host is connected"}, 503)
+
+    return readyz
+
+
+def metrics_handler(services: ApiServices) -> Callable[[Request], Awaitable[Response]]:
+    """`/metrics`: figures in Prometheus' text format."""
+
+    async def metrics(_: Request) -> Response:
+        runners = services.runners.list_runners()
+        figures = {
+            "store_pending_bytes": services.store.pending_bytes(),
+            "process_max_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "runners": len(runners),
+            "runner_capacity": sum(runner.capacity for runner in runners),
+            "runner_busy": sum(runner.busy for runner in runners),
+            "runner_rss_bytes": sum(runner.rss_bytes for runner in runners),
+            **services.gauges(),
+        }
+        return Response(_exposition(figures), media_type=_METRICS)
+
+    return metrics
+
+
+def _exposition(figures: Mapping[str, float]) -> str:
+    lines: list[str] = []
+    for name, value in sorted(figures.items()):
+        full = f"hookline_{name}"
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines += [f"# TYPE {full} {kind}", f"{full} {value}"]
+    return "\n".join(lines) + "\n"
+
+
+ENDPOINTS: tuple[AnyEndpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/version",
+        summary="What runs here",
+        handle=show_version,
+        query=NoQuery,
+        body=NoBody,
+        answer=VersionAnswer,
+    ),
+    Endpoint(
+        method="GET",
+        path="/runners",
+        summary="Runner hosts connected now",
+        handle=list_runners,
+        query=PageQuery,
+        body=NoBody,
+        answer=RunnerPage,
+    ),
+    Endpoint(
+        method="GET",
+        path="/backup",
+        summary="A consistent copy of the database; it does not hold the key of its secrets",
+        handle=download_backup,
+        query=NoQuery,
+        body=NoBody,
+        media=SQLITE,
+    ),
+)

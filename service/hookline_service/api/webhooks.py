@@ -1,0 +1,130 @@
+"""The way in for webhooks: a bare ASGI application, because every event of every provider comes through here."""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hookline.errors import HooklineError, RateLimitedError
+from hookline_service.api.bodies import ClientGoneError, declared_size, read_body
+from hookline_service.api.errors import (
+    INTERNAL_ERROR,
+    BodyTimeoutError,
+    BodyTooLargeError,
+    status_of,
+)
+from hookline_service.model.events import Recorded
+from hookline_service.settings import Settings
+from hookline_triggers.webhook import event_meta
+
+logger = logging.getLogger(__name__)
+
+WEBHOOK_PREFIX = "/webhooks/"
+_PREFIX_LENGTH = len(WEBHOOK_PREFIX)
+_ACCEPTED = 202
+_NOT_FOUND = 404
+
+Headers = list[tuple[bytes, bytes]]
+
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_NO_CACHE = (b"cache-control", b"no-cache")
+_CLOSE = (b"connection", b"close")
+_EMPTY = (b"content-length", b"0")
+_BODY_EMPTY = {"type": "http.response.body", "body": b""}
+
+
+class WebhookDispatching(Protocol):
+    """What webhooks ask of the dispatcher."""
+
+    async def accept_webhook(
+        self,
+        slug: str,
+        meta: dict[str, Any],  # Any: the JSON of a request
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> Recorded | None:
+        """Record a request; None when no trigger in force has this slug. Returns when it is on disk."""
+        ...
+
+
+def create_webhooks(dispatcher: WebhookDispatching, settings: Settings) -> ASGIApp:
+    """The application for everything under `/webhooks/`.
+
+    Answers 202 once the event is on disk, 404 for an unknown slug, 408 and 413 for a slow or large body, and
+    429 or 503 when the service cannot take more now; nothing but the 202 means that the event was kept.
+    """
+    limit = settings.webhook_limit_bytes
+    timeout_s = settings.body_timeout_s
+    accept = dispatcher.accept_webhook
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        slug = scope["path"][_PREFIX_LENGTH:].partition("/")[0]
+        headers: Headers = scope["headers"]
+        try:
+            body = await read_body(receive, declared_size(headers), limit, timeout_s)
+            meta = event_meta(scope["method"], _target(scope), slug, headers)
+            recorded = await accept(slug, meta, headers, body)
+        except ClientGoneError:
+            return
+        except HooklineError as exc:
+            await _refuse(send, exc)
+            return
+        except Exception as exc:  # noqa: BLE001 (the supervised place of requests)
+            await _fail(send, exc)
+            return
+        if recorded is None:
+            await _answer(send, _NOT_FOUND, b"Not Found", [])
+            return
+        event_id = recorded.event_id.encode()
+        await send(
+            {
+                "type": "http.response.start",
+                "status": _ACCEPTED,
+                "headers": [
+                    _NO_CACHE,
+                    _EMPTY,
+                    (b"hookline-event-id", event_id),
+                    (b"autokitteh-event-id", event_id),
+                ],
+            }
+        )
+        await send(_BODY_EMPTY)
+
+    return serve
+
+
+def _target(scope: Scope) -> bytes:
+    """Path and query as received."""
+    raw_path: bytes = scope["raw_path"]
+    query: bytes = scope["query_string"]
+    return raw_path + b"?" + query if query else raw_path
+
+
+async def _refuse(send: Send, error: HooklineError) -> None:
+    extra: Headers = []
+    if isinstance(error, BodyTooLargeError | BodyTimeoutError):
+        extra.append(_CLOSE)
+    if isinstance(error, RateLimitedError):
+        extra.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))
+    status = status_of(error)
+    if status >= INTERNAL_ERROR:
+        logger.error("webhook not taken", extra={"error_code": error.code, "reason": error.message})
+    text = "the service cannot take events now" if status >= INTERNAL_ERROR else error.message
+    await _answer(send, status, text.encode(), extra)
+
+
+async def _fail(send: Send, error: Exception) -> None:
+    incident = secrets.token_hex(6)
+    logger.error("webhook failed", exc_info=error, extra={"incident": incident})
+    await _answer(send, INTERNAL_ERROR, f"an internal error; incident {incident}".encode(), [])
+
+
+async def _answer(send: Send, status: int, text: bytes, extra: Headers) -> None:
+    headers = [_TEXT, _NO_CACHE, (b"content-length", str(len(text)).encode()), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

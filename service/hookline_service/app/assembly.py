@@ -1,0 +1,127 @@
+"""Names every concrete part and connects it to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from hookline_service.api.application import create_api, mount
+from hookline_service.api.services import ApiServices
+from hookline_service.api.webhooks import create_webhooks
+from hookline_service.app.contexts import ContextReader
+from hookline_service.clock import Clock, SystemClock
+from hookline_service.dispatcher import Dispatcher, RouteTable, ScheduleTicker
+from hookline_service.engine.changes import ChangeHub
+from hookline_service.engine.embedded import EmbeddedEngine
+from hookline_service.engine.parts import EngineParts, EngineSettings
+from hookline_service.engine.pool import RunnerPool
+from hookline_service.engine.wire import StartLimits
+from hookline_service.model.ids import ProjectId
+from hookline_service.model.secret import Secret
+from hookline_service.model.sessions import Session
+from hookline_service.settings import Settings
+from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.secrets import load_or_create_box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that lives as long as the service."""
+
+    settings: Settings
+    store: Store
+    engine: EmbeddedEngine
+    engine_parts: EngineParts
+    routes: RouteTable
+    ticker: ScheduleTicker
+    application: ASGIApp
+
+
+# Long because it is a list: every part, named once and connected.
+def build_parts(settings: Settings, store: Store, token: Secret) -> Parts:
+    """Every part, connected and not yet running."""
+    clock = SystemClock()
+    box = load_or_create_box(settings.home, settings.secret_key)
+    contexts = ContextReader(store, box, settings.base_url)
+    engine_parts = _engine_parts(settings, store, contexts, clock)
+    listeners: list[Callable[[Session], None]] = []
+
+    def session_ended(session: Session) -> None:
+        for listener in listeners:
+            listener(session)
+
+    engine = EmbeddedEngine(engine_parts, session_ended)
+    routes = RouteTable(store)
+    dispatcher = Dispatcher(
+        store=store,
+        engine=engine,
+        routes=routes,
+        clock=clock,
+        queue_limit_bytes=settings.queue_limit_bytes,
+    )
+    ticker = ScheduleTicker(
+        store=store, engine=engine, dispatcher=dispatcher, routes=routes, clock=clock
+    )
+    listeners.append(ticker.session_ended)
+
+    def project_changed(project_id: ProjectId) -> None:
+        contexts.forget(project_id)
+        routes.expire()
+
+    services = ApiServices(
+        settings=settings,
+        clock=clock,
+        token=token,
+        box=box,
+        store=store,
+        engine=engine,
+        preparer=engine_parts.pool,
+        runners=engine_parts.pool,
+        changes=engine_parts.changes,
+        dispatcher=dispatcher,
+        scratch=settings.home / "scratch",
+        on_schedules_changed=ticker.reload,
+        on_project_changed=project_changed,
+        schedule_lock=ticker.lock,
+        gauges=engine.gauges,
+        is_ready=engine_parts.pool.has_host,
+    )
+    return Parts(
+        settings=settings,
+        store=store,
+        engine=engine,
+        engine_parts=engine_parts,
+        routes=routes,
+        ticker=ticker,
+        application=mount(create_api(services), create_webhooks(dispatcher, settings)),
+    )
+
+
+def _engine_settings(settings: Settings) -> EngineSettings:
+    limits = StartLimits(
+        hot_window_s=settings.hot_window_s,
+        log_limit_lines=settings.log_limit_lines,
+        log_limit_bytes=settings.log_limit_bytes,
+        memory_limit_bytes=settings.memory_limit_bytes,
+    )
+    return EngineSettings(
+        limits=limits,
+        stop_grace_s=settings.stop_grace_s,
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+    )
+
+
+def _engine_parts(
+    settings: Settings, store: Store, contexts: ContextReader, clock: Clock
+) -> EngineParts:
+    return EngineParts(
+        store=store,
+        pool=RunnerPool(prepare_timeout_s=settings.prepare_timeout_s),
+        contexts=contexts,
+        changes=ChangeHub(),
+        clock=clock,
+        settings=_engine_settings(settings),
+    )

@@ -1,0 +1,205 @@
+"""Starts every part in order, serves until told to stop, and ends them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import resource
+import secrets
+import signal
+from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import anyio
+import orjson
+import uvicorn
+from starlette.types import ASGIApp
+
+from hookline.errors import HooklineError
+from hookline_service.app.assembly import Parts, build_parts
+from hookline_service.app.http_connections import CarefulHttpProtocol
+from hookline_service.app.listening import listen, runner_socket_path
+from hookline_service.app.logs import configure_logging
+from hookline_service.app.runner_child import keep_runner
+from hookline_service.clock import SystemClock
+from hookline_service.engine.inbox import FrameInbox
+from hookline_service.engine.link import link_factory
+from hookline_service.settings import Settings
+from hookline_service.storage.protocols import Store
+from hookline_service.storage.sqlite import open_sqlite_store
+from hookline_service.use_cases.private_files import ensure_home, load_or_create
+from hookline_service.use_cases.retention import delete_expired
+from hookline_service.use_cases.tokens import load_or_create_token
+
+logger = logging.getLogger(__name__)
+
+_SETTLE_S = 300.0
+_KEEP_ALIVE_S = 30
+RUNNER_TOKEN_FILE = "runner.token"  # noqa: S105 - the name of a file
+_GC_THRESHOLD = (20_000, 20, 50)  # a request makes hundreds of short-lived objects and no cycles
+
+
+def run_service(settings: Settings, on_ready: Callable[[str], None]) -> int:
+    """Serve until SIGINT or SIGTERM; the exit status. `on_ready` gets the base URL once sessions can be started.
+
+    Raises:
+        HooklineError: the service cannot start as it was told to.
+    """
+    configure_logging(settings.log_level)
+    _allow_many_connections()
+    options = {"use_uvloop": True}
+    try:
+        return anyio.run(_serve, settings, on_ready, backend="asyncio", backend_options=options)
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from group
+
+
+def _allow_many_connections() -> None:
+    """Every connection takes a descriptor, and systems allow 1024 unless asked for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
+    ensure_home(settings.home)
+    listener = listen(settings.host, settings.port)
+    settings = replace(settings, port=listener.getsockname()[1])
+    token = load_or_create_token(settings.home, settings.token)
+    runner_token = load_or_create(
+        settings.home / RUNNER_TOKEN_FILE, secrets.token_urlsafe(32)
+    ).strip()
+    async with _open_store(settings) as store:
+        parts = build_parts(settings, store, token)
+        inbox = FrameInbox(parts.engine_parts, parts.engine)
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(inbox.run, name="runner links")
+            await tasks.start(parts.engine.run, name="engine")
+            await tasks.start(parts.ticker.run, name="schedules")
+            socket_path = runner_socket_path(settings.home)
+            loop = asyncio.get_running_loop()
+            links = await loop.create_unix_server(
+                link_factory(inbox, runner_token), path=str(socket_path)
+            )
+            socket_path.chmod(0o600)
+            tasks.start_soon(keep_runner, settings, socket_path, runner_token, name="runner host")
+            tasks.start_soon(_keep_tidy, parts, name="upkeep")
+            server = _Server(_server_config(parts.application, settings))
+            hurry = anyio.Event()
+            tasks.start_soon(_stop_on_signal, server, hurry, name="signals")
+            tasks.start_soon(_announce, server, parts, on_ready, name="announce")
+            _settle_memory()
+            await server.serve(sockets=[listener])
+            _note_of(settings).unlink(missing_ok=True)
+            await _let_finish(parts, hurry)
+            links.close()
+            tasks.cancel_scope.cancel()
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncGenerator[Store, None]:
+    store = await open_sqlite_store(settings.home / "hookline.db")
+    try:
+        yield store
+    finally:
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(settings.shutdown_grace_s):
+                await store.aclose()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the service decides when to end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals alone."""
+        yield
+
+
+def _server_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=CarefulHttpProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_grace_s)),
+        proxy_headers=False,
+    )
+
+
+async def _stop_on_signal(server: uvicorn.Server, hurry: anyio.Event) -> None:
+    """Ask the server to end at the first signal; at the second, wait for nothing."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            if server.should_exit:
+                server.force_exit = True
+                hurry.set()
+            server.should_exit = True
+
+
+async def _let_finish(parts: Parts, hurry: anyio.Event) -> None:
+    """Give sessions that cannot be resumed the grace period; durable ones lose nothing when they are cut off."""
+    with anyio.move_on_after(parts.settings.shutdown_grace_s):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_on, hurry, tasks.cancel_scope, name="hurry")
+            await parts.engine_parts.pool.finish_undurable()
+            tasks.cancel_scope.cancel()
+
+
+async def _cancel_on(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+def _note_of(settings: Settings) -> Path:
+    """The file by which commands on this machine find the service; it is there while the service is."""
+    return settings.home / "service.json"
+
+
+async def _announce(server: uvicorn.Server, parts: Parts, on_ready: Callable[[str], None]) -> None:
+    """Say where the service is, in `service.json` and to the caller, once it listens and has a runner host."""
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for this
+        await anyio.sleep(0.005)
+    url = parts.settings.base_url
+    note = _note_of(parts.settings)
+    fresh = note.with_suffix(".new")
+    fresh.write_bytes(orjson.dumps({"url": url}))
+    fresh.replace(note)
+    await parts.engine_parts.pool.wait_for_host()
+    on_ready(url)
+
+
+def _settle_memory() -> None:
+    """What is loaded now stays: the garbage collector need not walk it again and again between requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+
+
+async def _keep_tidy(parts: Parts) -> None:
+    """Now and then: drained deployments become inactive, and finished sessions past retention go."""
+    while True:
+        try:
+            if await parts.store.settle_draining():
+                parts.routes.expire()
+            await delete_expired(parts.store, SystemClock(), parts.settings.retention_days)
+        except HooklineError:
+            logger.exception("upkeep not done; trying again later")
+        await anyio.sleep(_SETTLE_S)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """The first error in a group of groups: the one that ended the service."""
+    if isinstance(error, BaseExceptionGroup):
+        return _first_of(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    return error

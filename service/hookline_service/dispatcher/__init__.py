@@ -1,0 +1,9 @@
+"""Decides what an event starts, and records both in one transaction."""
+
+from __future__ import annotations
+
+from hookline_service.dispatcher.events import Dispatcher
+from hookline_service.dispatcher.routes import Route, RouteTable
+from hookline_service.dispatcher.ticker import ScheduleTicker
+
+__all__ = ["Dispatcher", "Route", "RouteTable", "ScheduleTicker"]

@@ -1,0 +1,89 @@
+"""The triggers in force, at hand for every event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+
+from hookline_service.model.ids import DeploymentId, ProjectId, TriggerId
+from hookline_service.model.projects import Deployment, Project, Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A trigger in force with the deployment and project it belongs to."""
+
+    trigger: Trigger
+    deployment: Deployment
+    project: Project
+
+
+class RouteStore(Protocol):
+    """The part of the store that routes are read from."""
+
+    async def list_projects(self) -> list[Project]:
+        """See `ProjectStore.list_projects`."""
+        ...
+
+    async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
+        """See `ProjectStore.list_triggers`."""
+        ...
+
+    async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
+        """See `ProjectStore.get_deployment`."""
+        ...
+
+
+class RouteTable:
+    """Routes by slug and by trigger id. After `expire` the next look-up reads them anew."""
+
+    def __init__(self, store: RouteStore) -> None:
+        self._store = store
+        self._by_slug: dict[str, Route] = {}
+        self._by_id: dict[TriggerId, Route] = {}
+        self._is_current = False
+        self._lock = anyio.Lock()
+        self._version = 0
+
+    def expire(self) -> None:
+        """Triggers or deployments changed in the store."""
+        self._is_current = False
+        self._version += 1
+
+    async def find_by_slug(self, slug: str) -> Route | None:
+        """The route of a webhook; None when there is none in force."""
+        if not self._is_current:
+            await self._load()
+        return self._by_slug.get(slug)
+
+    async def find_by_id(self, trigger_id: TriggerId) -> Route | None:
+        """The route of a trigger; None when it is not in force."""
+        if not self._is_current:
+            await self._load()
+        return self._by_id.get(trigger_id)
+
+    async def _load(self) -> None:
+        async with self._lock:
+            if self._is_current:
+                return
+            version = self._version
+            projects = {project.id: project for project in await self._store.list_projects()}
+            deployments: dict[DeploymentId, Deployment] = {}
+            by_id: dict[TriggerId, Route] = {}
+            for trigger in await self._store.list_triggers(None):
+                if trigger.deployment_id not in deployments:
+                    deployment = await self._store.get_deployment(trigger.deployment_id)
+                    deployments[trigger.deployment_id] = deployment
+                project = projects.get(trigger.project_id)
+                if project is not None:
+                    deployment = deployments[trigger.deployment_id]
+                    by_id[trigger.id] = Route(
+                        trigger=trigger, deployment=deployment, project=project
+                    )
+            self._by_id = by_id
+            self._by_slug = {
+                route.trigger.slug: route for route in by_id.values() if route.trigger.slug
+            }
+            self._is_current = version == self._version

@@ -1,0 +1,188 @@
+"""What an attempt's end means for its session: one pure decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from hookline_service.model.sessions import AttemptOutcome, SessionError, SessionState
+
+MAX_CRASHES = 3
+MAX_START_FAILURES = 20
+_CRASH_DELAY_S = 0.25
+_STORE_DELAY_S = 1.0
+_LONGEST_DELAY_S = 15.0
+
+
+class Next(StrEnum):
+    """What the engine does with the session now."""
+
+    END = "end"
+    WAIT = "wait"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The function returned (`ok`) or raised; `stopped` says it ended because it was asked to."""
+
+    ok: bool
+    stopped: bool
+    result: bytes | None
+    error: SessionError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How the process went: `reason` is `exited`, `killed`, `memory`, `start_failed`, or a verdict of the service.
+
+    Verdicts are `lost` (its host is gone), `store` (what it did could not be written) and `protocol` (it said what it
+    may not).
+    """
+
+    reason: str
+    status: int | None = None
+    signal: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFacts:
+    """Everything the decision needs. `crashes` counts attempts in a row that died without recording anything."""
+
+    is_durable: bool
+    done: Done | None
+    suspended_until: datetime | None
+    exit: Exit
+    stop_reason: str | None
+    timed_out_after_s: float | None
+    crashes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The decision. `text` is for the session's log."""
+
+    next: Next
+    state: SessionState
+    outcome: AttemptOutcome
+    text: str
+    error: SessionError | None = None
+    stop_reason: str = ""
+    result: bytes | None = None
+    wake_at: datetime | None = None
+
+
+_SENTENCES = {
+    "lost": "the runner host was lost",
+    "store": "the database could not be written",
+    "protocol": "the process broke the protocol: {detail}",
+    "start_failed": "the process could not be started: {detail}",
+    "memory": "the process ran out of memory: {detail}",
+}
+
+
+def describe_exit(how: Exit) -> str:
+    """How the process went, for people."""
+    sentence = _SENTENCES.get(how.reason)
+    if sentence is not None:
+        return sentence.replace("{detail}", how.detail)
+    if how.signal is not None:
+        return f"the process was killed by signal {how.signal}"
+    if how.status is None:
+        return "the process was ended together with the others of its build"
+    return f"the process exited with status {how.status} before the function returned"
+
+
+def decide_ending(facts: AttemptFacts) -> Ending:
+    """Where the session goes from here."""
+    if facts.done is not None and facts.done.ok:
+        return Ending(
+            next=Next.END,
+            state=SessionState.COMPLETED,
+            outcome=AttemptOutcome.FINISHED,
+            text="completed",
+            result=facts.done.result,
+        )
+    if facts.timed_out_after_s is not None:
+        message = f"the session did not end within its time-out of {facts.timed_out_after_s:g} s"
+        return failure(SessionError(type="TimeoutError", message=message), AttemptOutcome.STOPPED)
+    if facts.stop_reason is not None:
+        return Ending(
+            next=Next.END,
+            state=SessionState.STOPPED,
+            outcome=AttemptOutcome.STOPPED,
+            text=f"stopped: {facts.stop_reason}",
+            stop_reason=facts.stop_reason,
+        )
+    if facts.done is not None:
+        error = facts.done.error or SessionError(type="Error", message="the function failed")
+        return failure(error, AttemptOutcome.FINISHED)
+    if facts.suspended_until is not None:
+        return Ending(
+            next=Next.WAIT,
+            state=SessionState.WAITING,
+            outcome=AttemptOutcome.SUSPENDED,
+            text=f"waiting until {facts.suspended_until.isoformat(timespec='milliseconds')}",
+            wake_at=facts.suspended_until,
+        )
+    return _decide_crash(facts)
+
+
+def _decide_crash(facts: AttemptFacts) -> Ending:
+    what = describe_exit(facts.exit)
+    if facts.exit.reason == "start_failed":
+        return _decide_start_failure(facts, what)
+    is_lost = facts.exit.reason in ("lost", "store")
+    outcome = AttemptOutcome.LOST if is_lost else AttemptOutcome.CRASHED
+    if not facts.is_durable:
+        message = f"{what}; a session that is not durable cannot be resumed"
+        return failure(SessionError(type="SessionLostError", message=message), outcome)
+    if not is_lost and facts.crashes + 1 >= MAX_CRASHES:
+        message = f"{what}, {facts.crashes + 1} times in a row at the same place"
+        return failure(SessionError(type="ProcessCrashError", message=message), outcome)
+    return Ending(
+        next=Next.RESUME,
+        state=SessionState.RUNNING,
+        outcome=outcome,
+        text=f"{what}; resuming from the journal. An activity that was cut off runs again",
+    )
+
+
+def _decide_start_failure(facts: AttemptFacts, what: str) -> Ending:
+    """No line of user code ran: try again, more and more slowly, for it is hardly the session's fault."""
+    if facts.crashes + 1 >= MAX_START_FAILURES:
+        message = f"{what}, {facts.crashes + 1} times in a row"
+        error = SessionError(type="ProcessStartError", message=message)
+        return failure(error, AttemptOutcome.CRASHED)
+    return Ending(
+        next=Next.RESUME,
+        state=SessionState.RUNNING,
+        outcome=AttemptOutcome.CRASHED,
+        text=f"{what}; trying again in {resume_delay_s(facts.exit, facts.crashes):g} s",
+    )
+
+
+def resume_delay_s(how: Exit, crashes: int) -> float:
+    """How long to wait before the next attempt; `crashes` counts those in a row before this one."""
+    match how.reason:
+        case "lost":
+            return 0.0
+        case "store":
+            return _STORE_DELAY_S
+        case "start_failed":
+            return min(_CRASH_DELAY_S * 2**crashes, _LONGEST_DELAY_S)
+        case _:
+            return _CRASH_DELAY_S
+
+
+def failure(error: SessionError, outcome: AttemptOutcome) -> Ending:
+    """The session ends with this error."""
+    return Ending(
+        next=Next.END,
+        state=SessionState.ERROR,
+        outcome=outcome,
+        text=f"error: {error.type}: {error.message}",
+        error=error,
+    )

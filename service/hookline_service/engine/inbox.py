@@ -1,0 +1,300 @@
+"""Hears what runner hosts say and turns each frame into one step of the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any, Protocol, cast
+
+import anyio
+import anyio.abc
+
+from hookline.errors import HooklineError
+from hookline_runner.frames import LINK_CHANNEL, Frame, FrameType
+from hookline_service.engine.ending import Exit
+from hookline_service.engine.hosts import Host, LiveAttempt
+from hookline_service.engine.link import RunnerLink
+from hookline_service.engine.parts import EngineParts
+from hookline_service.engine.wire import (
+    WireError,
+    read_done,
+    read_entries,
+    read_exit,
+    read_header,
+    read_log,
+    read_suspend,
+)
+from hookline_service.model.ids import BuildId, new_runner_id
+from hookline_service.model.sessions import LogKind, LogRecord
+
+logger = logging.getLogger(__name__)
+
+_PENDING_HIGH = 64 * 1024 * 1024
+_PENDING_LOW = 16 * 1024 * 1024
+_PRESSURE_CHECK_S = 0.02
+
+
+class Runs(Protocol):
+    """The engine, as far as attempts report to it."""
+
+    def finish(self, attempt: LiveAttempt, how: Exit) -> None:
+        """The attempt's process is gone."""
+        ...
+
+    def abort(self, attempt: LiveAttempt, verdict: Exit) -> None:
+        """The attempt must end, for this reason."""
+        ...
+
+    def pump(self) -> None:
+        """There may be room for more."""
+        ...
+
+
+class FrameInbox:
+    """See `LinkListener`. Leases: a host that is silent for `lease_s` is dropped, and its attempts are lost."""
+
+    def __init__(self, parts: EngineParts, engine: Runs) -> None:
+        self._engine = engine
+        self._pool = parts.pool
+        self._store = parts.store
+        self._contexts = parts.contexts
+        self._changes = parts.changes
+        self._clock = parts.clock
+        self._lease_s = parts.settings.lease_s
+        self._heartbeat_s = min(parts.settings.heartbeat_s, self._lease_s / 3)
+        self._log_limit_lines = parts.settings.limits.log_limit_lines
+        self._log_limit_bytes = (
+            2 * parts.settings.limits.log_limit_bytes or 1 << 62
+        )  # prints, raw output
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._is_paused = False
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Watch leases and answer requests for builds until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            task_status.started()
+            while True:
+                await anyio.sleep(self._lease_s / 2)
+                self._drop_silent_hosts()
+
+    # -- LinkListener ------------------------------------------------------------------------
+
+    def link_opened(self, link: RunnerLink, hello: dict[str, object]) -> None:
+        """See `LinkListener.link_opened`."""
+        capacity = hello.get("capacity")
+        labels = hello.get("labels")
+        host = Host(
+            link=link,
+            id=new_runner_id(self._clock.now()),
+            name=str(hello.get("name") or "runner"),
+            sandbox=str(hello.get("sandbox") or "unknown"),
+            python=str(hello.get("python") or ""),
+            version=str(hello.get("version") or ""),
+            labels=tuple(str(label) for label in labels) if isinstance(labels, list) else (),  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON list
+            capacity=capacity if isinstance(capacity, int) and capacity > 0 else 1,
+            last_heard=asyncio.get_running_loop().time(),
+        )
+        self._pool.add(host)
+        welcome = {
+            "runner": host.id,
+            "lease_s": self._lease_s,
+            "heartbeat_s": self._heartbeat_s,
+        }
+        link.send(FrameType.WELCOME, LINK_CHANNEL, welcome)
+        logger.info("runner host connected", extra={"runner": host.name, "sandbox": host.sandbox})
+        if host.sandbox != "bubblewrap":
+            logger.warning(
+                "sessions run without a sandbox; only resource limits contain them",
+                extra={"runner": host.name, "reason": host.sandbox},
+            )
+        self._engine.pump()
+
+    def frame_received(self, link: RunnerLink, frame: Frame) -> None:
+        """See `LinkListener.frame_received`."""
+        host = self._pool.find(link)
+        if host is None:
+            return
+        if frame.channel == LINK_CHANNEL:
+            self._link_frame(host, frame)
+            return
+        attempt = host.attempts.get(frame.channel)
+        if attempt is None:
+            return
+        try:
+            self._attempt_frame(attempt, frame)
+        except WireError as exc:
+            logger.warning(
+                "an attempt broke the protocol",
+                extra={"session_id": attempt.session.id, "error": str(exc)},
+            )
+            self._engine.abort(attempt, Exit(reason="protocol", detail=str(exc)))
+
+    def link_closed(self, link: RunnerLink) -> None:
+        """See `LinkListener.link_closed`."""
+        host = self._pool.remove(link)
+        if host is None:
+            return
+        logger.warning("runner host lost", extra={"runner": host.name})
+        for attempt in list(host.attempts.values()):
+            self._engine.finish(attempt, Exit(reason="lost"))
+
+    # -- frames of attempts ------------------------------------------------------------------
+
+    def _attempt_frame(self, attempt: LiveAttempt, frame: Frame) -> None:
+        if attempt.verdict is not None and frame.type is not FrameType.EXITED:
+            return
+        match frame.type:
+            case FrameType.APPEND:
+                self._append(attempt, frame)
+            case FrameType.LOG:
+                self._log(attempt, frame)
+            case FrameType.DONE:
+                attempt.done = read_done(frame, attempt.mask)
+            case FrameType.SUSPEND:
+                attempt.suspended_until = read_suspend(frame)
+            case FrameType.EXITED:
+                self._engine.finish(attempt, read_exit(frame, attempt.mask))
+            case FrameType.STARTED:
+                pass
+            case _:
+                raise WireError(f"an unexpected {frame.type.name}")
+
+    def _append(self, attempt: LiveAttempt, frame: Frame) -> None:
+        number, entries = read_entries(frame, attempt.position)
+        attempt.seq += len(entries)
+        self._store.append_soon(entries, (), partial(self._appended, attempt, number))
+        self._ease_pressure()
+
+    def _appended(self, attempt: LiveAttempt, number: int, error: Exception | None) -> None:
+        if error is not None:
+            logger.error(
+                "journal entries not recorded; ending the attempt",
+                extra={"session_id": attempt.session.id, "error": str(error)},
+            )
+            self._engine.abort(attempt, Exit(reason="store"))
+            return
+        attempt.has_recorded = True
+        if not attempt.is_closed:
+            header = b'{"n":%d}' % number
+            attempt.host.link.send_encoded(FrameType.ACK, attempt.channel, header)
+        self._changes.notify(attempt.session.id)
+
+    def _log(self, attempt: LiveAttempt, frame: Frame) -> None:
+        room = self._log_limit_lines - attempt.log_lines
+        if room < 0 or attempt.log_bytes > self._log_limit_bytes:
+            return
+        gap, attempt.log_gap = attempt.log_gap, 0
+        missing: list[LogRecord] = []
+        if gap:
+            text = f"{gap} records of this log are missing: the database could not be written"
+            missing.append(attempt.record(self._clock.now(), LogKind.WARNING, text))
+        records = read_log(frame, attempt.position)
+        attempt.log_lines += len(records)
+        attempt.log_bytes += sum(len(record.text) for record in records)
+        attempt.seq += len(records)
+        is_too_large = attempt.log_bytes > self._log_limit_bytes
+        if len(records) > room or is_too_large:
+            del records[0 if is_too_large else room :]
+            text = "log cut: more records in this attempt, or longer ones, than the limits allow"
+            records.append(attempt.record(self._clock.now(), LogKind.WARNING, text))
+        stored = partial(self._logged, attempt, gap + len(records))
+        self._store.append_soon((), [*missing, *records], stored)
+        self._ease_pressure()
+
+    def _logged(self, attempt: LiveAttempt, count: int, error: Exception | None) -> None:
+        if error is not None:
+            attempt.log_gap += count
+            facts = {"session_id": attempt.session.id, "error": str(error)}
+            logger.error("log records not recorded", extra=facts)
+        self._changes.notify(attempt.session.id)
+
+    # -- frames of the link ------------------------------------------------------------------
+
+    def _link_frame(self, host: Host, frame: Frame) -> None:
+        try:
+            self._act_on(host, frame.type, read_header(frame))
+        except WireError as exc:
+            facts = {"runner": host.name, "error": str(exc)}
+            logger.warning("a malformed frame from a runner host", extra=facts)
+            host.link.close()
+
+    def _act_on(self, host: Host, frame_type: FrameType, header: dict[str, Any]) -> None:
+        match frame_type:
+            case FrameType.HEARTBEAT:
+                self._heartbeat(host, header)
+            case FrameType.PROGRESS:
+                self._pool.deliver("progress", header)
+            case FrameType.PREPARED:
+                self._pool.deliver("prepared", header)
+            case FrameType.NEED_BUILD if self._tasks is not None:
+                build_id = BuildId(str(header.get("build")))
+                self._tasks.start_soon(self._send_build, host, build_id, name=f"send {build_id}")
+            case _:
+                logger.warning(
+                    "an unexpected frame from a runner host", extra={"runner": host.name}
+                )
+
+    def _heartbeat(self, host: Host, header: dict[str, Any]) -> None:
+        host.last_heard = asyncio.get_running_loop().time()
+        rss_bytes, channels = header.get("rss_bytes"), header.get("channels")
+        host.rss_bytes = rss_bytes if isinstance(rss_bytes, int) else 0
+        if not isinstance(channels, list):
+            raise WireError("a HEARTBEAT without channels")
+        alive = {each for each in cast("list[object]", channels) if isinstance(each, int)}
+        for channel, attempt in list(host.attempts.items()):
+            if channel in alive or not attempt.is_launched:
+                attempt.missed_beats = 0
+                continue
+            attempt.missed_beats += 1
+            if attempt.missed_beats > 1:
+                how = Exit(reason="lost", detail="the host forgot it")
+                self._engine.abort(attempt, how)
+                self._engine.finish(attempt, how)
+
+    def _drop_silent_hosts(self) -> None:
+        if self._is_paused:  # we do not listen, so silence means nothing
+            return
+        now = asyncio.get_running_loop().time()
+        for host in self._pool.hosts():
+            if now - host.last_heard > self._lease_s:
+                logger.warning("runner host silent; dropping it", extra={"runner": host.name})
+                host.link.close()
+
+    async def _send_build(self, host: Host, build_id: BuildId) -> None:
+        try:
+            material = await self._contexts.get_material(build_id)
+        except HooklineError as exc:
+            logger.error("build not found", extra={"build_id": build_id, "error": exc.message})  # noqa: TRY400 - the error is ours and needs no traceback
+            header: dict[str, object] = {"build": build_id, "missing": True}
+            host.link.send(FrameType.BUILD, LINK_CHANNEL, header)
+            return
+        header = {
+            "build": build_id,
+            "python": material.python,
+            "requirements": material.requirements,
+            "process": material.process,
+        }
+        host.link.send(FrameType.BUILD, LINK_CHANNEL, header, material.archive)
+
+    # -- back-pressure -----------------------------------------------------------------------
+
+    def _ease_pressure(self) -> None:
+        """Stop reading from hosts while the store has too much to write."""
+        if self._is_paused or self._store.pending_bytes() < _PENDING_HIGH:
+            return
+        self._is_paused = True
+        for host in self._pool.hosts():
+            host.link.pause()
+        asyncio.get_running_loop().call_later(_PRESSURE_CHECK_S, self._resume_when_eased)
+
+    def _resume_when_eased(self) -> None:
+        if self._store.pending_bytes() > _PENDING_LOW:
+            asyncio.get_running_loop().call_later(_PRESSURE_CHECK_S, self._resume_when_eased)
+            return
+        self._is_paused = False
+        now = asyncio.get_running_loop().time()
+        for host in self._pool.hosts():
+            host.last_heard = now
+            host.link.resume()

@@ -1,0 +1,132 @@
+"""Small steps around the start and the end of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from hookline_runner.frames import FrameType
+from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.hosts import LiveAttempt
+from hookline_service.engine.vault import is_sealed
+from hookline_service.model.ids import SessionId, new_session_id
+from hookline_service.model.sessions import (
+    LogKind,
+    LogRecord,
+    ReplayRow,
+    Session,
+    SessionChange,
+    SessionState,
+)
+from hookline_triggers.definitions import RetryPolicy
+from hookline_triggers.retries import next_retry_at
+
+
+class JournalSource(Protocol):
+    """Where recorded entries are read from."""
+
+    def read_journal_rows(
+        self, session_id: SessionId, page: int = 1000
+    ) -> AsyncIterator[list[ReplayRow]]:
+        """See `SessionStore.read_journal_rows`."""
+        ...
+
+
+def begin(
+    attempt: LiveAttempt, context: StartContext, now: datetime
+) -> tuple[SessionChange, list[LogRecord]]:
+    """Give the attempt its number; what is to be written before its session runs."""
+    before = attempt.session
+    session = attempt.session = replace(
+        before,
+        state=SessionState.RUNNING,
+        attempt=before.attempt + 1,
+        started_at=before.started_at or now,
+        wake_at=None,
+        deadline_at=deadline_of(before, context, now),
+    )
+    attempt.context = context
+    attempt.is_begun = True
+    change = SessionChange(
+        session_id=session.id,
+        expected_attempt=before.attempt,
+        state=SessionState.RUNNING,
+        at=now,
+        attempt=session.attempt,
+        deadline_at=session.deadline_at,
+        runner=attempt.host.name,
+    )
+    text = "running" if session.attempt == 1 else f"running (attempt {session.attempt})"
+    return change, [attempt.record(now, LogKind.STATE, text)]
+
+
+async def send_journal(store: JournalSource, attempt: LiveAttempt, count: int) -> None:
+    """Send the session's `count` entries after its START, page by page, as fast as the host takes them."""
+    if count == 0 or not attempt.is_launched:
+        return
+    sent = 0
+    link = attempt.host.link
+    async for page in store.read_journal_rows(attempt.session.id):
+        sent += len(page)
+        rows = _opened(attempt, page)
+        header, payload = journal_frame(rows, is_last=sent >= count)
+        link.send(FrameType.JOURNAL, attempt.channel, header, payload)
+        await link.drain()
+        if sent >= count or attempt.is_closed:
+            return
+
+
+def _opened(attempt: LiveAttempt, page: Sequence[ReplayRow]) -> list[ReplayRow]:
+    return [_open_row(attempt, row) if is_sealed(row[9]) else row for row in page]
+
+
+def _open_row(attempt: LiveAttempt, row: ReplayRow) -> ReplayRow:
+    encoding, value = attempt.guard.replayed(attempt.session.id, row[9], row[10])
+    return (*row[:9], encoding, value, row[11])
+
+
+def deadline_of(session: Session, context: StartContext, now: datetime) -> datetime | None:
+    """When the session times out; the clock runs from its first attempt on, waiting included."""
+    if session.deadline_at is not None or context.timeout_s is None:
+        return session.deadline_at
+    return (session.started_at or now) + timedelta(seconds=context.timeout_s)
+
+
+def due_at(session: Session) -> datetime:
+    """When a session that waits needs attention: at its time, or at its time-out."""
+    times = [at for at in (session.wake_at, session.deadline_at) if at is not None]
+    return min(times, default=session.created_at)
+
+
+def successor_of(session: Session, retries: RetryPolicy, now: datetime) -> Session | None:
+    """The session that tries again what this one failed at, or None when the policy says enough."""
+    retry_at = next_retry_at(retries, session.retry_number + 1, now)
+    if retry_at is None:
+        return None
+    return Session(
+        id=new_session_id(now),
+        project_id=session.project_id,
+        build_id=session.build_id,
+        deployment_id=session.deployment_id,
+        trigger_id=session.trigger_id,
+        event_id=session.event_id,
+        entry_point=session.entry_point,
+        state=SessionState.CREATED,
+        is_durable=session.is_durable,
+        created_at=now,
+        input=session.input,
+        wake_at=retry_at,
+        retry_of=session.id,
+        retry_number=session.retry_number + 1,
+        scheduled_for=session.scheduled_for,
+    )
+
+
+def journal_frame(
+    entries: Sequence[ReplayRow], *, is_last: bool
+) -> tuple[dict[str, object], bytes]:
+    """Header and payload of one JOURNAL page."""
+    rows = [(*entry[:10], len(entry[10]), entry[11]) for entry in entries]
+    return {"entries": rows, "last": is_last}, b"".join([entry[10] for entry in entries])

@@ -1,0 +1,38 @@
+"""What the parts of the embedded engine share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hookline_service.clock import Clock
+from hookline_service.engine.changes import ChangeHub
+from hookline_service.engine.contexts import StartContexts
+from hookline_service.engine.pool import RunnerPool
+from hookline_service.engine.store import EngineStore
+from hookline_service.engine.wire import StartLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What the engine can be told; times in seconds.
+
+    `lease_s`: a runner host silent for longer has lost its attempts. `stop_grace_s`: between a polite stop and
+    the end of the process tree.
+    """
+
+    limits: StartLimits
+    stop_grace_s: float
+    lease_s: float
+    heartbeat_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """Everything around the engine; built once by `app`."""
+
+    store: EngineStore
+    pool: RunnerPool
+    contexts: StartContexts
+    changes: ChangeHub
+    clock: Clock
+    settings: EngineSettings

@@ -1,0 +1,84 @@
+"""The part of the store that the embedded engine uses; see `storage.protocols` for the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from hookline_service.model.events import Event
+from hookline_service.model.ids import EventId, SessionId
+from hookline_service.model.sessions import (
+    JournalEntry,
+    LogRecord,
+    ReplayRow,
+    Session,
+    SessionChange,
+    SessionState,
+)
+
+
+class EngineStore(Protocol):
+    """Sessions, journals and logs, as far as running them needs."""
+
+    async def get_event(self, event_id: EventId) -> Event:
+        """See `EventStore.get_event`."""
+        ...
+
+    async def get_session(self, session_id: SessionId) -> Session:
+        """See `SessionStore.get_session`."""
+        ...
+
+    async def list_unfinished(
+        self, states: Sequence[SessionState], after: SessionId | None, limit: int
+    ) -> list[Session]:
+        """See `SessionStore.list_unfinished`."""
+        ...
+
+    async def list_due(self, now: datetime, limit: int) -> list[Session]:
+        """See `SessionStore.list_due`."""
+        ...
+
+    async def next_due_at(self) -> datetime | None:
+        """See `SessionStore.next_due_at`."""
+        ...
+
+    async def change_session(self, change: SessionChange, log: Sequence[LogRecord]) -> bool:
+        """See `SessionStore.change_session`."""
+        ...
+
+    def change_session_soon(
+        self,
+        change: SessionChange,
+        log: Sequence[LogRecord],
+        on_stored: Callable[[bool | Exception], None],
+    ) -> None:
+        """See `SessionStore.change_session_soon`."""
+        ...
+
+    def append_soon(
+        self,
+        entries: Sequence[JournalEntry],
+        log: Sequence[LogRecord],
+        on_stored: Callable[[Exception | None], None],
+    ) -> None:
+        """See `SessionStore.append_soon`."""
+        ...
+
+    async def last_seq(self, session_id: SessionId) -> int:
+        """See `SessionStore.last_seq`."""
+        ...
+
+    async def count_entries(self, session_id: SessionId) -> int:
+        """See `SessionStore.count_entries`."""
+        ...
+
+    def read_journal_rows(
+        self, session_id: SessionId, page: int = 1000
+    ) -> AsyncIterator[list[ReplayRow]]:
+        """See `SessionStore.read_journal_rows`."""
+        ...
+
+    def pending_bytes(self) -> int:
+        """See `Store.pending_bytes`."""
+        ...

@@ -1,0 +1,260 @@
+"""Frames of an attempt as values, and values as frames. What a session process sends is never trusted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from hookline_runner.frames import Frame
+from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.ending import Done, Exit
+from hookline_service.engine.masking import NO_MASK, Mask
+from hookline_service.engine.vault import NO_GUARD, ValueGuard, is_sealed
+from hookline_service.model.events import Event
+from hookline_service.model.ids import SessionId
+from hookline_service.model.sessions import (
+    EntryKind,
+    JournalEntry,
+    LogKind,
+    LogRecord,
+    Session,
+    SessionError,
+)
+from hookline_triggers.webhook import event_data
+
+_MAX_NUMBER = 2**53
+_MAX_TEXT = 70_000
+_MAX_ERROR_TEXT = 200_000
+_MAX_ROWS = 10_000  # a process or its host sends far fewer at once; reading more would hold up everybody else
+
+
+class WireError(Exception):
+    """A frame that does not say what the protocol allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartLimits:
+    """Settings that go into every START."""
+
+    hot_window_s: float
+    log_limit_lines: int
+    log_limit_bytes: int
+    memory_limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the next records of a session go: its id, the attempt, and the last `seq` used; and what to cover."""
+
+    session_id: SessionId
+    attempt: int
+    seq: int
+    mask: Mask = NO_MASK
+    guard: ValueGuard = NO_GUARD
+
+
+def _time_of(seconds: Any) -> datetime:  # Any: a JSON value not yet looked at
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as exc:
+        raise WireError(f"not a time: {seconds!r:.100}") from exc
+
+
+def _number_of(value: Any) -> int:  # Any: a JSON value not yet looked at
+    if not isinstance(value, int) or not 0 <= value <= _MAX_NUMBER:
+        raise WireError(f"not a number of this size: {value!r:.100}")
+    return int(value)
+
+
+def _text_of(value: Any, limit: int = _MAX_TEXT) -> str:  # Any: a JSON value not yet looked at
+    if not isinstance(value, str):
+        raise WireError(f"not a text: {type(value).__name__}")
+    return value[:limit]
+
+
+def _shown_of(value: Any, mask: Mask, limit: int = _MAX_TEXT) -> str:  # Any: as above
+    return mask.cover(_text_of(value, 2 * limit))[:limit]
+
+
+def _rows_of(value: Any) -> list[Any]:  # Any: as above
+    if not isinstance(value, list):
+        raise WireError(f"not a list: {type(value).__name__}")
+    if len(value) > _MAX_ROWS:  # pyright: ignore[reportUnknownArgumentType] - a JSON list
+        raise WireError(f"{len(value)} rows at once are more than {_MAX_ROWS}")  # pyright: ignore[reportUnknownArgumentType] - as above
+    return value  # pyright: ignore[reportUnknownVariableType] - as above
+
+
+def read_header(frame: Frame) -> dict[str, Any]:  # Any: the caller checks each field it takes
+    """The header as a JSON object; raises `WireError`."""
+    try:
+        header = orjson.loads(frame.header)
+    except orjson.JSONDecodeError as exc:
+        raise WireError("the header is not JSON") from exc
+    if not isinstance(header, dict):
+        raise WireError("the header is not an object")
+    return header  # pyright: ignore[reportUnknownVariableType] - checked just above
+
+
+def read_entries(frame: Frame, position: Position) -> tuple[int, list[JournalEntry]]:
+    """The running number of an APPEND and its entries; raises `WireError`."""
+    header = read_header(frame)
+    payload = frame.payload
+    offset = 0
+    seq = position.seq
+    entries: list[JournalEntry] = []
+    mask = position.mask
+    try:
+        for row in _rows_of(header["entries"]):
+            (branch, index, kind, name, file, line, ok, volatile, encoding, size) = row[:10]
+            (arguments, display, started_at, ended_at, wake_at) = row[10:]
+            size = _number_of(size)
+            if size > len(payload) - offset:
+                raise WireError("value sizes do not add up")
+            seq += 1
+            if is_sealed(encoding := _text_of(encoding, 20)):
+                raise WireError("a value that is sealed already")
+            value = payload[offset : offset + size]
+            encoding, value = position.guard.stored(position.session_id, encoding, value)
+            entries.append(
+                JournalEntry(
+                    session_id=position.session_id,
+                    branch=_text_of(branch),
+                    index=_number_of(index),
+                    seq=seq,
+                    attempt=position.attempt,
+                    kind=EntryKind(kind),
+                    name=_text_of(name),
+                    file=_text_of(file),
+                    line=0 if line is None else _number_of(line),
+                    ok=bool(ok),
+                    is_volatile=bool(volatile),
+                    encoding=encoding,
+                    value=value,
+                    arguments=_shown_of(arguments, mask).encode("utf-8", "backslashreplace"),
+                    display=_shown_of(display, mask).encode("utf-8", "backslashreplace"),
+                    started_at=_time_of(started_at),
+                    ended_at=_time_of(ended_at),
+                    wake_at=None if wake_at is None else _time_of(wake_at),
+                )
+            )
+            offset += size
+        return _number_of(header["n"]), entries
+    except (KeyError, TypeError, ValueError) as exc:
+        raise WireError("a malformed APPEND") from exc
+
+
+def read_log(frame: Frame, position: Position) -> list[LogRecord]:
+    """The records of a LOG; raises `WireError`."""
+    seq = position.seq
+    records: list[LogRecord] = []
+    try:
+        for at, kind, level, text in _rows_of(read_header(frame)["r"]):
+            seq += 1
+            records.append(
+                LogRecord(
+                    session_id=position.session_id,
+                    seq=seq,
+                    attempt=position.attempt,
+                    at=_time_of(at),
+                    kind=LogKind(kind),
+                    text=_shown_of(text, position.mask),
+                    level=_text_of(level, 40),
+                )
+            )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise WireError("a malformed LOG") from exc
+    return records
+
+
+def read_done(frame: Frame, mask: Mask = NO_MASK) -> Done:
+    """The outcome in a DONE; raises `WireError`."""
+    header = read_header(frame)
+    error = header.get("error")
+    display = header.get("display")
+    try:
+        return Done(
+            ok=bool(header.get("ok")),
+            stopped=bool(header.get("stopped")),
+            result=None if display is None else _shown_of(display, mask).encode("utf-8", "replace"),
+            error=None
+            if not error
+            else SessionError(
+                type=_text_of(error["type"], 1000),
+                message=_shown_of(error["message"], mask, _MAX_ERROR_TEXT),
+                traceback=_shown_of(error.get("traceback") or "", mask, _MAX_ERROR_TEXT),
+            ),
+        )
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise WireError("a malformed DONE") from exc
+
+
+def read_suspend(frame: Frame) -> datetime:
+    """The time to wake at in a SUSPEND; raises `WireError`."""
+    return _time_of(read_header(frame).get("wake_at"))
+
+
+def read_exit(frame: Frame, mask: Mask = NO_MASK) -> Exit:
+    """How the process went, from an EXITED of the runner host; raises `WireError`."""
+    header = read_header(frame)
+    return Exit(
+        reason=_text_of(header.get("reason") or "exited", 40),
+        status=header.get("status"),
+        signal=header.get("signal"),
+        detail=_shown_of(header.get("detail") or "", mask),
+    )
+
+
+def start_header(
+    session: Session,
+    event: Event | None,
+    context: StartContext,
+    *,
+    limits: StartLimits,
+    journal_count: int,
+) -> tuple[bytes, bytes]:
+    """The encoded header of a START and its payload, the raw body of a webhook."""
+    data, event_id, event_type, body = _event_fields(session, event)
+    header = {
+        "session": session.id,
+        "attempt": session.attempt,
+        "project": context.project_name,
+        "build": session.build_id,
+        "entry_point": session.entry_point,
+        "durable": session.is_durable,
+        "process": context.process,
+        "event": {"id": event_id, "type": event_type, "data": data},
+        "has_body": body is not None,
+        "variables": dict(context.variables),
+        "hot_window_s": limits.hot_window_s,
+        "journal_count": journal_count,
+        "log_limit_lines": limits.log_limit_lines,
+        "log_limit_bytes": limits.log_limit_bytes,
+        "memory_limit_bytes": limits.memory_limit_bytes,
+        "now": None,  # a host on this machine has our time; on its way this one would grow old
+    }
+    return encode_json(header), body or b""
+
+
+def _event_fields(
+    session: Session, event: Event | None
+) -> tuple[object, str | None, str | None, bytes | None]:
+    if event is None:
+        return orjson.loads(session.input or b"{}"), None, None, None
+    data: object = orjson.loads(event.data)
+    if event.body is None or not isinstance(data, dict):
+        return data, event.id, event.type, None
+    full = event_data(data, event.body)  # pyright: ignore[reportUnknownArgumentType] - JSON object
+    full["body"]["bytes"] = None
+    return full, event.id, event.type, event.body
+
+
+def encode_json(value: object) -> bytes:
+    """JSON of the value; text that UTF-8 cannot hold (lone surrogates) is escaped instead of refused."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()

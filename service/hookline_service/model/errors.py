@@ -1,0 +1,182 @@
+"""Errors of the service, each with its stable public code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hookline.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+
+
+class _MissingError(NotFoundError):
+    noun = "thing"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{self.noun} {name!r} not found")
+        self.name = name
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The name or id that was asked for."""
+        return {"name": self.name}
+
+
+class ProjectNotFoundError(_MissingError):
+    """No such project."""
+
+    code = "project.not_found"
+    noun = "project"
+
+
+class BuildNotFoundError(_MissingError):
+    """No such build."""
+
+    code = "build.not_found"
+    noun = "build"
+
+
+class DeploymentNotFoundError(_MissingError):
+    """No such deployment."""
+
+    code = "deployment.not_found"
+    noun = "deployment"
+
+
+class TriggerNotFoundError(_MissingError):
+    """No such trigger in force."""
+
+    code = "trigger.not_found"
+    noun = "trigger"
+
+
+class EventNotFoundError(_MissingError):
+    """No such event."""
+
+    code = "event.not_found"
+    noun = "event"
+
+
+class SessionNotFoundError(_MissingError):
+    """No such session."""
+
+    code = "session.not_found"
+    noun = "session"
+
+
+class VariableNotFoundError(_MissingError):
+    """No such variable."""
+
+    code = "var.not_found"
+    noun = "variable"
+
+
+class RunnerNotFoundError(_MissingError):
+    """No such runner host."""
+
+    code = "runner.not_found"
+    noun = "runner"
+
+
+class DeploymentBusyError(ConflictError):
+    """The deployment is not inactive."""
+
+    code = "deployment.busy"
+
+    def __init__(self, deployment_id: str, state: str) -> None:
+        super().__init__(
+            f"deployment {deployment_id} is {state}; only an inactive one can be deleted"
+        )
+
+
+class BuildInUseError(ConflictError):
+    """Deployments or sessions still name the build."""
+
+    code = "build.in_use"
+
+    def __init__(self, build_id: str) -> None:
+        super().__init__(f"build {build_id} is still named by a deployment or a session")
+
+
+class SessionBusyError(ConflictError):
+    """The session has not ended."""
+
+    code = "session.busy"
+
+    def __init__(self, session_id: str, state: str) -> None:
+        super().__init__(f"session {session_id} is {state}; stop it before deleting it")
+
+
+class SessionFinalError(ConflictError):
+    """The session has ended already."""
+
+    code = "session.final"
+
+    def __init__(self, session_id: str, state: str) -> None:
+        super().__init__(f"session {session_id} has ended already ({state})")
+
+
+class NoActiveDeploymentError(ConflictError):
+    """The project has nothing deployed."""
+
+    code = "project.not_deployed"
+
+    def __init__(self, project: str) -> None:
+        super().__init__(f"project {project!r} has no active deployment; run `hookline deploy`")
+
+
+class RunnerUnavailableError(UnavailableError):
+    """No runner host is connected."""
+
+    code = "runner.unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no runner host is connected; start one with `hookline up` or `hookline runner`"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing wrong (or worth a warning) in a project: where, what, and what would be right.
+
+    `line` and `column` count from 1; 0 means the whole file.
+    """
+
+    level: str
+    code: str
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+    source: str = ""
+
+
+class ProjectInvalidError(InvalidError):
+    """A project cannot be deployed as written; carries every finding."""
+
+    code = "project.invalid"
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        errors = [finding for finding in findings if finding.level == "error"]
+        noun = "error" if len(errors) == 1 else "errors"
+        super().__init__(f"the project has {len(errors)} {noun}")
+        self.findings = findings
+
+    @property
+    def details(self) -> dict[str, object]:
+        """All findings, in the order of files and lines."""
+        return {
+            "findings": [
+                {
+                    "level": finding.level,
+                    "code": finding.code,
+                    "file": finding.file,
+                    "line": finding.line,
+                    "column": finding.column,
+                    "message": finding.message,
+                    "hint": finding.hint,
+                    "source": finding.source,
+                }
+                for finding in self.findings
+            ]
+        }

@@ -1,0 +1,51 @@
+"""What happened, recorded once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hookline_service.model.ids import DeploymentId, EventId, ProjectId, SessionId, TriggerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One recorded event.
+
+    `source` names where it came from: `trigger:trg_…`, `manual`. `delivery_id` is unique per source when set.
+    `data` is JSON text (UTF-8). For a webhook it is the request without its body, and `body` holds the
+    raw bytes; the full shape that user code sees is `hookline_triggers.webhook.event_data(data, body)`.
+    `redispatch_of` names the event this one is a copy of.
+    """
+
+    id: EventId
+    project_id: ProjectId
+    trigger_id: TriggerId | None
+    source: str
+    type: str
+    data: bytes
+    body: bytes | None
+    delivery_id: str | None
+    created_at: datetime
+    redispatch_of: EventId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the store says about an event given to it: new, or seen before and then under which id."""
+
+    is_new: bool
+    event_id: EventId
+    session_ids: tuple[SessionId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events a listing shows; None means any. `before` is an exclusive upper id for paging."""
+
+    project_id: ProjectId | None = None
+    trigger_id: TriggerId | None = None
+    deployment_id: DeploymentId | None = None
+    type: str | None = None
+    before: EventId | None = None
+    limit: int = 50

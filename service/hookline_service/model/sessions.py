@@ -1,0 +1,207 @@
+"""Sessions, attempts, their log and their journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from hookline_service.model.ids import (
+    BuildId,
+    DeploymentId,
+    EventId,
+    ProjectId,
+    SessionId,
+    TriggerId,
+)
+
+
+class SessionState(StrEnum):
+    """Life of a session; `FINAL_STATES` never change again."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    ERROR = "error"
+    STOPPED = "stopped"
+
+
+FINAL_STATES = frozenset({SessionState.COMPLETED, SessionState.ERROR, SessionState.STOPPED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionError:
+    """Why a session ended in error: `type` and `message` of the exception, the project's own `traceback`."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One execution of a user function.
+
+    `input` is JSON text given to a manual start (then `event_id` is None) or None.
+    `wake_at` is set while created-but-not-before or waiting; `deadline_at` when a time-out runs.
+    `attempt` is the number of the present or last attempt, 0 before the first.
+    `result` is the display form (JSON text) of the return value.
+    """
+
+    id: SessionId
+    project_id: ProjectId
+    build_id: BuildId
+    deployment_id: DeploymentId | None
+    trigger_id: TriggerId | None
+    event_id: EventId | None
+    entry_point: str
+    state: SessionState
+    is_durable: bool
+    created_at: datetime
+    input: bytes | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    wake_at: datetime | None = None
+    deadline_at: datetime | None = None
+    attempt: int = 0
+    error: SessionError | None = None
+    stop_reason: str = ""
+    result: bytes | None = None
+    retry_of: SessionId | None = None
+    retry_number: int = 0
+    scheduled_for: datetime | None = None
+
+
+class LogKind(StrEnum):
+    """What a log record is."""
+
+    PRINT = "print"
+    LOG = "log"
+    STDOUT = "stdout"
+    STDERR = "stderr"
+    STATE = "state"
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """One record of a session's log, ordered by `seq`, which it shares with the session's journal.
+
+    `level` is the name of a logging level for kind `log`, else "".
+    """
+
+    session_id: SessionId
+    seq: int
+    attempt: int
+    at: datetime
+    kind: LogKind
+    text: str
+    level: str = ""
+
+
+class EntryKind(StrEnum):
+    """What a journal entry records."""
+
+    ACTIVITY = "activity"
+    RIDING = "riding"
+    SLEEP = "sleep"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One recorded result.
+
+    `branch` and `index` are the position: `branch` is "" in the main flow and the path of the asyncio
+    task elsewhere; `index` counts from 0 within the branch. `seq` is the order of recording.
+    `name` is the call as displayed, `file` and `line` the place in the project.
+    `arguments` and `display` are JSON texts for people; `value` is opaque bytes in `encoding`
+    (`json`, `pickle`, `none`); only the session process decodes them. `ok` false: `value` is an exception.
+    `wake_at` is set for a sleep.
+    """
+
+    session_id: SessionId
+    branch: str
+    index: int
+    seq: int
+    attempt: int
+    kind: EntryKind
+    name: str
+    file: str
+    line: int
+    ok: bool
+    is_volatile: bool
+    encoding: str
+    value: bytes
+    arguments: bytes
+    display: bytes
+    started_at: datetime
+    ended_at: datetime
+    wake_at: datetime | None = None
+
+
+ReplayRow = tuple[str, int, int, str, str, str, int, int, int, str, bytes, float | None]
+"""(branch, index, seq, kind, name, file, line, ok, is_volatile, encoding, value, wake_at): what the `JOURNAL` frame
+says of an entry. `ok` and `is_volatile` are 0 or 1; `wake_at` is seconds since 1970."""
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    FINISHED = "finished"
+    SUSPENDED = "suspended"
+    LOST = "lost"
+    CRASHED = "crashed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One stretch of a session in one process."""
+
+    session_id: SessionId
+    number: int
+    runner: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: AttemptOutcome | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChange:
+    """What happens to a session when an attempt begins or ends; None leaves a field as it is.
+
+    `expected_attempt`: the change is applied only while the session is not final and its attempt has this number
+    (for a begin: the number before). `successor` is a session (a retry) inserted in the same transaction.
+    """
+
+    session_id: SessionId
+    expected_attempt: int
+    state: SessionState
+    at: datetime
+    attempt: int | None = None
+    wake_at: datetime | None = None
+    deadline_at: datetime | None = None
+    error: SessionError | None = None
+    stop_reason: str = ""
+    result: bytes | None = None
+    runner: str = ""
+    outcome: AttemptOutcome | None = None
+    detail: str = ""
+    successor: Session | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Which sessions a listing shows; None means any. `before` is an exclusive upper id for paging."""
+
+    project_id: ProjectId | None = None
+    deployment_id: DeploymentId | None = None
+    trigger_id: TriggerId | None = None
+    event_id: EventId | None = None
+    state: SessionState | None = None
+    before: SessionId | None = None
+    limit: int = 50

@@ -1,0 +1,45 @@
+-- name: insert_entry
+-- A journal entry; one recorded before is left as it is.
+INSERT INTO journal (
+    session_key, branch, position, seq, attempt, kind, name, file, line, ok, is_volatile, encoding, started_at,
+    ended_at, wake_at, arguments, display, value
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_log
+-- A log record; one recorded before is left as it is.
+INSERT INTO log (session_key, seq, attempt, at, kind, level, text) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (session_key, seq) DO NOTHING;
+
+-- name: last_seq
+-- The highest number used in a session's log and journal.
+SELECT max(
+    coalesce((SELECT max(j.seq) FROM journal AS j WHERE j.session_key = s.key), 0),
+    coalesce((SELECT max(l.seq) FROM log AS l WHERE l.session_key = s.key), 0)
+)
+FROM sessions AS s WHERE s.id = ?;
+
+-- name: count_entries
+-- How many journal entries a session has.
+SELECT count(*) FROM journal WHERE session_key = (SELECT key FROM sessions WHERE id = ?);
+
+-- name: list_entries
+-- Journal entries above a number, oldest first.
+SELECT branch, position, seq, attempt, kind, name, file, line, ok, is_volatile, encoding, value, arguments, display,
+       started_at, ended_at, wake_at
+FROM journal WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: list_replay_rows
+-- What a replay needs of the journal entries above a number, oldest first; wake_at in seconds.
+SELECT branch, position, seq, kind, name, file, line, ok, is_volatile, encoding, value, wake_at / 1e6
+FROM journal WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: list_log
+-- Log records above a number, oldest first.
+SELECT seq, attempt, at, kind, text, level
+FROM log WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: list_last_log
+-- Log records above a number, newest first.
+SELECT seq, attempt, at, kind, text, level
+FROM log WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ? ORDER BY seq DESC LIMIT ?;

@@ -1,0 +1,40 @@
+-- name: find_session_end
+-- The number and state of a session.
+SELECT key, state FROM sessions WHERE id = ?;
+
+-- name: list_ended_before
+-- Final sessions that ended before a time, oldest first.
+SELECT key, event_key FROM sessions WHERE ended_at < ? ORDER BY ended_at LIMIT ?;
+
+-- name: list_sessions_to_remove_of_deployment
+-- Some sessions of a deployment.
+SELECT key, event_key FROM sessions WHERE deployment_key = ? LIMIT ?;
+
+-- name: list_sessions_to_remove_of_project
+-- Some sessions of a project.
+SELECT key, event_key FROM sessions WHERE project_key = ? LIMIT ?;
+
+-- name: find_session_to_remove
+-- One session.
+SELECT key, event_key FROM sessions WHERE key = ?;
+
+-- name: delete_session
+-- A session with its attempts, log and journal.
+DELETE FROM sessions WHERE key = ?;
+
+-- name: delete_event_without_sessions
+-- An event that no session names any more.
+DELETE FROM events WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = ?1);
+
+-- name: delete_idle_events_before
+-- Events before a time that started nothing.
+DELETE FROM events WHERE key IN (
+    SELECT e.key FROM events AS e
+    WHERE e.started = 0 AND e.created_at < ?
+      AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = e.key)
+    LIMIT ?
+);
+
+-- name: delete_events_of_project
+-- Some events of a project.
+DELETE FROM events WHERE key IN (SELECT key FROM events WHERE project_key = ? LIMIT ?);

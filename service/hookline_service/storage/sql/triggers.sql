@@ -1,0 +1,76 @@
+-- name: find_trigger_key
+-- The number of a trigger, in force or not.
+SELECT key FROM triggers WHERE id = ?;
+
+-- name: save_trigger
+-- Put a trigger in force; a slug it once had is kept.
+INSERT INTO triggers (id, project_key, deployment_key, name, slug, definition) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE
+SET deployment_key = excluded.deployment_key, name = excluded.name, slug = coalesce(excluded.slug, slug),
+    definition = excluded.definition;
+
+-- name: retire_triggers
+-- No trigger of the project is in force any more.
+UPDATE triggers SET deployment_key = NULL WHERE project_key = ? AND deployment_key IS NOT NULL;
+
+-- name: find_trigger
+-- The trigger in force of an id.
+SELECT id, project_id, deployment_id, definition, slug FROM trigger_values WHERE id = ?;
+
+-- name: find_trigger_by_slug
+-- The trigger in force of a slug.
+SELECT id, project_id, deployment_id, definition, slug FROM trigger_values WHERE slug = ?;
+
+-- name: list_triggers
+-- All triggers in force, by project and name.
+SELECT id, project_id, deployment_id, definition, slug FROM trigger_values ORDER BY project_id, name, id;
+
+-- name: list_triggers_of_project
+-- Triggers in force of a project, by name.
+SELECT id, project_id, deployment_id, definition, slug FROM trigger_values WHERE project_key = ? ORDER BY name, id;
+
+-- name: list_trigger_identities
+-- Every trigger a project ever had.
+SELECT t.id, t.name, t.slug
+FROM triggers AS t
+JOIN projects AS p ON p.key = t.project_key
+WHERE p.id = ? AND p.deleted_at IS NULL
+ORDER BY t.name, t.id;
+
+-- name: clear_triggers
+-- Delete all triggers of a project.
+DELETE FROM triggers WHERE project_key = ?;
+
+-- name: clear_schedules
+-- Delete where the schedules of a project stand.
+DELETE FROM schedules WHERE trigger_key IN (SELECT key FROM triggers WHERE project_key = ?);
+
+-- name: save_schedule
+-- Insert or replace where a schedule stands, while its trigger is in force.
+INSERT INTO schedules (trigger_key, next_fire_at, last_fire_at, paused, pause_reason, buffered)
+SELECT t.key, ?2, ?3, ?4, ?5, ?6 FROM triggers AS t WHERE t.id = ?1 AND t.deployment_key IS NOT NULL
+ON CONFLICT (trigger_key) DO UPDATE
+SET next_fire_at = excluded.next_fire_at, last_fire_at = excluded.last_fire_at, paused = excluded.paused,
+    pause_reason = excluded.pause_reason, buffered = excluded.buffered;
+
+-- name: step_schedule
+-- Move a schedule on; whether it is paused stays as it is.
+UPDATE schedules SET next_fire_at = ?2, last_fire_at = ?3, buffered = ?4
+WHERE trigger_key = (SELECT key FROM triggers WHERE id = ?1);
+
+-- name: list_schedules
+-- All schedules in force, by trigger.
+SELECT t.id, p.id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.buffered
+FROM schedules AS c
+JOIN triggers AS t ON t.key = c.trigger_key
+JOIN projects AS p ON p.key = t.project_key
+ORDER BY t.id;
+
+-- name: list_schedules_of_project
+-- Schedules in force of a project, by trigger.
+SELECT t.id, p.id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.buffered
+FROM schedules AS c
+JOIN triggers AS t ON t.key = c.trigger_key
+JOIN projects AS p ON p.key = t.project_key
+WHERE t.project_key = ?
+ORDER BY t.id;

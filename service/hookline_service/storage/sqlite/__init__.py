@@ -1,0 +1,7 @@
+"""The default store: one SQLite file, one writer that commits in groups."""
+
+from __future__ import annotations
+
+from hookline_service.storage.sqlite.store import SqliteStore, open_sqlite_store
+
+__all__ = ["SqliteStore", "open_sqlite_store"]

@@ -1,0 +1,240 @@
+"""Builds, deployments and the one transaction of a deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hookline.errors import InternalError
+from hookline_service.model.errors import (
+    BuildInUseError,
+    BuildNotFoundError,
+    DeploymentNotFoundError,
+)
+from hookline_service.model.ids import BuildId, DeploymentId, ProjectId
+from hookline_service.model.projects import (
+    Build,
+    Connection,
+    Deployment,
+    DeploymentState,
+    Project,
+    Release,
+    Schedule,
+    Trigger,
+)
+from hookline_service.model.sessions import SessionState
+from hookline_service.storage.errors import ProjectNameTakenError
+from hookline_service.storage.sqlite.connection import Database, Row
+from hookline_service.storage.sqlite.projects import delete_variable, save_variables
+from hookline_service.storage.sqlite.rows import build_of, deployment_of, to_us, to_us_or_none
+from hookline_service.storage.sqlite.tables import (
+    ABOVE_EVERY_ID,
+    Tables,
+    build_key,
+    project_key,
+)
+from hookline_service.storage.sqlite.triggers import replace_triggers, retire_triggers
+
+
+class DeploymentTables(Tables):
+    """See `ProjectStore`."""
+
+    async def apply_release(self, release: Release) -> None:
+        """See `ProjectStore.apply_release`."""
+        await self._writer.run(_apply_release, release, size_bytes=len(release.archive))
+
+    async def activate_deployment(
+        self,
+        deployment_id: DeploymentId,
+        triggers: Sequence[Trigger],
+        schedules: Sequence[Schedule],
+        at: datetime,
+    ) -> Deployment:
+        """See `ProjectStore.activate_deployment`."""
+        return await self._writer.run(_activate, deployment_id, triggers, schedules, at)
+
+    async def set_deployment_state(
+        self, deployment_id: DeploymentId, state: DeploymentState
+    ) -> Deployment:
+        """See `ProjectStore.set_deployment_state`."""
+        return await self._writer.run(_set_state, deployment_id, state)
+
+    async def settle_draining(self) -> list[DeploymentId]:
+        """See `ProjectStore.settle_draining`."""
+        rows = await self._writer.run(Database.rows, "settle_draining")
+        return sorted(row[0] for row in rows)
+
+    async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
+        """See `ProjectStore.get_deployment`."""
+        row = self._readers.at_once(Database.row, "find_deployment", (deployment_id,))
+        if row is None:
+            raise DeploymentNotFoundError(deployment_id)
+        return deployment_of(row)
+
+    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
+        """See `ProjectStore.find_active_deployment`."""
+        row = self._readers.at_once(Database.row, "find_active_deployment", (project_id,))
+        return None if row is None else deployment_of(row)
+
+    async def list_deployments(
+        self, project_id: ProjectId | None, limit: int, before: DeploymentId | None = None
+    ) -> list[Deployment]:
+        """See `ProjectStore.list_deployments`."""
+        rows = await self._readers.run(_list_deployments, project_id, limit, before)
+        return [deployment_of(row) for row in rows]
+
+    async def count_sessions(self, deployment_id: DeploymentId) -> dict[SessionState, int]:
+        """See `ProjectStore.count_sessions`."""
+        rows = await self._readers.run(_count_sessions, deployment_id)
+        counts = dict.fromkeys(SessionState, 0)
+        counts.update({SessionState(state): count for state, count in rows})
+        return counts
+
+    async def find_build(self, build_id: BuildId) -> Build | None:
+        """See `ProjectStore.find_build`."""
+        row = self._readers.at_once(Database.row, "find_build", (build_id,))
+        return None if row is None else build_of(row)
+
+    async def get_archive(self, build_id: BuildId) -> bytes:
+        """See `ProjectStore.get_archive`."""
+        row = await self._readers.run(Database.row, "find_archive", (build_id,))
+        if row is None:
+            raise BuildNotFoundError(build_id)
+        return row[0]
+
+    async def list_builds(self, project_id: ProjectId | None, limit: int) -> list[Build]:
+        """See `ProjectStore.list_builds`."""
+        rows = await self._readers.run(_list_builds, project_id, limit)
+        return [build_of(row) for row in rows]
+
+    async def delete_build(self, build_id: BuildId) -> None:
+        """See `ProjectStore.delete_build`."""
+        await self._writer.run(_delete_build, build_id)
+
+
+def _apply_release(database: Database, release: Release) -> None:
+    project = release.project
+    _save_project(database, project)
+    key = project_key(database, project.id)
+    _save_build(database, key, release)
+    deployment = release.deployment
+    row = (
+        deployment.id,
+        key,
+        build_key(database, deployment.build_id),
+        DeploymentState.INACTIVE,
+        to_us(deployment.created_at),
+        to_us_or_none(deployment.activated_at),
+    )
+    database.execute("insert_deployment", row)
+    at = deployment.activated_at or deployment.created_at
+    _activate(database, deployment.id, release.triggers, release.schedules, at)
+    _replace_connections(database, key, release.connections)
+    save_variables(database, release.variables_set)
+    for scope, name in release.variables_deleted:
+        delete_variable(database, project.id, scope, name)
+
+
+def _save_project(database: Database, project: Project) -> None:
+    named = database.row("find_project_by_name", (project.name,))
+    if named is not None and named[0] != project.id:
+        raise ProjectNameTakenError(project.name)
+    row = (
+        project.id,
+        project.name,
+        project.display_name,
+        to_us(project.created_at),
+        to_us(project.updated_at),
+    )
+    database.execute("save_project", row)
+
+
+def _save_build(database: Database, project: int, release: Release) -> None:
+    build = release.build
+    row = (
+        build.id,
+        project,
+        build.environment,
+        build.file_count,
+        build.size_bytes,
+        to_us(build.created_at),
+        build.manifest,
+    )
+    database.execute("insert_build", row)
+    database.execute("insert_archive", (build_key(database, build.id), release.archive))
+
+
+def _replace_connections(
+    database: Database, project: int, connections: Sequence[Connection]
+) -> None:
+    database.execute("clear_connections", (project,))
+    for connection in connections:
+        database.execute("insert_connection", (project, connection.name, connection.integration))
+
+
+def _activate(
+    database: Database,
+    deployment_id: DeploymentId,
+    triggers: Sequence[Trigger],
+    schedules: Sequence[Schedule],
+    at: datetime,
+) -> Deployment:
+    row = find_deployment_row(database, deployment_id)
+    key: int = row[6]
+    project: int = row[7]
+    database.execute("retire_active_deployment", (project, key))
+    database.execute("activate_deployment", (to_us(at), key))
+    replace_triggers(database, project, triggers, schedules)
+    return deployment_of(find_deployment_row(database, deployment_id))
+
+
+def _set_state(
+    database: Database, deployment_id: DeploymentId, state: DeploymentState
+) -> Deployment:
+    before = find_deployment_row(database, deployment_id)
+    if state is DeploymentState.ACTIVE:
+        raise InternalError("a deployment is made active by activate_deployment")
+    if before[3] == DeploymentState.ACTIVE:
+        retire_triggers(database, before[7])
+    database.execute("set_deployment_state", (state, before[6]))
+    return deployment_of(find_deployment_row(database, deployment_id))
+
+
+def find_deployment_row(database: Database, deployment_id: DeploymentId) -> Row:
+    """The row of a deployment; raises `DeploymentNotFoundError`."""
+    row = database.row("find_deployment", (deployment_id,))
+    if row is None:
+        raise DeploymentNotFoundError(deployment_id)
+    return row
+
+
+def _list_deployments(
+    database: Database, project_id: ProjectId | None, limit: int, before: DeploymentId | None
+) -> list[Row]:
+    below = before or ABOVE_EVERY_ID
+    if project_id is None:
+        return database.rows("list_deployments", (below, limit))
+    key: int | None = database.value("find_project_key", (project_id,))
+    return database.rows("list_deployments_of_project", (key, below, limit))
+
+
+def _count_sessions(database: Database, deployment_id: DeploymentId) -> list[Row]:
+    key: int | None = database.value("find_deployment_key", (deployment_id,))
+    return database.rows("count_sessions_by_state", (key,))
+
+
+def _list_builds(database: Database, project_id: ProjectId | None, limit: int) -> list[Row]:
+    if project_id is None:
+        return database.rows("list_builds", (limit,))
+    key: int | None = database.value("find_project_key", (project_id,))
+    return database.rows("list_builds_of_project", (key, limit))
+
+
+def _delete_build(database: Database, build_id: BuildId) -> None:
+    key: int | None = database.value("find_build_key", (build_id,))
+    if key is None:
+        raise BuildNotFoundError(build_id)
+    if database.value("is_build_used", (key,)):
+        raise BuildInUseError(build_id)
+    database.execute("delete_build", (build_id,))
+    database.forget_keys()

@@ -1,0 +1,115 @@
+"""Events, recorded once, with the sessions they start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hookline.errors import InternalError
+from hookline_service.model.errors import EventNotFoundError
+from hookline_service.model.events import Event, EventFilter, Recorded
+from hookline_service.model.ids import EventId
+from hookline_service.model.projects import Schedule
+from hookline_service.model.sessions import Session
+from hookline_service.storage.sqlite.connection import Database, Row
+from hookline_service.storage.sqlite.rows import event_of, to_us
+from hookline_service.storage.sqlite.sessions import insert_session
+from hookline_service.storage.sqlite.tables import (
+    ABOVE_EVERY_ID,
+    Tables,
+    project_key,
+    trigger_key,
+)
+from hookline_service.storage.sqlite.triggers import step_schedule
+
+
+class EventTables(Tables):
+    """See `EventStore`."""
+
+    async def record_event(
+        self, event: Event, sessions: Sequence[Session], schedule: Schedule | None = None
+    ) -> Recorded:
+        """See `EventStore.record_event`."""
+        size_bytes = len(event.data) + len(event.body or b"")
+        return await self._writer.run(
+            _record_event, event, sessions, schedule, size_bytes=size_bytes
+        )
+
+    async def get_event(self, event_id: EventId) -> Event:
+        """See `EventStore.get_event`."""
+        row = self._readers.at_once(Database.row, "find_event", (event_id,))
+        if row is None:
+            raise EventNotFoundError(event_id)
+        return event_of(row)
+
+    async def list_events(self, which: EventFilter) -> list[Event]:
+        """See `EventStore.list_events`."""
+        rows = await self._readers.run(_list_events, which)
+        return [event_of(row) for row in rows]
+
+
+def _record_event(
+    database: Database, event: Event, sessions: Sequence[Session], schedule: Schedule | None
+) -> Recorded:
+    trigger = trigger_key(database, event.trigger_id)
+    source = None if event.source == f"trigger:{event.trigger_id}" else event.source
+    row = (
+        event.id,
+        project_key(database, event.project_id),
+        trigger,
+        source,
+        event.type,
+        event.delivery_id,
+        to_us(event.created_at),
+        len(sessions),
+        event.redispatch_of,
+        event.data,
+        event.body,
+    )
+    cursor = database.execute("insert_event", row)
+    if cursor.rowcount == 0:
+        return _recorded_before(database, event, trigger, source)
+    database.remember_key("find_event_key", event.id, cursor.lastrowid)
+    for session in sessions:
+        insert_session(database, session)
+    if schedule is not None:
+        step_schedule(database, schedule)
+    return Recorded(
+        is_new=True, event_id=event.id, session_ids=tuple(session.id for session in sessions)
+    )
+
+
+def _recorded_before(
+    database: Database, event: Event, trigger: int | None, source: str | None
+) -> Recorded:
+    if event.delivery_id is None:
+        found = None
+    elif source is None:
+        found = database.row("find_delivery_of_trigger", (trigger, event.delivery_id))
+    else:
+        found = database.row("find_delivery_of_source", (source, event.delivery_id))
+    if found is None:
+        found = (database.value("find_event_key", (event.id,)), event.id)
+    if found[0] is None:
+        raise InternalError("an event was neither new nor recorded before")
+    rows = database.rows("list_session_ids_of_event", (found[0],))
+    return Recorded(
+        is_new=False, event_id=EventId(found[1]), session_ids=tuple(row[0] for row in rows)
+    )
+
+
+def _list_events(database: Database, which: EventFilter) -> list[Row]:
+    page = (which.before or ABOVE_EVERY_ID, which.type, which.limit)
+    if which.deployment_id is not None:
+        deployment = database.row("find_deployment", (which.deployment_id,))
+        if deployment is None:
+            return []
+        rows = database.rows("list_events_of_deployment", (*page, deployment[7], deployment[6]))
+    elif which.trigger_id is not None:
+        trigger: int | None = database.value("find_trigger_key", (which.trigger_id,))
+        rows = database.rows("list_events_of_trigger", (*page, trigger))
+    elif which.project_id is not None:
+        project: int | None = database.value("find_project_key", (which.project_id,))
+        rows = database.rows("list_events_of_project", (*page, project))
+    else:
+        rows = database.rows("list_events", page)
+    return rows

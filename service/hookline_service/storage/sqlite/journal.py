@@ -1,0 +1,135 @@
+"""Journals and logs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from hookline_service.model.errors import SessionNotFoundError
+from hookline_service.model.ids import SessionId
+from hookline_service.model.sessions import JournalEntry, LogRecord, ReplayRow
+from hookline_service.storage.sqlite.connection import Database, Row
+from hookline_service.storage.sqlite.rows import entry_of, entry_row, log_of, log_row
+from hookline_service.storage.sqlite.tables import Tables
+from hookline_service.storage.sqlite.writer import OnDone
+
+_PAGE_BYTES = 8 * 1024 * 1024
+_RECORD_BYTES = 100
+
+
+class JournalTables(Tables):
+    """See `SessionStore`."""
+
+    async def append(self, entries: Sequence[JournalEntry], log: Sequence[LogRecord]) -> None:
+        """See `SessionStore.append`."""
+        size_bytes = _size_of_entries(entries) + size_of_log(log)
+        await self._writer.run(_append, entries, log, size_bytes=size_bytes)
+
+    def append_soon(
+        self,
+        entries: Sequence[JournalEntry],
+        log: Sequence[LogRecord],
+        on_stored: Callable[[Exception | None], None],
+    ) -> None:
+        """See `SessionStore.append_soon`."""
+
+        def tell(_result: Any, failure: Exception | None) -> None:
+            on_stored(failure)
+
+        size_bytes = _size_of_entries(entries) + size_of_log(log)
+        self._writer.submit(OnDone(tell), size_bytes, _append, entries, log)
+
+    async def last_seq(self, session_id: SessionId) -> int:
+        """See `SessionStore.last_seq`."""
+        return self._readers.at_once(Database.value, "last_seq", (session_id,)) or 0
+
+    async def count_entries(self, session_id: SessionId) -> int:
+        """See `SessionStore.count_entries`."""
+        return await self._readers.run(Database.value, "count_entries", (session_id,))
+
+    async def read_journal(
+        self, session_id: SessionId, page: int = 1000
+    ) -> AsyncIterator[list[JournalEntry]]:
+        """See `SessionStore.read_journal`."""
+        after_seq = -1
+        while rows := await self._readers.run(_page, "list_entries", session_id, after_seq, page):
+            yield [entry_of(session_id, row) for row in rows]
+            after_seq = rows[-1][2]
+
+    async def read_journal_rows(
+        self, session_id: SessionId, page: int = 1000
+    ) -> AsyncIterator[list[ReplayRow]]:
+        """See `SessionStore.read_journal_rows`."""
+        after_seq = -1
+        while rows := await self._readers.run(
+            _page, "list_replay_rows", session_id, after_seq, page
+        ):
+            yield rows
+            after_seq = rows[-1][2]
+
+    async def list_entries(
+        self, session_id: SessionId, after_seq: int, limit: int
+    ) -> list[JournalEntry]:
+        """See `SessionStore.list_entries`."""
+        rows = await self._readers.run(
+            Database.rows, "list_entries", (session_id, after_seq, limit)
+        )
+        return [entry_of(session_id, row) for row in rows]
+
+    async def list_log(
+        self, session_id: SessionId, after_seq: int, limit: int, *, newest_first: bool = False
+    ) -> list[LogRecord]:
+        """See `SessionStore.list_log`."""
+        statement = "list_last_log" if newest_first else "list_log"
+        rows = await self._readers.run(Database.rows, statement, (session_id, after_seq, limit))
+        return [log_of(session_id, row) for row in rows]
+
+
+def size_of_log(log: Sequence[LogRecord]) -> int:
+    """Roughly how many bytes wait with these records."""
+    return sum(len(record.text) + _RECORD_BYTES for record in log)
+
+
+def _size_of_entries(entries: Sequence[JournalEntry]) -> int:
+    return sum(
+        len(entry.value) + len(entry.arguments) + len(entry.display) + _RECORD_BYTES
+        for entry in entries
+    )
+
+
+def _append(database: Database, entries: Sequence[JournalEntry], log: Sequence[LogRecord]) -> None:
+    for entry in entries:
+        key = _session_key(database, entry.session_id)
+        database.execute("insert_entry", entry_row(key, entry))
+    insert_log(database, log)
+
+
+def insert_log(database: Database, log: Sequence[LogRecord]) -> None:
+    """Insert log records; one recorded before is left as it is."""
+    for record in log:
+        key = _session_key(database, record.session_id)
+        database.execute("insert_log", log_row(key, record))
+
+
+def _session_key(database: Database, session_id: SessionId) -> int:
+    key = database.find_key("find_session_key", session_id)
+    if key is None:
+        raise SessionNotFoundError(session_id)
+    return key
+
+
+def _page(
+    database: Database, statement: str, session_id: SessionId, after_seq: int, limit: int
+) -> list[Row]:
+    """Rows until there are enough, or enough bytes of values (the twelfth column of list_entries, …)."""
+    rows: list[Row] = []
+    size_bytes = 0
+    for row in database.execute(statement, (session_id, after_seq, limit)):
+        rows.append(row)
+        size_bytes += len(row[_VALUE_COLUMN[statement]])
+        if size_bytes >= _PAGE_BYTES:
+            break
+    return rows
+
+
+_VALUE_COLUMN = {"list_entries": 11, "list_replay_rows": 10}

@@ -1,0 +1,77 @@
+"""Projects, variables, connections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hookline_service.model.errors import ProjectNotFoundError
+from hookline_service.model.ids import ProjectId
+from hookline_service.model.projects import Connection, Project, StoredVariable
+from hookline_service.storage.sqlite.connection import Database
+from hookline_service.storage.sqlite.rows import (
+    connection_of,
+    project_of,
+    to_us,
+    variable_of,
+)
+from hookline_service.storage.sqlite.tables import Tables, project_key
+
+
+class ProjectTables(Tables):
+    """See `ProjectStore`."""
+
+    async def find_project(self, name: str) -> Project | None:
+        """See `ProjectStore.find_project`."""
+        row = self._readers.at_once(Database.row, "find_project_by_name", (name,))
+        return None if row is None else project_of(row)
+
+    async def get_project(self, project_id: ProjectId) -> Project:
+        """See `ProjectStore.get_project`."""
+        row = self._readers.at_once(Database.row, "find_project", (project_id,))
+        if row is None:
+            raise ProjectNotFoundError(project_id)
+        return project_of(row)
+
+    async def list_projects(self) -> list[Project]:
+        """See `ProjectStore.list_projects`."""
+        rows = await self._readers.run(Database.rows, "list_projects")
+        return [project_of(row) for row in rows]
+
+    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
+        """See `ProjectStore.list_variables`."""
+        rows = self._readers.at_once(Database.rows, "list_variables", (project_id,))
+        return [variable_of(project_id, row) for row in rows]
+
+    async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
+        """See `ProjectStore.set_variables`."""
+        await self._writer.run(save_variables, variables)
+
+    async def delete_variable(self, project_id: ProjectId, scope: str, name: str) -> bool:
+        """See `ProjectStore.delete_variable`."""
+        return await self._writer.run(delete_variable, project_id, scope, name)
+
+    async def list_connections(self, project_id: ProjectId) -> list[Connection]:
+        """See `ProjectStore.list_connections`."""
+        rows = self._readers.at_once(Database.rows, "list_connections", (project_id,))
+        return [connection_of(project_id, row) for row in rows]
+
+
+def save_variables(database: Database, variables: Sequence[StoredVariable]) -> None:
+    """Insert or replace variables."""
+    for variable in variables:
+        row = (
+            project_key(database, variable.project_id),
+            variable.scope,
+            variable.name,
+            variable.value,
+            variable.is_secret,
+            variable.description,
+            to_us(variable.updated_at),
+        )
+        database.execute("save_variable", row)
+
+
+def delete_variable(database: Database, project_id: ProjectId, scope: str, name: str) -> bool:
+    """Delete one variable; false if there was none."""
+    key = database.find_key("find_project_key", project_id)
+    return database.execute("delete_variable", (key, scope, name)).rowcount > 0

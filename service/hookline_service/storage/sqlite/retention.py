@@ -1,0 +1,146 @@
+"""Deleting, in steps so small that no other writer waits long."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hookline_service.model.errors import (
+    DeploymentBusyError,
+    SessionBusyError,
+    SessionNotFoundError,
+)
+from hookline_service.model.ids import DeploymentId, ProjectId, SessionId
+from hookline_service.model.projects import DeploymentState
+from hookline_service.model.sessions import FINAL_STATES, SessionState
+from hookline_service.storage.sqlite.connection import Database
+from hookline_service.storage.sqlite.deployments import find_deployment_row
+from hookline_service.storage.sqlite.rows import to_us
+from hookline_service.storage.sqlite.tables import Tables
+from hookline_service.storage.sqlite.triggers import retire_triggers
+
+_STEP = 100
+_FREE_PAGES_KEPT = 2_000
+_PAGES_GIVEN_BACK = 500
+
+
+class RetentionTables(Tables):
+    """See `ProjectStore` and `SessionStore`."""
+
+    async def delete_project(self, project_id: ProjectId) -> None:
+        """See `ProjectStore.delete_project`."""
+        key = await self._writer.run(_hide_project, project_id)
+        if key is not None:
+            await self._remove_project(key)
+
+    async def finish_removals(self) -> None:
+        """Go on with the removal of projects that an end of the service cut off."""
+        for row in await self._readers.run(Database.rows, "list_hidden_projects"):
+            await self._remove_project(row[0])
+
+    async def _remove_project(self, key: int) -> None:
+        while await self._writer.run(
+            _remove_sessions, "list_sessions_to_remove_of_project", (key, _STEP)
+        ):
+            pass
+        while await self._writer.run(_remove_events, key):
+            pass
+        await self._writer.run(_remove_rest_of_project, key)
+
+    async def delete_deployment(self, deployment_id: DeploymentId) -> None:
+        """See `ProjectStore.delete_deployment`."""
+        while not await self._writer.run(_remove_deployment, deployment_id):
+            pass
+
+    async def delete_session(self, session_id: SessionId) -> None:
+        """See `SessionStore.delete_session`."""
+        await self._writer.run(_delete_session, session_id)
+
+    async def delete_finished_before(self, before: datetime, limit: int) -> int:
+        """See `SessionStore.delete_finished_before`."""
+        count = 0
+        for statement in (_remove_finished, _remove_idle_events):
+            left = limit
+            while left > 0:
+                step = min(left, _STEP)
+                removed = await self._writer.run(statement, to_us(before), step)
+                count += removed
+                left -= step
+                if removed < step:
+                    break
+        await self._writer.run(_give_back_pages)
+        return count
+
+
+def _hide_project(database: Database, project_id: ProjectId) -> int | None:
+    key = database.find_key("find_project_key", project_id)
+    if key is None:
+        return None
+    retire_triggers(database, key)
+    database.execute("stop_deployments", (key,))
+    database.execute("clear_variables", (key,))
+    database.execute("clear_connections", (key,))
+    database.execute("hide_project", (key,))
+    database.forget_keys()
+    return key
+
+
+def _remove_rest_of_project(database: Database, key: int) -> None:
+    database.execute("clear_deployments", (key,))
+    database.execute("clear_triggers", (key,))
+    database.execute("delete_unused_builds", (key,))
+    database.execute("give_builds_away", (key,))
+    database.execute("delete_project", (key,))
+    database.forget_keys()
+
+
+def _remove_events(database: Database, project: int) -> int:
+    removed = database.execute("delete_events_of_project", (project, _STEP)).rowcount
+    database.forget_keys()
+    return removed
+
+
+def _remove_deployment(database: Database, deployment_id: DeploymentId) -> bool:
+    """Remove some sessions, or at last the deployment itself, which is true."""
+    row = find_deployment_row(database, deployment_id)
+    if row[3] != DeploymentState.INACTIVE:
+        raise DeploymentBusyError(deployment_id, row[3])
+    if _remove_sessions(database, "list_sessions_to_remove_of_deployment", (row[6], _STEP)):
+        return False
+    database.execute("delete_deployment", (row[6],))
+    database.forget_keys()
+    return True
+
+
+def _delete_session(database: Database, session_id: SessionId) -> None:
+    row = database.row("find_session_end", (session_id,))
+    if row is None:
+        raise SessionNotFoundError(session_id)
+    if SessionState(row[1]) not in FINAL_STATES:
+        raise SessionBusyError(session_id, row[1])
+    _remove_sessions(database, "find_session_to_remove", (row[0],))
+
+
+def _remove_finished(database: Database, before_us: int, limit: int) -> int:
+    return _remove_sessions(database, "list_ended_before", (before_us, limit))
+
+
+def _remove_sessions(database: Database, statement: str, parameters: tuple[int, ...]) -> int:
+    """Delete the sessions found, and those of their events that have no other; returns how many sessions."""
+    rows = database.rows(statement, parameters)
+    database.execute_each("delete_session", [(key,) for key, _ in rows])
+    events = {event for _, event in rows if event is not None}
+    database.execute_each("delete_event_without_sessions", [(event,) for event in events])
+    database.forget_keys()
+    return len(rows)
+
+
+def _remove_idle_events(database: Database, before_us: int, limit: int) -> int:
+    removed = database.execute("delete_idle_events_before", (before_us, limit)).rowcount
+    database.forget_keys()
+    return removed
+
+
+def _give_back_pages(database: Database) -> None:
+    surplus: int = database.value("free_pages") - _FREE_PAGES_KEPT
+    for _ in range(min(surplus, _PAGES_GIVEN_BACK)):
+        database.rows("give_back_page")

@@ -1,0 +1,159 @@
+"""The SQLite store as one object, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import AsyncExitStack, ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from anyio import CancelScope, to_thread
+
+from hookline.errors import HooklineError
+from hookline_service.storage.errors import (
+    StorageDamagedError,
+    StorageForeignError,
+    StorageUnavailableError,
+)
+from hookline_service.storage.sqlite.backup import copy_database
+from hookline_service.storage.sqlite.connection import (
+    Database,
+    open_reader,
+    open_writer,
+    translate,
+)
+from hookline_service.storage.sqlite.deployments import DeploymentTables
+from hookline_service.storage.sqlite.events import EventTables
+from hookline_service.storage.sqlite.journal import JournalTables
+from hookline_service.storage.sqlite.migrations import load_migrations, migrate
+from hookline_service.storage.sqlite.ownership import Ownership
+from hookline_service.storage.sqlite.projects import ProjectTables
+from hookline_service.storage.sqlite.readers import Readers
+from hookline_service.storage.sqlite.retention import RetentionTables
+from hookline_service.storage.sqlite.sessions import SessionTables
+from hookline_service.storage.sqlite.triggers import TriggerTables
+from hookline_service.storage.sqlite.writer import Writer
+
+_READERS = 4
+_SQLITE_NEEDED = (3, 37, 0)
+
+
+class SqliteStore(
+    ProjectTables,
+    DeploymentTables,
+    TriggerTables,
+    EventTables,
+    SessionTables,
+    JournalTables,
+    RetentionTables,
+):
+    """See `Store`. Made by `open_sqlite_store`; an async context manager that closes itself."""
+
+    def __init__(self, path: Path, ownership: Ownership, writer: Writer, readers: Readers) -> None:
+        super().__init__(writer, readers)
+        self._path = path
+        self._ownership: Ownership | None = ownership
+
+    async def backup(self, path: Path) -> None:
+        """See `Store.backup`."""
+        try:
+            await to_thread.run_sync(copy_database, self._path, path)
+        except sqlite3.Error as exc:
+            raise translate(exc) from exc
+        except OSError as exc:
+            raise StorageUnavailableError(f"the copy cannot be written: {exc}") from exc
+
+    def pending_bytes(self) -> int:
+        """See `Store.pending_bytes`."""
+        return self._writer.pending_bytes
+
+    async def aclose(self) -> None:
+        """See `Store.aclose`."""
+        ownership, self._ownership = self._ownership, None
+        if ownership is None:
+            return
+        with CancelScope(shield=True):  # bounded by the writer
+            await self._readers.aclose()
+            if await self._writer.aclose():
+                ownership.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+async def open_sqlite_store(path: Path, *, check: bool = False) -> SqliteStore:
+    """The store in this file, made if it is not there, brought to the newest schema.
+
+    Args:
+        path: The file; its folder is made if need be.
+        check: Look at the whole file for damage first (about a second per gigabyte).
+
+    Raises:
+        StorageLockedError: another service uses the file.
+        StorageNewerError: a newer Hookline wrote it.
+        StorageForeignError: it is no database of ours.
+        StorageDamagedError: the check found damage.
+        StorageUnavailableError: it cannot be read or written.
+    """
+    ownership, databases = await to_thread.run_sync(_open, path, check)
+    writer = Writer(databases[0])
+    readers = Readers(near=databases[1], pool=databases[2:])
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(SqliteStore(path, ownership, writer, readers))
+        await store.finish_removals()
+        stack.pop_all()
+    return store
+
+
+def _open(path: Path, check: bool) -> tuple[Ownership, list[Database]]:
+    if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
+        raise StorageUnavailableError(
+            f"this Python has SQLite {sqlite3.sqlite_version}, and 3.37 or newer is needed"
+        )
+    try:
+        with ExitStack() as stack:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ownership = Ownership(path)
+            stack.callback(ownership.release)
+            databases = _open_databases(path, check, stack)
+            stack.pop_all()
+            return ownership, databases
+    except sqlite3.Error as exc:
+        raise _refusal(exc, str(path)) from exc
+    except OSError as exc:
+        raise StorageUnavailableError(str(exc)) from exc
+
+
+def _refusal(exc: sqlite3.Error, path: str) -> HooklineError:
+    code: int = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return StorageForeignError(path, str(exc))
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StorageDamagedError(path, (str(exc),))
+    return translate(exc)
+
+
+def _open_databases(path: Path, check: bool, stack: ExitStack) -> list[Database]:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    writer = stack.enter_context(closing(open_writer(path)))
+    if check:
+        _check(writer, path)
+    migrate(writer, str(path), load_migrations())
+    readers = [stack.enter_context(closing(open_reader(path))) for _ in range(1 + _READERS)]
+    return [writer, *readers]
+
+
+def _check(database: Database, path: Path) -> None:
+    findings = tuple(str(row[0]) for row in database.rows("quick_check"))
+    if findings != ("ok",):
+        raise StorageDamagedError(str(path), findings)

@@ -1,0 +1,35 @@
+"""A copy of the database while the service runs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+
+
+class BackupStore(Protocol):
+    """The part of the store that copies itself."""
+
+    async def backup(self, path: Path) -> None:
+        """See `Store.backup`."""
+        ...
+
+
+@asynccontextmanager
+async def backup_file(store: BackupStore, scratch: Path) -> AsyncGenerator[Path, None]:
+    """A consistent copy in a file under `scratch`, which is deleted at the end.
+
+    It holds sealed secrets, but not the key that opens them.
+    """
+    path = scratch / f"backup-{secrets.token_hex(8)}.sqlite3"
+    await anyio.Path(scratch).mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        await store.backup(path)
+        yield path
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.Path(path).unlink(missing_ok=True)

@@ -1,0 +1,332 @@
+"""Deploying a project: check all of it, build it, and make it the one active deployment, or change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import anyio
+import anyio.to_thread
+
+from hookline.errors import UnavailableError
+from hookline_service.clock import Clock
+from hookline_service.engine.protocol import Prepared, Preparer, PrepareRequest
+from hookline_service.manifest.check import Surroundings, check_project
+from hookline_service.manifest.plan import Action, Plan, plan_release
+from hookline_service.manifest.values import has_errors, sort_findings
+from hookline_service.model.errors import Finding, ProjectInvalidError
+from hookline_service.model.ids import (
+    BuildId,
+    DeploymentId,
+    ProjectId,
+    new_deployment_id,
+    new_project_id,
+)
+from hookline_service.model.projects import (
+    Build,
+    Connection,
+    Deployment,
+    DeploymentState,
+    Project,
+    Release,
+    StoredVariable,
+    Trigger,
+)
+from hookline_service.settings import Settings
+from hookline_service.use_cases.deploy_source import Source, read_source
+from hookline_service.use_cases.deploy_state import DeployStore, ProjectState, read_state
+from hookline_service.use_cases.releases import put_in_force, set_schedules
+from hookline_service.use_cases.secrets import SecretBox, SecretPlace
+from hookline_service.use_cases.webhook_urls import webhook_url
+
+_APPLY_DEADLINE_S = 60.0
+
+Progress = Callable[[str], Awaitable[None]]
+
+
+class PreparationLostError(UnavailableError):
+    """The runner host could not finish the build, for a reason that is not the project's."""
+
+    code = "build.interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployRequest:
+    """What to deploy.
+
+    `archive` is a tar of the project's directory. `manifest_name` None takes the manifest that is there;
+    `project` overrides its name.
+    """
+
+    archive: bytes
+    manifest_name: str | None = None
+    project: str | None = None
+    is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedTrigger:
+    """A trigger in force; `url` is None when it is no webhook, or a new one in a dry run."""
+
+    name: str
+    kind: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What a deploy did, or would do."""
+
+    project: str
+    build_id: BuildId
+    deployment_id: DeploymentId | None
+    is_dry_run: bool
+    triggers: tuple[DeployedTrigger, ...]
+    warnings: tuple[Finding, ...]
+    plan: tuple[Action, ...]
+    environment: str
+    created_build: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployer:
+    """Deploys projects. `lock` guards the rows of schedules, and one deploy's decision against another's."""
+
+    store: DeployStore
+    preparer: Preparer
+    box: SecretBox
+    clock: Clock
+    settings: Settings
+    lock: anyio.Lock
+    on_schedules_changed: Callable[[], None]
+    on_project_changed: Callable[[ProjectId], None]
+
+    async def deploy(self, request: DeployRequest, on_progress: Progress) -> Deployed:
+        """Check, build and activate; with `is_dry_run` stop before anything is written.
+
+        The active deployment stays as it was unless everything succeeds. Equal input gives the same build.
+
+        Raises:
+            ArchiveInvalidError: the archive is no project's.
+            ProjectInvalidError: with everything that is wrong with the project.
+            RunnerUnavailableError: no runner host is there to build it.
+            PreparationLostError: the runner host was lost, or too slow.
+        """
+        await on_progress("reading the project")
+        limit = self.settings.deploy_limit_bytes
+        source = await anyio.to_thread.run_sync(read_source, request, limit)
+        prepared = await self._prepare(source, on_progress)
+        await on_progress("checking the project")
+        state = await self._read_state(source)
+        sound, warnings = await _require_sound(source, prepared, state)
+        if request.is_dry_run:
+            return self._dry_result(source, sound, state, warnings)
+        async with (
+            self.lock
+        ):  # schedules wait meanwhile, so only what must be one with the write is in here
+            return await self._release(source, sound, await self._read_state(source), warnings)
+
+    async def _read_state(self, source: Source) -> ProjectState:
+        name = source.manifest.project
+        return await read_state(self.store, self.box, name, source.build_id)
+
+    async def _prepare(self, source: Source, on_progress: Progress) -> Prepared | None:
+        """What the runner host found; None when the requirements cannot be used, so that it was not asked."""
+        if source.has_bad_requirements:
+            return None
+        request = PrepareRequest(
+            project=source.manifest.project,
+            build_id=source.build_id,
+            python=source.manifest.python,
+            requirements=source.requirements,
+            process=source.manifest.process,
+            archive=source.archive,
+        )
+        prepared = await self.preparer.prepare(request, on_progress)
+        if prepared.error_code.startswith("runner."):
+            raise PreparationLostError(prepared.error_message)
+        return prepared
+
+    async def _release(
+        self,
+        source: Source,
+        prepared: Prepared,
+        state: ProjectState,
+        warnings: tuple[Finding, ...],
+    ) -> Deployed:
+        now = self.clock.now()
+        plan = plan_release(state.present, source.manifest)
+        release = self._compose(source, prepared, state, plan, now)
+        # Once it is written, those who serve triggers must hear of it, even if the caller is gone.
+        with anyio.fail_after(_APPLY_DEADLINE_S, shield=True):
+            await self.store.apply_release(release)
+            self.on_project_changed(release.project.id)
+            self.on_schedules_changed()
+        return Deployed(
+            project=release.project.name,
+            build_id=release.build.id,
+            deployment_id=release.deployment.id,
+            is_dry_run=False,
+            triggers=self._shown(release.triggers),
+            warnings=warnings,
+            plan=plan.actions,
+            environment=prepared.environment,
+            created_build=not state.has_build,
+        )
+
+    def _compose(
+        self,
+        source: Source,
+        prepared: Prepared,
+        state: ProjectState,
+        plan: Plan,
+        now: datetime,
+    ) -> Release:
+        manifest = source.manifest
+        project = _project(state.project, source, now)
+        deployment = Deployment(
+            id=new_deployment_id(now),
+            project_id=project.id,
+            build_id=source.build_id,
+            state=DeploymentState.ACTIVE,
+            created_at=now,
+            activated_at=now,
+        )
+        triggers = put_in_force(
+            manifest.triggers,
+            state.identities,
+            project_id=project.id,
+            deployment_id=deployment.id,
+            now=now,
+        )
+        return Release(
+            project=project,
+            build=Build(
+                id=source.build_id,
+                project_id=project.id,
+                manifest=source.stored_manifest,
+                environment=prepared.environment,
+                file_count=source.file_count,
+                size_bytes=len(source.archive),
+                created_at=now,
+            ),
+            archive=source.archive,
+            deployment=deployment,
+            triggers=triggers,
+            schedules=set_schedules(triggers, state.former_schedules, now),
+            connections=tuple(
+                Connection(project_id=project.id, name=one.name, integration=one.integration)
+                for one in manifest.connections
+            ),
+            variables_set=self._sealed(plan, project.id, now),
+            variables_deleted=plan.variables_deleted,
+        )
+
+    def _sealed(
+        self, plan: Plan, project_id: ProjectId, now: datetime
+    ) -> tuple[StoredVariable, ...]:
+        return tuple(
+            StoredVariable(
+                project_id=project_id,
+                scope=change.scope,
+                name=change.name,
+                value=change.value.encode()
+                if isinstance(change.value, str)
+                else self.box.seal(
+                    SecretPlace(project_id=project_id, scope=change.scope, name=change.name),
+                    change.value,
+                ),
+                is_secret=change.is_secret,
+                description=change.description,
+                updated_at=now,
+            )
+            for change in plan.variables_set
+        )
+
+    def _dry_result(
+        self,
+        source: Source,
+        prepared: Prepared,
+        state: ProjectState,
+        warnings: tuple[Finding, ...],
+    ) -> Deployed:
+        slugs = {name: slug for _, name, slug in state.identities}
+        base_url = self.settings.base_url
+        triggers = tuple(
+            DeployedTrigger(
+                name=one.name,
+                kind=one.kind,
+                url=webhook_url(base_url, slug) if (slug := slugs.get(one.name)) else None,
+            )
+            for one in source.manifest.triggers
+        )
+        return Deployed(
+            project=source.manifest.project,
+            build_id=source.build_id,
+            deployment_id=None,
+            is_dry_run=True,
+            triggers=triggers,
+            warnings=warnings,
+            plan=plan_release(state.present, source.manifest).actions,
+            environment=prepared.environment,
+            created_build=not state.has_build,
+        )
+
+    def _shown(self, triggers: tuple[Trigger, ...]) -> tuple[DeployedTrigger, ...]:
+        base_url = self.settings.base_url
+        return tuple(
+            DeployedTrigger(
+                name=trigger.definition.name,
+                kind=trigger.definition.kind,
+                url=webhook_url(base_url, trigger.slug) if trigger.slug else None,
+            )
+            for trigger in triggers
+        )
+
+
+async def _require_sound(
+    source: Source, prepared: Prepared | None, state: ProjectState
+) -> tuple[Prepared, tuple[Finding, ...]]:
+    """What the runner host found, and the warnings; raises `ProjectInvalidError` when something is wrong."""
+    is_ready = prepared is not None and not prepared.error_code
+    around = Surroundings(
+        modules=prepared.modules if prepared is not None and is_ready else None,
+        provided=prepared.provided if prepared is not None and is_ready else None,
+        stdlib=prepared.stdlib if prepared is not None and is_ready else (),
+        variables=state.set_variables,
+    )
+    checked = await anyio.to_thread.run_sync(check_project, source.manifest, source.files, around)
+    findings = [*source.findings, *checked]
+    if prepared is not None and prepared.error_code:
+        findings.append(_environment_failure(source, prepared))
+    ordered = sort_findings(findings)
+    if prepared is None or has_errors(ordered):
+        raise ProjectInvalidError(ordered)
+    return prepared, ordered
+
+
+def _environment_failure(source: Source, prepared: Prepared) -> Finding:
+    written = source.manifest.requirements
+    return Finding(
+        level="error",
+        code=prepared.error_code,
+        file=source.manifest.file if isinstance(written, tuple) else written or "requirements.txt",
+        line=0,
+        column=0,
+        message=prepared.error_message,
+    )
+
+
+def _project(existing: Project | None, source: Source, now: datetime) -> Project:
+    manifest = source.manifest
+    if existing is None:
+        return Project(
+            id=new_project_id(now),
+            name=manifest.project,
+            display_name=manifest.display_name,
+            created_at=now,
+            updated_at=now,
+        )
+    return dataclasses.replace(existing, display_name=manifest.display_name, updated_at=now)

@@ -1,0 +1,89 @@
+"""Finding projects by what people call them, and taking them away."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hookline_service.engine.protocol import Engine
+from hookline_service.model.errors import ProjectNotFoundError, SessionFinalError
+from hookline_service.model.ids import DeploymentId, ProjectId
+from hookline_service.model.projects import Deployment, DeploymentState, Project
+from hookline_service.model.sessions import Session, SessionFilter, SessionState
+
+UNFINISHED = (SessionState.CREATED, SessionState.RUNNING, SessionState.WAITING)
+_PAGE = 500
+
+
+class ProjectReads(Protocol):
+    """The part of the store that finds projects."""
+
+    async def find_project(self, name: str) -> Project | None:
+        """See `ProjectStore.find_project`."""
+        ...
+
+    async def get_project(self, project_id: ProjectId) -> Project:
+        """See `ProjectStore.get_project`."""
+        ...
+
+
+class ProjectRemoval(ProjectReads, Protocol):
+    """The part of the store that removing a project needs."""
+
+    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
+        """See `ProjectStore.find_active_deployment`."""
+        ...
+
+    async def set_deployment_state(
+        self, deployment_id: DeploymentId, state: DeploymentState
+    ) -> Deployment:
+        """See `ProjectStore.set_deployment_state`."""
+        ...
+
+    async def list_sessions(self, which: SessionFilter) -> list[Session]:
+        """See `SessionStore.list_sessions`."""
+        ...
+
+    async def delete_project(self, project_id: ProjectId) -> None:
+        """See `ProjectStore.delete_project`."""
+        ...
+
+
+async def get_project(store: ProjectReads, key: str) -> Project:
+    """The project of this name or id.
+
+    Raises:
+        ProjectNotFoundError: there is none.
+    """
+    project = await store.find_project(key)
+    if project is not None:
+        return project
+    if not key.startswith("prj_"):
+        raise ProjectNotFoundError(key)
+    return await store.get_project(ProjectId(key))
+
+
+async def delete_project(store: ProjectRemoval, engine: Engine, project: Project) -> None:
+    """Stop what the project runs, then delete it with everything that belongs to it."""
+    active = await store.find_active_deployment(project.id)
+    if active is not None:
+        await store.set_deployment_state(active.id, DeploymentState.INACTIVE)
+    for state in UNFINISHED:
+        await _stop_all(store, engine, project.id, state)
+    await store.delete_project(project.id)
+
+
+async def _stop_all(
+    store: ProjectRemoval, engine: Engine, project_id: ProjectId, state: SessionState
+) -> None:
+    before = None
+    while True:
+        which = SessionFilter(project_id=project_id, state=state, before=before, limit=_PAGE)
+        sessions = await store.list_sessions(which)
+        for session in sessions:
+            try:
+                await engine.stop(session.id, reason="the project is deleted", force=True)
+            except SessionFinalError:
+                continue  # it ended by itself meanwhile
+        if len(sessions) < _PAGE:
+            return
+        before = sessions[-1].id

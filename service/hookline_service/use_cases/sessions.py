@@ -1,0 +1,103 @@
+"""What people do with sessions: start again, wait for the end, delete."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+import anyio
+import orjson
+
+from hookline_service.clock import Clock
+from hookline_service.engine.protocol import Engine, SessionChanges
+from hookline_service.model.events import Event
+from hookline_service.model.ids import EventId, SessionId, new_session_id
+from hookline_service.model.sessions import FINAL_STATES, Session, SessionState
+from hookline_triggers.calls import parse_call
+
+
+class SessionReads(Protocol):
+    """The part of the store that finds sessions."""
+
+    async def get_session(self, session_id: SessionId) -> Session:
+        """See `SessionStore.get_session`."""
+        ...
+
+
+class SessionStarts(SessionReads, Protocol):
+    """The part of the store that starting a session again needs."""
+
+    async def get_event(self, event_id: EventId) -> Event:
+        """See `EventStore.get_event`."""
+        ...
+
+    async def add_sessions(self, sessions: Sequence[Session]) -> None:
+        """See `SessionStore.add_sessions`."""
+        ...
+
+
+async def restart_session(
+    store: SessionStarts, engine: Engine, clock: Clock, session_id: SessionId
+) -> Session:
+    """Start a new session with the build, entry point, input and event of this one.
+
+    Raises:
+        SessionNotFoundError: there is none.
+        EventNotFoundError: its event was deleted.
+    """
+    former = await store.get_session(session_id)
+    event = None if former.event_id is None else await store.get_event(former.event_id)
+    now = clock.now()
+    session = dataclasses.replace(
+        former,
+        id=new_session_id(now),
+        state=SessionState.CREATED,
+        created_at=now,
+        started_at=None,
+        ended_at=None,
+        wake_at=None,
+        deadline_at=None,
+        attempt=0,
+        error=None,
+        stop_reason="",
+        result=None,
+        retry_of=former.id,
+        retry_number=0,
+    )
+    await store.add_sessions([session])
+    await engine.start(session, event)
+    return session
+
+
+async def wait_until_final(
+    store: SessionReads, changes: SessionChanges, session_id: SessionId, timeout_s: float
+) -> Session:
+    """The session when it is final, or as it is after `timeout_s`.
+
+    Raises:
+        SessionNotFoundError: there is none.
+    """
+    session = await store.get_session(session_id)
+    with anyio.move_on_after(timeout_s):
+        since = await changes.wait_change(session_id, -1)
+        while True:
+            session = await store.get_session(session_id)
+            if session.state in FINAL_STATES:
+                return session
+            since = await changes.wait_change(session_id, since)
+    return session
+
+
+def check_entry_point(text: str) -> str:
+    """The entry point in its one form, `path.py:name`.
+
+    Raises:
+        CallInvalidError: it names no function in a file of the project.
+    """
+    return str(parse_call(text))
+
+
+def encode_input(value: object) -> bytes | None:
+    """The JSON text of a session's input; None for none."""
+    return None if value is None else orjson.dumps(value)

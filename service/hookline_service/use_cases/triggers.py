@@ -1,0 +1,61 @@
+"""Finding triggers by what people call them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hookline_service.model.errors import TriggerNotFoundError
+from hookline_service.model.ids import ProjectId, TriggerId
+from hookline_service.model.projects import Project, Trigger
+
+
+class TriggerReads(Protocol):
+    """The part of the store that finds triggers."""
+
+    async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
+        """See `ProjectStore.list_triggers`."""
+        ...
+
+
+class TriggerIdentities(Protocol):
+    """The part of the store that remembers triggers."""
+
+    async def list_projects(self) -> list[Project]:
+        """See `ProjectStore.list_projects`."""
+        ...
+
+    async def list_trigger_identities(
+        self, project_id: ProjectId
+    ) -> list[tuple[TriggerId, str, str | None]]:
+        """See `ProjectStore.list_trigger_identities`."""
+        ...
+
+
+async def get_trigger(store: TriggerReads, project: Project, key: str) -> Trigger:
+    """The project's trigger in force with this name or id.
+
+    Raises:
+        TriggerNotFoundError: there is none.
+    """
+    for trigger in await store.list_triggers(project.id):
+        if key in {trigger.definition.name, trigger.id}:
+            return trigger
+    raise TriggerNotFoundError(key)
+
+
+async def find_trigger_id(store: TriggerIdentities, key: str, project: Project | None) -> TriggerId:
+    """The id of the trigger with this name or id, also of one that is no longer in force.
+
+    Raises:
+        TriggerNotFoundError: there never was one; or, without a project, several projects have one.
+    """
+    projects = [project] if project is not None else await store.list_projects()
+    found = {
+        trigger_id
+        for each in projects
+        for trigger_id, name, _ in await store.list_trigger_identities(each.id)
+        if key in {name, trigger_id}
+    }
+    if len(found) != 1:
+        raise TriggerNotFoundError(key)
+    return found.pop()

@@ -1,0 +1,176 @@
+"""Variables of projects and connections: shown masked, kept sealed when they are secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hookline.errors import InvalidError
+from hookline_service.clock import Clock
+from hookline_service.model.errors import VariableNotFoundError
+from hookline_service.model.ids import ProjectId
+from hookline_service.model.projects import Connection, StoredVariable
+from hookline_service.model.secret import MASK, Secret
+from hookline_service.use_cases.secrets import SecretBox, SecretPlace
+
+MAX_VALUE_BYTES = 64 * 1024
+_NAME = re.compile(r"[A-Za-z_]\w{0,199}", re.ASCII)
+
+
+class VariableInvalidError(InvalidError):
+    """A variable cannot be set as given."""
+
+    code = "var.invalid"
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"variable {name[:200]!r}: {problem}")
+        self.name = name
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The variable's name."""
+        return {"name": self.name}
+
+
+class VariableStore(Protocol):
+    """The part of the store that keeps variables."""
+
+    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
+        """See `ProjectStore.list_variables`."""
+        ...
+
+    async def list_connections(self, project_id: ProjectId) -> list[Connection]:
+        """See `ProjectStore.list_connections`."""
+        ...
+
+    async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
+        """See `ProjectStore.set_variables`."""
+        ...
+
+    async def delete_variable(self, project_id: ProjectId, scope: str, name: str) -> bool:
+        """See `ProjectStore.delete_variable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownVariable:
+    """A variable for people: `value` is stars for a secret that has one, unless it was to be revealed."""
+
+    variable: StoredVariable
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVariable:
+    """A value to be set; `is_secret` None keeps what the variable was, and means plain for a new one."""
+
+    scope: str
+    name: str
+    value: str
+    is_secret: bool | None = None
+    description: str | None = None
+
+
+async def list_variables(
+    store: VariableStore,
+    box: SecretBox,
+    project_id: ProjectId,
+    *,
+    scope: str | None = None,
+    reveal: bool = False,
+) -> list[ShownVariable]:
+    """Variables by scope and name; of one scope if it is given ("" is the project's own).
+
+    Raises:
+        SecretKeyMissingError, SecretDamagedError: with `reveal`, when a secret cannot be opened.
+    """
+    variables = [
+        variable
+        for variable in await store.list_variables(project_id)
+        if scope is None or variable.scope == scope
+    ]
+    return [
+        ShownVariable(variable=variable, value=_shown(box, variable, reveal=reveal))
+        for variable in variables
+    ]
+
+
+async def set_variable(
+    store: VariableStore, box: SecretBox, clock: Clock, project_id: ProjectId, new: NewVariable
+) -> ShownVariable:
+    """Set one variable; the answer masks a secret.
+
+    Raises:
+        VariableInvalidError: name, value or scope cannot be used.
+    """
+    await _check(store, project_id, new)
+    existing = await _find(store, project_id, new.scope, new.name)
+    is_secret = new.is_secret
+    if is_secret is None:
+        is_secret = existing is not None and existing.is_secret
+    description = new.description
+    if description is None:
+        description = existing.description if existing else ""
+    place = SecretPlace(project_id=project_id, scope=new.scope, name=new.name)
+    plain = new.value.encode()
+    variable = StoredVariable(
+        project_id=project_id,
+        scope=new.scope,
+        name=new.name,
+        value=box.seal(place, Secret(new.value)) if is_secret else plain,
+        is_secret=is_secret,
+        description=description,
+        updated_at=clock.now(),
+    )
+    await store.set_variables([variable])
+    return ShownVariable(variable=variable, value=_shown(box, variable, reveal=False))
+
+
+async def delete_variable(
+    store: VariableStore, project_id: ProjectId, scope: str, name: str
+) -> None:
+    """Delete one variable.
+
+    Raises:
+        VariableNotFoundError: there is none.
+    """
+    if not await store.delete_variable(project_id, scope, name):
+        raise VariableNotFoundError(f"{scope}/{name}" if scope else name)
+
+
+def open_variable(box: SecretBox, variable: StoredVariable) -> str:
+    """The plain value. Raises as `SecretBox.open`."""
+    if not variable.is_secret:
+        return variable.value.decode()
+    place = SecretPlace(project_id=variable.project_id, scope=variable.scope, name=variable.name)
+    return box.open(place, variable.value).reveal()  # for the session, or a person who asked
+
+
+def _shown(box: SecretBox, variable: StoredVariable, *, reveal: bool) -> str:
+    return open_variable(box, variable) if reveal or not variable.is_secret else MASK
+
+
+async def _find(
+    store: VariableStore, project_id: ProjectId, scope: str, name: str
+) -> StoredVariable | None:
+    for variable in await store.list_variables(project_id):
+        if (variable.scope, variable.name) == (scope, name):
+            return variable
+    return None
+
+
+async def _check(store: VariableStore, project_id: ProjectId, new: NewVariable) -> None:
+    if not _NAME.fullmatch(new.name):
+        raise VariableInvalidError(new.name, "a name has letters, digits and _, and no digit first")
+    if len(new.value.encode()) > MAX_VALUE_BYTES:
+        raise VariableInvalidError(new.name, f"the value is larger than {MAX_VALUE_BYTES} bytes")
+    if "\0" in new.value:
+        raise VariableInvalidError(new.name, "the value holds a NUL character")
+    if new.scope:
+        names = [connection.name for connection in await store.list_connections(project_id)]
+        if new.scope not in names:
+            known = ", ".join(names) or "it has none"
+            problem = f"the project has no connection {new.scope[:200]!r} ({known})"
+            raise VariableInvalidError(new.name, problem)
