@@ -1,0 +1,245 @@
+"""Sessions: single executions of a function, with their log and their journal."""
+
+from __future__ import annotations
+
+import click
+
+from hookline_cli.client import Service
+from hookline_cli.display import local_time, note, print_fields, print_json, print_table, span
+from hookline_cli.follow import Patience, require_completed, wait_final
+from hookline_cli.json_values import JsonObject, objects_in
+from hookline_cli.options import (
+    json_option,
+    limit_option,
+    project_option,
+    read_json,
+    segment,
+    session_id_of,
+    timeout_option,
+    with_service,
+)
+from hookline_cli.session_log import print_log_live, print_log_stored, print_status
+
+_EPILOG = (
+    "SESSION is the id of a session, or the name of a project: then its latest session is meant."
+)
+_STATES = ["created", "running", "waiting", "completed", "error", "stopped"]
+_MOST_ACTIVITIES = 1000
+
+
+@click.group("session", epilog=_EPILOG)
+def command() -> None:
+    """List, follow, stop and restart sessions."""
+
+
+@command.command("list")
+@project_option
+@click.option("--deployment", help="Only of this deployment.")
+@click.option("--trigger", help="Only started by this trigger (id).")
+@click.option("--event", help="Only started by this event.")
+@click.option("--state", type=click.Choice(_STATES), help="Only in this state.")
+@limit_option()
+@json_option
+@with_service
+def list_sessions(  # noqa: PLR0913 (one parameter per option)
+    service: Service,
+    *,
+    project: str | None,
+    deployment: str | None,
+    trigger: str | None,
+    event: str | None,
+    state: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List sessions, the newest first."""
+    sessions = service.list_newest(
+        "/sessions",
+        limit=limit,
+        project=project,
+        deployment=deployment,
+        trigger=trigger,
+        event=event,
+        state=state,
+    )
+    if as_json:
+        print_json(sessions)
+    else:
+        columns = ["id", "project", "trigger", "entry_point", "state", "created_at", "ended_at"]
+        print_table(sessions, columns, empty="no sessions; `hookline run` or a trigger starts one")
+
+
+@command.command("get", epilog=_EPILOG)
+@click.argument("session")
+@json_option
+@with_service
+def get_session(service: Service, *, session: str, as_json: bool) -> None:
+    """Show one session."""
+    _show(service.get(_path(service, session)), as_json=as_json)
+
+
+@command.command("log", epilog=_EPILOG)
+@click.argument("session")
+@click.option("-f", "--follow", is_flag=True, help="Go on as records come, until the session ends.")
+@click.option("--limit", type=click.IntRange(1), help="Only this many records, the newest.")
+@click.option(
+    "--order",
+    type=click.Choice(["asc", "desc"]),
+    default="asc",
+    show_default=True,
+    help="Oldest or newest record first.",
+)
+@click.option("--kind", "kinds", multiple=True, help="Only records of this kind; may be repeated.")
+@click.option("--plain", is_flag=True, help="Only the texts, without time and kind.")
+@json_option
+@with_service
+def show_log(  # noqa: PLR0913 (one parameter per option)
+    service: Service,
+    *,
+    session: str,
+    follow: bool,
+    limit: int | None,
+    order: str,
+    kinds: tuple[str, ...],
+    plain: bool,
+    as_json: bool,
+) -> None:
+    """Write the log of a session.
+
+    With --json: one array; with --follow and --json: one object per line, as they come.
+    """
+    session_id = session_id_of(service, session)
+    if follow:
+        print_log_live(
+            service, session_id, Patience(None), kinds=kinds, plain=plain, as_json=as_json
+        )
+    else:
+        print_log_stored(
+            service,
+            session_id,
+            limit=limit,
+            newest_first=order == "desc",
+            kinds=kinds,
+            plain=plain,
+            as_json=as_json,
+        )
+
+
+@command.command("activities", epilog=_EPILOG)
+@click.argument("session")
+@click.option("--limit", type=click.IntRange(1), help="Only this many, from the first.")
+@json_option
+@with_service
+def list_activities(service: Service, *, session: str, limit: int | None, as_json: bool) -> None:
+    """List the recorded activities of a session, in the order of recording."""
+    path = f"{_path(service, session)}/activities"
+    found = read_forward(service, path, limit)
+    if as_json:
+        print_json(found)
+        return
+    for activity in found:
+        activity["at"] = f"{activity.get('file')}:{activity.get('line')}"
+        activity["outcome"] = activity.get("error") or activity.get("result")
+        activity["took"] = span(activity.get("duration_s"))
+        if activity.get("kind") == "sleep":  # what is recorded is when it wakes
+            activity["outcome"] = f"until {local_time(activity.get('wake_at'))}"
+            activity["took"] = "-"
+    columns = ["position", "name", "at", "outcome", "took", "attempt", "volatile"]
+    print_table(found, columns, empty="no activities are recorded of this session")
+
+
+@command.command("wait", epilog=_EPILOG)
+@click.argument("session")
+@timeout_option
+@json_option
+@with_service
+def wait_session(service: Service, *, session: str, timeout: float | None, as_json: bool) -> None:
+    """Wait until a session has ended; exit code 0 only if it completed."""
+    session_id = session_id_of(service, session)
+    final = wait_final(service, session_id, Patience(timeout))
+    _finish(final, as_json=as_json)
+
+
+@command.command("watch", epilog=_EPILOG)
+@click.argument("session")
+@timeout_option
+@with_service
+def watch_session(service: Service, *, session: str, timeout: float | None) -> None:
+    """Follow the log of a session to its end, then its status; exit code 0 only if it completed."""
+    session_id = session_id_of(service, session)
+    final = print_log_live(service, session_id, Patience(timeout))
+    print_status(final)
+    require_completed(final)
+
+
+@command.command("stop", epilog=_EPILOG)
+@click.argument("session")
+@click.option("--reason", default="on request", help="Why; kept with the session.")
+@click.option("--force", is_flag=True, help="Kill its processes at once.")
+@json_option
+@with_service
+def stop_session(
+    service: Service, *, session: str, reason: str, force: bool, as_json: bool
+) -> None:
+    """Stop a session: politely, and after a grace period its whole process tree."""
+    answer = service.post(f"{_path(service, session)}/stop", {"reason": reason, "force": force})
+    _show(answer, as_json=as_json)
+
+
+@command.command("restart", epilog=_EPILOG)
+@click.argument("session")
+@json_option
+@with_service
+def restart_session(service: Service, *, session: str, as_json: bool) -> None:
+    """Start a new session with the same input; the build is that of the active deployment."""
+    _show(service.post(f"{_path(service, session)}/restart"), as_json=as_json)
+
+
+@command.command("delete")
+@click.argument("session")
+@with_service
+def delete_session(service: Service, *, session: str) -> None:
+    """Delete an ended session with its log and journal. Takes an id only."""
+    service.delete(f"/sessions/{segment(session)}")
+    note(f"deleted session {session}")
+
+
+def start_session(service: Service, request: JsonObject, event: str | None) -> JsonObject:
+    """Start a session by hand; `event` is JSON text or `@file`."""
+    if event is not None:
+        request = {**request, "input": read_json("--event", event)}
+    return service.post("/sessions", request)
+
+
+def read_forward(service: Service, path: str, limit: int | None) -> list[JsonObject]:
+    """The items of a listing that is read from its beginning, over as many pages as it takes."""
+    items: list[JsonObject] = []
+    after: object = None
+    while limit is None or len(items) < limit:
+        most = _MOST_ACTIVITIES if limit is None else min(_MOST_ACTIVITIES, limit - len(items))
+        page = service.get(path, after=after, limit=most)
+        found = objects_in(page, "items")
+        items += found
+        after = page.get("next")
+        if after is None or not found:
+            break
+    return items
+
+
+def _path(service: Service, session: str) -> str:
+    return f"/sessions/{segment(session_id_of(service, session))}"
+
+
+def _show(session: JsonObject, *, as_json: bool) -> None:
+    if as_json:
+        print_json(session)
+    else:
+        print_fields(session)
+
+
+def _finish(final: JsonObject, *, as_json: bool) -> None:
+    if as_json:
+        print_json(final)
+    else:
+        print_status(final)
+    require_completed(final)

@@ -1,0 +1,136 @@
+"""Variables of projects and connections."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from hookline_cli.client import Service
+from hookline_cli.display import note, print_json, print_table
+from hookline_cli.failures import VariableNotFoundHereError
+from hookline_cli.json_values import JsonObject, objects_in
+from hookline_cli.options import json_option, segment, with_service
+
+connection_option = click.option("--connection", metavar="NAME", help="Of this connection.")
+
+
+@click.group("var")
+def command() -> None:
+    """Set, show and delete variables of a project or one of its connections."""
+
+
+@command.command("set")
+@click.argument("project")
+@click.argument("name")
+@click.argument("value", required=False)
+@click.option("--secret/--plain", "secret", default=None, help="Encrypt at rest and mask.")
+@click.option("--description", help="What the variable is for.")
+@connection_option
+@with_service
+def set_variable(  # noqa: PLR0913 (one parameter per option)
+    service: Service,
+    *,
+    project: str,
+    name: str,
+    value: str | None,
+    secret: bool | None,
+    description: str | None,
+    connection: str | None,
+) -> None:
+    """Set a variable. Without VALUE it is asked for, or read from stdin if that is no terminal.
+
+    A variable that is secret stays so unless --plain is given.
+    """
+    before = _find(service, project, name, connection, reveal=False) or {}
+    is_secret = bool(before.get("secret")) if secret is None else secret
+    body: JsonObject = {
+        "value": _read_value(name, is_secret=is_secret) if value is None else value,
+        "secret": is_secret,
+        "description": description if description is not None else before.get("description") or "",
+    }
+    path = f"/projects/{segment(project)}/vars/{segment(name)}"
+    service.put(path, body, scope=connection)
+    note(f"set {'secret ' if is_secret else ''}variable {name} of {project}")
+
+
+@command.command("get")
+@click.argument("project")
+@click.argument("name")
+@connection_option
+@click.option("--reveal", is_flag=True, help="Show the value of a secret.")
+@json_option
+@with_service
+def get_variable(
+    service: Service,
+    *,
+    project: str,
+    name: str,
+    connection: str | None,
+    reveal: bool,
+    as_json: bool,
+) -> None:
+    """Write the value of one variable; that of a secret is masked."""
+    found = _find(service, project, name, connection, reveal=reveal)
+    if found is None:
+        raise VariableNotFoundHereError(project, name)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(str(found.get("value") or ""))
+
+
+@command.command("list")
+@click.argument("project")
+@connection_option
+@click.option("--reveal", is_flag=True, help="Show the values of secrets.")
+@json_option
+@with_service
+def list_variables(
+    service: Service, *, project: str, connection: str | None, reveal: bool, as_json: bool
+) -> None:
+    """List the variables of a project; values of secrets are masked."""
+    found = _list(service, project, connection, reveal=reveal)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(
+            found,
+            ["name", "value", "secret", "description"],
+            empty="no variables; `hookline var set` makes one",
+        )
+
+
+@command.command("delete")
+@click.argument("project")
+@click.argument("name")
+@connection_option
+@with_service
+def delete_variable(service: Service, *, project: str, name: str, connection: str | None) -> None:
+    """Delete a variable."""
+    path = f"/projects/{segment(project)}/vars/{segment(name)}"
+    service.delete(path, scope=connection)
+    note(f"deleted variable {name} of {project}")
+
+
+def _list(
+    service: Service, project: str, connection: str | None, *, reveal: bool
+) -> list[JsonObject]:
+    path = f"/projects/{segment(project)}/vars"
+    answer = service.get(path, scope=connection, reveal=1 if reveal else None)
+    return objects_in(answer, "items")
+
+
+def _find(
+    service: Service, project: str, name: str, connection: str | None, *, reveal: bool
+) -> JsonObject | None:
+    listed = _list(service, project, connection, reveal=reveal)
+    return next((item for item in listed if item.get("name") == name), None)
+
+
+def _read_value(name: str, *, is_secret: bool) -> str:
+    if sys.stdin.isatty():
+        return str(
+            click.prompt(name, hide_input=is_secret, default="", show_default=False, err=True)
+        )
+    return sys.stdin.read().removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,185 @@
+"""What can go wrong between the command and the service, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hookline.errors import (
+    HooklineError,
+    InternalError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    UserCodeError,
+)
+from hookline_cli.json_values import JsonObject, object_of
+
+EXIT_CODES: Mapping[str, int] = {
+    "invalid": 1,
+    "not_found": 1,
+    "conflict": 1,
+    "user_code": 1,
+    "unauthenticated": 3,
+    "forbidden": 3,
+    "rate_limited": 4,
+    "unavailable": 4,
+    "internal": 70,
+}
+
+
+class AnswerError(HooklineError):
+    """The service refused; carries the kind, code, message and details of its answer."""
+
+    code = "answer"
+
+    def __init__(self, *, kind: str, code: str, message: str, details: JsonObject) -> None:
+        super().__init__(message)
+        self.answer_kind = kind
+        self.answer_code = code
+        self._details = details
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The details of the answer."""
+        return self._details
+
+
+class ServiceNotRunningError(UnavailableError):
+    """There is no service to talk to."""
+
+    code = "service.not_running"
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"no Hookline service is running {place}; start it with `hookline up`")
+
+
+class ServiceUnreachableError(UnavailableError):
+    """The service did not answer, or the connection broke."""
+
+    code = "service.unreachable"
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(f"the service at {url} cannot be reached: {problem}")
+        self.url = url
+
+
+class NotHooklineError(UnavailableError):
+    """Something answers at the URL, but it is no Hookline service."""
+
+    code = "service.unknown"
+
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(
+            f"what answers at {url} does not speak Hookline's API (HTTP {status}); check HOOKLINE_URL"
+        )
+
+
+class FileUnusableError(InvalidError):
+    """A file or directory named on the command line cannot be used."""
+
+    code = "file.unusable"
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+
+
+class ArgumentInvalidError(InvalidError):
+    """A value on the command line is not what is needed there."""
+
+    code = "argument.invalid"
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+
+
+class SessionNotFoundHereError(NotFoundError):
+    """Neither a session's id nor a project with sessions."""
+
+    code = "session.not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"project {name!r} has no session yet; start one with `hookline run`")
+        self.name = name
+
+
+class TriggerNotFoundHereError(NotFoundError):
+    """The project has no such trigger in force."""
+
+    code = "trigger.not_found"
+
+    def __init__(self, project: str, name: str) -> None:
+        super().__init__(f"project {project!r} has no trigger {name!r} in force")
+        self.name = name
+
+
+class VariableNotFoundHereError(NotFoundError):
+    """The project has no such variable."""
+
+    code = "var.not_found"
+
+    def __init__(self, project: str, name: str) -> None:
+        super().__init__(f"project {project!r} has no variable {name!r}")
+        self.name = name
+
+
+class InternalAnswerError(InternalError):
+    """The service broke its own contract."""
+
+    code = "service.contract"
+
+
+class ManifestInvalidError(InvalidError):
+    """The manifest has errors; they were shown."""
+
+    code = "manifest.invalid"
+
+    def __init__(self, file: str, count: int) -> None:
+        super().__init__(f"{file} has {count} {'error' if count == 1 else 'errors'}")
+
+
+class SessionNotCompletedError(UserCodeError):
+    """The session waited for ended in another way than by completing."""
+
+    code = "session.not_completed"
+
+    def __init__(self, session: JsonObject) -> None:
+        super().__init__(f"session {session.get('id')} ended: {describe_end(session)}")
+
+
+class StillRunningError(UnavailableError):
+    """The session waited for has not ended in time."""
+
+    code = "session.unfinished"
+
+    def __init__(self, session_id: str, state: str, timeout_s: float) -> None:
+        super().__init__(f"session {session_id} is still {state} after {timeout_s:g} s")
+
+
+def describe_end(session: JsonObject) -> str:
+    """State of an ended session with the reason: `error: ValueError: no such key`."""
+    state = str(session.get("state"))
+    error = object_of(session.get("error"))
+    if error is not None:
+        kind, message = str(error.get("type") or ""), str(error.get("message") or "")
+        return ": ".join(part for part in (state, kind, message) if part)
+    reason = session.get("stop_reason")
+    return f"{state}: {reason}" if reason else state
+
+
+def exit_code_of(error: HooklineError) -> int:
+    """The exit code that stands for the error's kind."""
+    return EXIT_CODES.get(_kind_of(error), EXIT_CODES["internal"])
+
+
+def error_document(error: HooklineError) -> JsonObject:
+    """The error as the service writes errors, wherever it arose."""
+    code = error.answer_code if isinstance(error, AnswerError) else error.code
+    described = {"code": code, "kind": _kind_of(error), "message": error.message}
+    return {"error": {**described, "details": error.details}}
+
+
+def _kind_of(error: HooklineError) -> str:
+    return error.answer_kind if isinstance(error, AnswerError) else error.kind

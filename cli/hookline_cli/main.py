@@ -1,0 +1,138 @@
+"""Where the `hookline` program begins: finds the command, runs it, turns failures into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from hookline.errors import HooklineError
+from hookline_cli.failures import (
+    ManifestInvalidError,
+    SessionNotCompletedError,
+    error_document,
+    exit_code_of,
+)
+
+if TYPE_CHECKING:
+    import httpx2
+
+SHORT_COMMANDS = ("up", "deploy", "run", "backup", "version", "completion")
+NOUN_COMMANDS = (
+    "project",
+    "build",
+    "deployment",
+    "trigger",
+    "schedule",
+    "event",
+    "session",
+    "var",
+    "manifest",
+    "runner",
+)
+_INTERRUPTED = 130
+_INTERNAL = 70
+
+
+class _CommandTable(click.Group):
+    """The top group; a command's module is imported only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order in which the help shows them."""
+        del ctx
+        return [*SHORT_COMMANDS, *NOUN_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"hookline_cli.commands.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in two groups."""
+        for title, names in (("Commands", SHORT_COMMANDS), ("Nouns", NOUN_COMMANDS)):
+            rows: list[tuple[str, str]] = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                if command is not None:
+                    rows.append((name, command.get_short_help_str(limit=90)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+@click.command(
+    cls=_CommandTable,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `hookline up`, then `hookline deploy` in a project's directory.",
+)
+@click.version_option(package_name="hookline", message="hookline %(version)s")
+def cli() -> None:
+    """Hooks in, durable Python sessions out."""
+
+
+def main() -> None:
+    """Run the program with the arguments of the process and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None) -> int:
+    """Run one command and return the exit code of the process.
+
+    Args:
+        arguments: The command line behind the program's name.
+        transport: Carries requests instead of the network; commands find it as the object of their context.
+    """
+    try:
+        outcome = cli.main(
+            args=list(arguments),
+            prog_name="hookline",
+            standalone_mode=False,
+            auto_envvar_prefix="HOOKLINE",
+            obj=transport,
+        )
+        sys.stdout.flush()
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except HooklineError as exc:
+        _report(exc, wants_json="--json" in arguments)
+        return exit_code_of(exc)
+    except BrokenPipeError:
+        _discard_output()
+        return 0
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(err=True)
+        return _INTERRUPTED
+    except Exception as exc:
+        if "--debug" in sys.orig_argv:
+            raise
+        click.echo(
+            f"internal error: {type(exc).__name__}: {exc}\n"
+            "This is a defect of Hookline; please report it with the command you ran.",
+            err=True,
+        )
+        return _INTERNAL
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _report(error: HooklineError, *, wants_json: bool) -> None:
+    if isinstance(error, SessionNotCompletedError):
+        return  # its status was the answer asked for
+    if wants_json and not isinstance(error, ManifestInvalidError):
+        click.echo(json.dumps(error_document(error), indent=2, ensure_ascii=False))
+    from hookline_cli.findings import describe_failure
+
+    describe_failure(error)
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter's own flush at exit is silent."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,155 @@
+"""Options that many commands share, and how a command gets its service."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from hookline_cli.client import Service
+from hookline_cli.failures import (
+    ArgumentInvalidError,
+    FileUnusableError,
+    SessionNotFoundHereError,
+    TriggerNotFoundHereError,
+)
+from hookline_cli.json_values import JsonObject
+from hookline_cli.target import DEFAULT_HOME, find_target
+
+Arguments = ParamSpec("Arguments")
+# Any: click calls a command with the values of its parameters.
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_MOST_TRIGGERS = 10_000
+_SESSION_ID = re.compile(r"ses_[0-9a-hjkmnp-tv-z]{26}")
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write one JSON document on stdout."
+)
+project_option = click.option("-p", "--project", metavar="PROJECT", help="Only of this project.")
+
+
+def limit_option(default: int = 50) -> Callable[[Command], Command]:
+    """The option that bounds a listing."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1, 1_000_000),
+        default=default,
+        show_default=True,
+        help="How many at most, the newest.",
+    )
+
+
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Give up waiting after this time (exit code 4). Without it: wait for ever.",
+)
+
+
+def with_service(
+    function: Callable[Concatenate[Service, Arguments], None],
+) -> Callable[..., None]:
+    """Add the options that say which service is meant, and call `function` with the service."""
+
+    @click.option(
+        "--home",
+        envvar="HOOKLINE_HOME",
+        metavar="DIR",
+        help=f"Home of the service on this machine.  [default: {DEFAULT_HOME}]",
+    )
+    @click.option("--url", envvar="HOOKLINE_URL", help="URL of the service, when it is elsewhere.")
+    @click.option("--token", envvar="HOOKLINE_TOKEN", help="Token of the service.")
+    @functools.wraps(function)
+    def command(
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> None:
+        home, url, token = (_taken(kwargs, name) for name in ("home", "url", "token"))
+        transport = click.get_current_context().obj
+        with Service(find_target(home=home, url=url, token=token), transport) as service:
+            function(service, *args, **kwargs)
+
+    return command
+
+
+def _taken(arguments: dict[str, object], name: str) -> str | None:
+    value = arguments.pop(name)
+    return None if value is None else str(value)
+
+
+def session_id_of(service: Service, name: str) -> str:
+    """The id itself, or the id of the latest session of the project of this name.
+
+    Raises:
+        SessionNotFoundHereError: the project has no session.
+    """
+    if _SESSION_ID.fullmatch(name):
+        return name
+    latest = service.list_newest("/sessions", limit=1, project=name)
+    if not latest:
+        raise SessionNotFoundHereError(name)
+    return str(latest[0]["id"])
+
+
+def find_trigger(service: Service, name: str) -> JsonObject:
+    """The trigger of this id, or of this PROJECT/NAME.
+
+    Raises:
+        TriggerNotFoundHereError: the project has no trigger of this name in force.
+    """
+    project, slash, trigger = name.partition("/")
+    if not slash:
+        return service.get(f"/triggers/{segment(name)}")
+    for found in service.list_newest("/triggers", limit=_MOST_TRIGGERS, project=project):
+        if found.get("name") == trigger:
+            return found
+    raise TriggerNotFoundHereError(project, trigger)
+
+
+def segment(text: str) -> str:
+    """The text as one segment of a path."""
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
+def read_json(name: str, text: str | None) -> object:
+    """A JSON value from the command line: the text itself, `@file`, or `@-` for stdin; None if none was given.
+
+    Raises:
+        ArgumentInvalidError: the text is not JSON.
+        FileUnusableError: the file cannot be read.
+    """
+    if text is None:
+        return None
+    source = read_bytes(text) if text.startswith("@") else text.encode()
+    try:
+        value: object = json.loads(source)
+    except ValueError as exc:
+        raise ArgumentInvalidError(name, f"not JSON: {exc}") from exc
+    return value
+
+
+def read_bytes(text: str) -> bytes:
+    """What `@file` or `@-` names, else the text itself in UTF-8.
+
+    Raises:
+        FileUnusableError: the file cannot be read.
+    """
+    if not text.startswith("@"):
+        return text.encode()
+    if text == "@-":
+        return sys.stdin.buffer.read()
+    path = Path(text[1:])
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise FileUnusableError(path, exc.strerror or "cannot be read") from exc

@@ -1,0 +1,103 @@
+"""The files of a project on disk, packed for the service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hookline_cli.failures import FileUnusableError
+
+_MOST_BYTES = 512 * 1024 * 1024
+_MOST_FILES = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedProject:
+    """A project as it is sent: the manifest's name within it, an uncompressed tar, the number of files."""
+
+    manifest: str
+    archive: bytes
+    file_count: int
+
+
+def find_manifest(directory: Path, given: str | None = None) -> str:
+    """The manifest's name within the project.
+
+    Raises:
+        FileUnusableError: there is none, or the one given is not inside the project.
+    """
+    from hookline_service.manifest import files
+
+    if given is not None:
+        path = directory / given
+        if not path.is_file():
+            raise FileUnusableError(path, "no such file")
+        if not path.resolve().is_relative_to(directory.resolve()):
+            raise FileUnusableError(path, f"is not inside the project {directory}")
+        return Path(given).as_posix()
+    names = [entry.name for entry in directory.iterdir() if entry.is_file()]
+    found = files.find_manifest(names)
+    if found is None:
+        known = " or ".join(files.MANIFEST_NAMES)
+        raise FileUnusableError(directory, f"holds no {known}; name another by --manifest")
+    return found
+
+
+def pack_project(directory: Path, given: str | None) -> PackedProject:
+    """Everything in the directory that belongs to the project, with its manifest.
+
+    Raises:
+        FileUnusableError: there is no manifest, or a file cannot be read.
+        ProjectInvalidError: there is far too much, or a file has a name that no project may hold.
+    """
+    from hookline_service.manifest import files, parse
+
+    manifest = find_manifest(directory, given)
+    text = _read(directory / manifest)
+    parsed = parse.parse_manifest(text, manifest).manifest
+    selection = files.select_files(_walk(directory), parsed.ignore if parsed else ())
+    _check_sizes({path: (directory / path).stat().st_size for path in selection.files})
+    contents = {path: _read(directory / path) for path in selection.files}
+    contents[manifest] = text
+    archive = files.pack(contents)
+    return PackedProject(manifest=manifest, archive=archive, file_count=len(contents))
+
+
+def _check_sizes(sizes: Mapping[str, int]) -> None:
+    """Refuse what no service takes before it is read; the service has a limit of its own."""
+    from hookline_service.manifest.files import check_sizes
+    from hookline_service.model.errors import ProjectInvalidError
+
+    findings = check_sizes(sizes, max_bytes=_MOST_BYTES, max_files=_MOST_FILES)
+    if findings:
+        raise ProjectInvalidError(findings)
+
+
+def _walk(directory: Path) -> Iterator[str]:
+    """Paths of regular files below the directory, with `/`; what never belongs to a project is not entered."""
+    from hookline_service.manifest.files import is_skipped
+
+    pending = [""]
+    while pending:
+        base = pending.pop()
+        try:
+            entries = list(os.scandir(directory / base))
+        except OSError as exc:
+            raise FileUnusableError(directory / base, exc.strerror or "cannot be read") from exc
+        for entry in entries:
+            name = f"{base}{entry.name}"
+            if is_skipped(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(name + "/")
+            elif entry.is_file():
+                yield name
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise FileUnusableError(path, exc.strerror or "cannot be read") from exc

@@ -1,0 +1,144 @@
+"""Pages of the documentation that are made from the program: the commands, and the errors with their codes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+
+import click
+
+from hookline.errors import HooklineError
+from hookline_cli.failures import EXIT_CODES, AnswerError
+from hookline_cli.main import NOUN_COMMANDS, SHORT_COMMANDS, cli
+
+PACKAGES = (
+    "hookline",
+    "hookline_triggers",
+    "hookline_connections",
+    "hookline_runner",
+    "hookline_service",
+    "hookline_cli",
+)
+_MADE = "<!-- Made by scripts/docs; change the program instead. -->"
+_CLI_INTRODUCTION = """\
+# The command line
+
+`hookline <noun> <verb>`, and a few short commands for what is done most.
+
+- Data goes to stdout, narration to stderr. `--json` writes one JSON document: an object for one thing, an array for many,
+  the newest first; an error is an object with the key `error`. A followed log is one object per line.
+- Which service is meant: `--url` (`HOOKLINE_URL`) and `--token` (`HOOKLINE_TOKEN`), else the service that runs on the home
+  directory (`--home`, `HOOKLINE_HOME`, by default `~/.hookline`).
+- Where a session is expected, the name of a project means its latest session.
+- Each option can be given by the environment variable named beside it.
+
+| exit code | meaning |
+|---|---|
+| 0 | done; for `session wait`, `session watch` and `run --wait`: the session completed |
+| 1 | refused: not valid, not found, or in conflict with the present state; or the session did not complete |
+| 2 | the command line was not understood |
+| 3 | the token is missing, wrong, or may not do this |
+| 4 | the service cannot be reached or is busy, or the time given by `--timeout` is up; trying later may help |
+| 70 | a defect of Hookline; please report it |
+| 130 | interrupted |
+"""
+_ERRORS_INTRODUCTION = """\
+# Errors
+
+Each error has a stable code, and a kind that decides the rest. Over HTTP an error is
+`{"error": {"code", "kind", "message", "details"}}`. `details` holds what a program may want to know; for a project that
+cannot be deployed, all findings with file, line and column.
+
+| kind | HTTP | exit code | retried |
+|---|---|---|---|
+"""
+
+
+def cli_reference() -> str:
+    """docs/cli.md."""
+    root = click.Context(cli, info_name="hookline", auto_envvar_prefix="HOOKLINE")
+    parts = [_MADE, "", _CLI_INTRODUCTION]
+    for name in (*SHORT_COMMANDS, *NOUN_COMMANDS):
+        command = cli.get_command(root, name)
+        if command is not None:
+            parts += _describe(command, name, root)
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def error_reference() -> str:
+    """docs/errors.md."""
+    kinds = "\n".join(_kind_row(kind, code) for kind, code in EXIT_CODES.items())
+    rows = [f"| `{code}` | `{kind}` | {meaning} |" for code, kind, meaning in list_errors()]
+    table = ["| code | kind | meaning |", "|---|---|---|", *rows]
+    return "\n".join([_MADE, "", _ERRORS_INTRODUCTION + kinds, "", *table]) + "\n"
+
+
+def _kind_row(kind: str, exit_code: int) -> str:
+    from hookline_service.api.errors import STATUS_BY_KIND
+
+    status = STATUS_BY_KIND.get(kind, "–")
+    is_retried = "yes" if kind in {"rate_limited", "unavailable"} else "no"
+    if kind == "user_code":
+        is_retried = "as the trigger's `retries` say"
+    return f"| `{kind}` | {status} | {exit_code} | {is_retried} |"
+
+
+def list_errors() -> list[tuple[str, str, str]]:
+    """Code, kind and meaning of every error the program can name, by code."""
+    for package in PACKAGES:
+        for module in _modules_of(package):
+            importlib.import_module(module)
+    found: dict[str, tuple[str, str, str]] = {}
+    for (
+        package
+    ) in PACKAGES:  # where the program repeats a code of the service, the service explains it
+        for error in _subclasses(HooklineError):
+            is_public = not error.__name__.startswith("_") and error is not AnswerError
+            if is_public and error.__module__.partition(".")[0] == package:
+                meaning = inspect.cleandoc(error.__doc__ or "").partition("\n")[0]
+                found.setdefault(error.code, (error.code, error.kind, meaning))
+    return [found[code] for code in sorted(found)]
+
+
+def _describe(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    context = click.Context(command, info_name=name, parent=parent)
+    depth = "#" * (context.command_path.count(" ") + 1)
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    parts = [f"{depth} {context.command_path}", "", inspect.cleandoc(command.help or ""), ""]
+    if isinstance(command, click.Group):
+        if command.epilog:
+            parts += [command.epilog, ""]
+        for verb in command.list_commands(context):
+            inner = command.get_command(context, verb)
+            if inner is not None:
+                parts += _describe(inner, verb, context)
+        return parts
+    parts += ["```", usage, "```", ""]
+    rows = [_option_row(one, context) for one in command.params if isinstance(one, click.Option)]
+    if rows:
+        parts += ["| option | variable | meaning |", "|---|---|---|", *rows, ""]
+    return parts
+
+
+def _option_row(option: click.Option, context: click.Context) -> str:
+    record = option.get_help_record(context)
+    names, meaning = record or ("", "")
+    variable = option.envvar or f"{context.auto_envvar_prefix}_{(option.name or '').upper()}"
+    shown = meaning.replace("|", "\\|").replace("  [", " [")
+    return f"| `{names.replace('|', chr(92) + '|')}` | `{variable}` | {shown} |"
+
+
+def _modules_of(package: str) -> Iterator[str]:
+    root = importlib.import_module(package)
+    yield package
+    for module in pkgutil.walk_packages(root.__path__, package + "."):
+        if not module.name.endswith("__main__"):
+            yield module.name
+
+
+def _subclasses(kind: type[HooklineError]) -> Iterator[type[HooklineError]]:
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from _subclasses(inner)

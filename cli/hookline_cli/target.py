@@ -1,0 +1,73 @@
+"""Which service a command talks to, and with which token."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from hookline_cli.failures import ServiceNotRunningError
+from hookline_service.model.secret import Secret
+
+DEFAULT_HOME = "~/.hookline"
+SERVICE_FILE = "service.json"
+TOKEN_FILE = "token"  # noqa: S105 (the name of a file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A service: its URL without a slash at the end, and the token if one is known.
+
+    `home` is set when the URL was read there; then it may change with a restart.
+    """
+
+    url: str
+    token: Secret | None
+    home: Path | None = None
+
+
+def find_target(*, home: str | None, url: str | None, token: str | None) -> Target:
+    """The service meant: the URL given, else the one that runs on the home directory.
+
+    The token of the home is used only for the service of that home or one on loopback, so that
+    it is never sent elsewhere by accident.
+
+    Raises:
+        ServiceNotRunningError: no URL was given and no service has left its address in the home.
+    """
+    directory = Path(home or DEFAULT_HOME).expanduser()
+    given = Secret(token) if token else None
+    if url:
+        plain = url.rstrip("/")
+        known = given or (_read_token(directory) if is_loopback(plain) else None)
+        return Target(url=plain, token=known)
+    address = _read_address(directory)
+    if address is None:
+        raise ServiceNotRunningError(f"with home {directory}")
+    return Target(url=address, token=given or _read_token(directory), home=directory)
+
+
+def is_loopback(url: str) -> bool:
+    """True if the URL names this machine only."""
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _read_address(home: Path) -> str | None:
+    try:
+        document: object = json.loads((home / SERVICE_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    # An unfinished or foreign file counts as no service.
+    url = document.get("url") if isinstance(document, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON of unknown shape
+    return url.rstrip("/") if isinstance(url, str) and url else None
+
+
+def _read_token(home: Path) -> Secret | None:
+    try:
+        text = (home / TOKEN_FILE).read_text("utf-8").strip()
+    except OSError:
+        return None
+    return Secret(text) if text else None
