@@ -1,0 +1,1 @@
+"""Measures Hookline beside its baselines and its peers; `scripts/bench` is the way in."""

@@ -1,0 +1,1 @@
+"""What Hookline is measured against: bare servers and forks, DBOS, Restate."""
