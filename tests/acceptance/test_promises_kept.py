@@ -1,0 +1,158 @@
+"""Promises about what is accepted, how sessions end and what they run, each with the service killed in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import RunningService, wait_until
+from tests.acceptance.harness import all_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+MANIFEST = """\
+project:
+  name: promises
+  triggers:
+    - name: incoming
+      type: webhook
+      dedupe: header:X-Delivery
+      call: main.py:returns
+"""
+MAIN = """\
+import os
+import signal
+import time
+
+VERSION = 1
+
+
+def returns(event):
+    return VERSION
+
+
+def raises(event):
+    raise LookupError("nothing there")
+
+
+def dies(event):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exits(event):
+    os._exit(3)
+
+
+def waits(event):
+    print("waiting")
+    time.sleep(3600)
+
+
+def goes_on(event):
+    print("begun")
+    time.sleep(2.5)
+    return VERSION
+"""
+
+
+def get(service: RunningService, session: str) -> dict[str, Any]:
+    found: dict[str, Any] = service.api("GET", f"/sessions/{session}").json()
+    return found
+
+
+def run(service: RunningService, function: str, durable: str = "--durable") -> str:
+    answer = service.cli("run", "promises", f"main.py:{function}", durable, json=True)
+    return answer["id"]
+
+
+def until_printed(service: RunningService, session: str, text: str) -> None:
+    wait_until(lambda: text in service.texts(session), f"printed {text!r}", 20)
+
+
+def test_an_accepted_webhook_is_kept_though_the_service_dies_at_once(
+    running_service: RunningService, a_project: Callable[..., Path]
+) -> None:
+    service = running_service
+    url = service.deploy(a_project(MANIFEST, **{"main.py": MAIN}))["urls"]["incoming"]
+    events: list[str] = []
+    for number in range(4):
+        headers = {"X-Delivery": str(number)}
+        first = service.call(url, json={}, headers=headers)
+        service.kill9_service()
+        service.start()
+        again = service.call(url, json={}, headers=headers)
+        events += {
+            first.headers["hookline-event-id"],
+            again.headers["hookline-event-id"],
+        }
+        assert (first.status_code, again.status_code) == (202, 202)
+
+    wait_until(lambda: ended(service) == ["completed"] * 4, "completed", 30)
+
+    assert len(events) == 4
+    assert {each["event"] for each in all_of(service, "/sessions", "before")} == set(events)
+
+
+def ended(service: RunningService) -> list[str]:
+    return [each["state"] for each in all_of(service, "/sessions", "before")]
+
+
+def test_every_session_ends_with_a_reason_or_says_what_it_waits_for(
+    running_service: RunningService, a_project: Callable[..., Path]
+) -> None:
+    service = running_service
+    service.deploy(a_project(MANIFEST, **{"main.py": MAIN}))
+    began = time.time()  # noqa: TID251 - compared with a time of the service
+    waiting = run(service, "waits")
+    lost = run(service, "waits", "--no-durable")
+    until_printed(service, waiting, "waiting")
+    until_printed(service, lost, "waiting")
+    raised, died, exited = (run(service, name) for name in ("raises", "dies", "exits"))
+    reasons = {name: service.wait_session(name)["error"] for name in (raised, died, exited)}
+
+    service.kill9_service()
+    service.start()
+    lost_reason = service.wait_session(lost)["error"]
+    wait_until(lambda: get(service, waiting)["state"] == "waiting", "waiting", 20)
+
+    assert (reasons[raised]["type"], reasons[raised]["message"]) == (
+        "LookupError",
+        "nothing there",
+    )
+    assert "signal 9" in reasons[died]["message"]
+    assert "status 3" in reasons[exited]["message"]
+    assert lost_reason["type"] == "SessionLostError"
+    assert "not durable" in lost_reason["message"]
+    assert get(service, waiting)["wake_at"] > time.strftime("%Y-%m-%dT", time.gmtime(began))
+    assert service.texts(waiting) == ["waiting"]
+
+
+def test_a_session_keeps_its_build_over_a_deploy_and_a_kill(
+    running_service: RunningService, a_project: Callable[..., Path]
+) -> None:
+    service = running_service
+    project = a_project(MANIFEST, **{"main.py": MAIN})
+    first = service.deploy(project)
+    old = run(service, "goes_on")
+    until_printed(service, old, "begun")
+    (project / "main.py").write_text(MAIN.replace("VERSION = 1", "VERSION = 2"))
+    second = service.deploy(project)
+
+    service.kill9_service()
+    service.start()
+    new = run(service, "goes_on")
+    results = [service.wait_session(each)["result"] for each in (old, new)]
+    states = {each["id"]: each["state"] for each in all_of(service, "/deployments", "before")}
+    service.cli("deployment", "activate", first["deployment"])
+    rolled_back = service.wait_session(run(service, "returns"))
+    after = [each["state"] for each in all_of(service, "/deployments", "before")]
+
+    assert results == [1, 2]
+    assert states[second["deployment"]] == "active"
+    assert states[first["deployment"]] in {"draining", "inactive"}
+    assert rolled_back["result"] == 1
+    assert after.count("active") == 1

@@ -1,0 +1,28 @@
+"""One suite for every store: the real one and the fake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hookline_service.storage.protocols import Store
+from hookline_service.storage.sqlite import open_sqlite_store
+from tests.fakes.memory_store import MemoryStore
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store: Store = (
+        MemoryStore()
+        if request.param == "memory"
+        else await open_sqlite_store(tmp_path / "hookline.db")
+    )
+    yield store
+    await store.aclose()

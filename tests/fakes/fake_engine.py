@@ -1,0 +1,136 @@
+"""An engine, a builder and runner hosts that do what a test tells them, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from hookline_service.clock import Clock
+from hookline_service.engine.changes import ChangeHub
+from hookline_service.engine.protocol import Prepared, PrepareRequest, RunnerInfo
+from hookline_service.model.errors import SessionFinalError
+from hookline_service.model.events import Event
+from hookline_service.model.ids import SessionId
+from hookline_service.model.sessions import (
+    FINAL_STATES,
+    LogKind,
+    LogRecord,
+    Session,
+    SessionChange,
+    SessionState,
+)
+from hookline_service.storage.protocols import Store
+
+
+@dataclass
+class FakeEngine:
+    """Notes what was started; runs nothing. `finish` and `print_line` play the session's part."""
+
+    store: Store
+    clock: Clock
+    changes: ChangeHub
+    started: list[tuple[Session, Event | None]] = field(default_factory=list)
+    woken: list[tuple[SessionId, str]] = field(default_factory=list)
+
+    async def start(self, session: Session, event: Event | None) -> None:
+        if all(session.id != known.id for known, _ in self.started):
+            self.started.append((session, event))
+
+    async def wake(self, session_id: SessionId, topic: str) -> None:
+        self.woken.append((session_id, topic))
+
+    async def stop(self, session_id: SessionId, *, reason: str, force: bool) -> Session:
+        session = await self.store.get_session(session_id)
+        if session.state in FINAL_STATES:
+            raise SessionFinalError(session.id, session.state)
+        prefix = "[forced] " if force else ""
+        return await self.finish(session_id, SessionState.STOPPED, stop_reason=prefix + reason)
+
+    async def describe(self, session_id: SessionId) -> Session:
+        return await self.store.get_session(session_id)
+
+    async def finish(
+        self,
+        session_id: SessionId,
+        state: SessionState = SessionState.COMPLETED,
+        *,
+        stop_reason: str = "",
+        result: bytes | None = None,
+    ) -> Session:
+        session = await self.store.get_session(session_id)
+        change = SessionChange(
+            session_id=session_id,
+            expected_attempt=session.attempt,
+            state=state,
+            at=self.clock.now(),
+            stop_reason=stop_reason,
+            result=result,
+        )
+        await self.store.change_session(change, [])
+        self.changes.notify(session_id)
+        return await self.store.get_session(session_id)
+
+    async def print_line(self, session_id: SessionId, text: str) -> None:
+        seq = await self.store.last_seq(session_id) + 1
+        record = LogRecord(
+            session_id=session_id,
+            seq=seq,
+            attempt=1,
+            at=self.clock.now(),
+            kind=LogKind.PRINT,
+            text=text,
+        )
+        await self.store.append([], [record])
+        self.changes.notify(session_id)
+
+
+GOOD = Prepared(
+    environment="env_test",
+    python="3.11.7",
+    modules={},
+    provided=frozenset(),
+    stdlib=frozenset({"json", "os"}),
+)
+
+
+@dataclass
+class FakePreparer:
+    """Answers every build with `answer`, or raises it."""
+
+    answer: Prepared | Exception = GOOD
+    requests: list[PrepareRequest] = field(default_factory=list)
+    progress: tuple[str, ...] = ("building the environment",)
+
+    async def prepare(
+        self, request: PrepareRequest, on_progress: Callable[[str], Awaitable[None]]
+    ) -> Prepared:
+        self.requests.append(request)
+        for text in self.progress:
+            await on_progress(text)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def fails(self, code: str, message: str) -> None:
+        self.answer = replace(GOOD, error_code=code, error_message=message)
+
+
+@dataclass
+class FakeRunners:
+    """The hosts that a test put in."""
+
+    hosts: list[RunnerInfo] = field(default_factory=list)
+
+    def list_runners(self) -> list[RunnerInfo]:
+        return list(self.hosts)
+
+
+@dataclass
+class HandClock:
+    """Time that stands still until a test turns it."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at

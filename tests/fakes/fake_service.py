@@ -1,0 +1,245 @@
+"""A Hookline service in memory, as the command line sees it: speaks the API, without network, store or runner."""
+
+# ruff: noqa: ARG001 (every handler takes the same three things)
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+Handler = Callable[["FakeService", httpx2.Request, re.Match[str]], httpx2.Response]
+_ROUTES: list[tuple[str, re.Pattern[str], Handler]] = []
+
+TOKEN = "hkl_test-token-0123456789"
+URL = "http://fake.test:9980"
+
+
+def route(method: str, path: str) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+        _ROUTES.append((method, pattern, handler))
+        return handler
+
+    return register
+
+
+@dataclass
+class FakeService(httpx2.BaseTransport):
+    """Holds what tests put in, answers as the service would, remembers what it was asked."""
+
+    things: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    logs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    variables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    deploy_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    requests: list[httpx2.Request] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    records_per_connection: int | None = None
+    silent_streams: bool = False
+    waits_until_final: int = 0
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.read()
+        self.requests.append(request)
+        if self.failures:
+            raise self.failures.pop(0)
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return refusal(401, "unauthenticated", "unauthenticated", "a token is needed")
+        for method, pattern, handler in _ROUTES:
+            match = pattern.fullmatch(request.url.path.removeprefix("/api/v1"))
+            if method == request.method and match:
+                return handler(self, request, match)
+        return refusal(404, "not_found", "route.not_found", f"no route {request.url.path}")
+
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        listed = self.things.get(kind, [])
+        return next((one for one in listed if name in {one.get("id"), one.get("name")}), None)
+
+    def sent(self, method: str, path: str) -> list[httpx2.Request]:
+        return [r for r in self.requests if r.method == method and r.url.path == f"/api/v1{path}"]
+
+
+def refusal(status: int, kind: str, code: str, message: str, **details: Any) -> httpx2.Response:
+    error = {"kind": kind, "code": code, "message": message, "details": details}
+    return httpx2.Response(status, json={"error": error})
+
+
+def sse(name: str, data: dict[str, Any], event_id: object = None) -> bytes:
+    head = f"id: {event_id}\n" if event_id is not None else ""
+    return f"{head}event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+class Stream(httpx2.SyncByteStream):
+    """Chunks, at the end of which the connection may break."""
+
+    def __init__(self, chunks: list[bytes], failure: Exception | None = None) -> None:
+        self._chunks = chunks
+        self._failure = failure
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+        if self._failure:
+            raise self._failure
+
+
+def streamed(stream: Stream) -> httpx2.Response:
+    return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
+
+
+@route("GET", "/version")
+def _version(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(200, json={"version": "9.8.7"})
+
+
+@route("GET", "/backup")
+def _backup(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(200, content=b"SQLite format 3\x00")
+
+
+@route("GET", "/builds/{id}/archive")
+def _archive(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(200, content=b"tar")
+
+
+@route("GET", "/projects/{project}/vars")
+def _vars(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    revealed = request.url.params.get("reveal") == "1"
+    items = [
+        {**one, "value": one["value"] if revealed or not one["secret"] else "********"}
+        for one in fake.variables.get(match["project"], {}).values()
+    ]
+    return httpx2.Response(200, json={"items": items, "next": None})
+
+
+@route("PUT", "/projects/{project}/vars/{name}")
+def _put(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    body = json.loads(request.content)
+    fake.variables.setdefault(match["project"], {})[match["name"]] = {"name": match["name"], **body}
+    return httpx2.Response(204)
+
+
+@route("DELETE", "/projects/{project}/vars/{name}")
+def _unset(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    if fake.variables.get(match["project"], {}).pop(match["name"], None) is None:
+        return refusal(404, "not_found", "var.not_found", f"variable {match['name']!r} not found")
+    return httpx2.Response(204)
+
+
+@route("POST", "/deployments")
+def _deploy(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    chunks = [b": heartbeat\n\n", *(sse(name, data) for name, data in fake.deploy_events)]
+    return streamed(Stream(chunks))
+
+
+@route("POST", "/events")
+def _send(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(202, json={"event": "evt_1", "sessions": ["ses_1"], "duplicate": False})
+
+
+@route("POST", "/events/{id}/redispatch")
+def _again(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(202, json={"event": "evt_2", "sessions": ["ses_2"], "duplicate": False})
+
+
+@route("POST", "/sessions")
+def _start(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    body = json.loads(request.content)
+    session = fake.find("sessions", "next")
+    if session is None:
+        return refusal(
+            404, "not_found", "project.not_found", f"project {body['project']!r} not found"
+        )
+    return httpx2.Response(201, json={**session, "id": session["id"], "state": "created"})
+
+
+@route("GET", "/sessions/{id}/log")
+def _log(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    params = request.url.params
+    after = int(params.get("after") or request.headers.get("last-event-id") or 0)
+    records = [one for one in fake.logs.get(match["id"], []) if one["seq"] > after]
+    if request.headers["accept"] == "text/event-stream":
+        return _stream_log(fake, match["id"], records)
+    if params.get("order") == "desc":
+        records.reverse()
+    return httpx2.Response(
+        200, json={"items": records[: int(params.get("limit", 50))], "next": None}
+    )
+
+
+def _stream_log(
+    fake: FakeService, session_id: str, records: list[dict[str, Any]]
+) -> httpx2.Response:
+    if fake.silent_streams:
+        return streamed(Stream([b": heartbeat\n\n"], httpx2.ReadTimeout("silence")))
+    shown = records[: fake.records_per_connection]
+    chunks = [sse("log", one, one["seq"]) for one in shown]
+    if len(shown) < len(records):
+        return streamed(Stream(chunks, httpx2.ReadError("reset by peer")))
+    return streamed(
+        Stream([*chunks, sse("end", {"session": fake.find("sessions", session_id) or {}})])
+    )
+
+
+@route("GET", "/sessions/{id}/activities")
+def _acts(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(200, json={"items": fake.things.get("activities", []), "next": None})
+
+
+@route("GET", "/sessions/{id}/wait")
+def _wait(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    session = fake.find("sessions", match["id"]) or {}
+    fake.waits_until_final -= 1
+    if fake.waits_until_final <= 0 and "final" in session:
+        session["state"] = session.pop("final")
+    return httpx2.Response(200, json=session)
+
+
+@route("POST", "/{kind}/{id}/{verb}")
+@route("POST", "/{kind}/{project}/{name}/{verb}")
+def _act(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    groups = match.groupdict()
+    name = groups.get("id") or f"{groups['project']}/{groups['name']}"
+    found = fake.find(groups["kind"], name)
+    if found is None:
+        return refusal(404, "not_found", f"{groups['kind'][:-1]}.not_found", f"{name!r} not found")
+    return httpx2.Response(200, json={**found, "done": groups["verb"]})
+
+
+@route("GET", "/{kind}")
+def _list(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    params = request.url.params
+    names = ("project", "state")
+    items = [
+        one
+        for one in reversed(fake.things.get(match["kind"], []))
+        if all(params.get(name) in {None, one.get(name)} for name in names)
+    ]
+    if params.get("before"):
+        items = items[[one["id"] for one in items].index(params["before"]) + 1 :]
+    page = items[: min(int(params.get("limit", 50)), 2)]  # small pages, so that tests turn them
+    more = page[-1]["id"] if len(page) < len(items) else None
+    return httpx2.Response(200, json={"items": page, "next": more})
+
+
+@route("GET", "/{kind}/{id}")
+@route("GET", "/{kind}/{project}/{name}")
+def _get(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    groups = match.groupdict()
+    name = groups.get("id") or f"{groups['project']}/{groups['name']}"
+    found = fake.find(groups["kind"], name)
+    if found is None:
+        kind = groups["kind"].removesuffix("s")
+        return refusal(404, "not_found", f"{kind}.not_found", f"{kind} {name!r} not found")
+    return httpx2.Response(200, json=found)
+
+
+@route("DELETE", "/{kind}/{id}")
+def _delete(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    found = fake.find(match["kind"], match["id"])
+    if found is None:
+        return refusal(404, "not_found", "not_found", f"{match['id']!r} not found")
+    fake.things[match["kind"]].remove(found)
+    return httpx2.Response(204)

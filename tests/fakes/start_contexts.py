@@ -1,0 +1,58 @@
+"""What attempts need to know, as a test says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import anyio.lowlevel
+
+from hookline.errors import HooklineError
+from hookline_service.engine.admission import Limit
+from hookline_service.engine.contexts import BuildMaterial, StartContext
+from hookline_service.model.errors import BuildNotFoundError
+from hookline_service.model.ids import BuildId, ProjectId
+from hookline_service.model.sessions import Session
+from hookline_triggers.definitions import RetryPolicy
+
+
+@dataclass
+class FakeStartContexts:
+    """See `StartContexts`. `at_hand` false: every look-up has to be awaited, as after a deploy."""
+
+    timeout_s: float | None = None
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    limits: tuple[Limit, ...] = ()
+    limit_of_project: int | None = None
+    failure: HooklineError | None = None
+    at_hand: bool = True
+    is_open: anyio.Event | None = None
+
+    def find_context(self, session: Session) -> StartContext | None:
+        return self._context(session) if self.at_hand else None
+
+    async def get_context(self, session: Session) -> StartContext:
+        await anyio.lowlevel.checkpoint()
+        if self.is_open is not None:
+            await self.is_open.wait()
+        if self.failure is not None:
+            raise self.failure
+        return self._context(session)
+
+    async def get_material(self, build_id: BuildId) -> BuildMaterial:
+        raise BuildNotFoundError(build_id)
+
+    def forget(self, project_id: ProjectId) -> None:
+        pass
+
+    def _context(self, session: Session) -> StartContext:
+        limits = self.limits
+        if self.limit_of_project is not None:
+            limits += (Limit(f"project:{session.project_id}", self.limit_of_project),)
+        return StartContext(
+            project_name="project",
+            process="fork",
+            variables={"NAME": "value"},
+            limits=limits,
+            timeout_s=self.timeout_s,
+            retries=self.retries,
+        )

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+SESSION = "ses_06fq8vgw3rfk7a6m1m0zq5h2bc"
+
+
+def a_session(**changes: Any) -> dict[str, Any]:
+    session: dict[str, Any] = {
+        "id": SESSION,
+        "project": "hello",
+        "state": "completed",
+        "entry_point": "hello.py:greet",
+        "trigger": "greet",
+        "created_at": "2026-11-21T08:00:00.000Z",
+        "ended_at": None,
+        "error": None,
+        "result": "Hello",
+    }
+    return {**session, **changes}
+
+
+def test_a_list_is_one_array_newest_first_over_all_pages(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(id=f"ses_{n}") for n in range(5)]
+
+    outcome = hookline("session", "list", "--json")
+
+    assert [one["id"] for one in outcome.document] == ["ses_4", "ses_3", "ses_2", "ses_1", "ses_0"]
+
+
+def test_limit_bounds_a_list_to_the_newest(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(id=f"ses_{n}") for n in range(5)]
+
+    outcome = hookline("session", "list", "--json", "--limit", "3")
+
+    assert [one["id"] for one in outcome.document] == ["ses_4", "ses_3", "ses_2"]
+
+
+@pytest.mark.parametrize("noun", ["project", "build", "deployment", "trigger", "schedule", "event", "session"])  # fmt: skip
+def test_a_list_of_nothing_is_an_empty_array(hookline, noun: str) -> None:
+    outcome = hookline(noun, "list", "--json")
+
+    assert (outcome.code, outcome.document) == (0, [])
+
+
+@pytest.mark.parametrize("noun", ["project", "build", "deployment", "trigger", "schedule", "event", "session"])  # fmt: skip
+def test_a_table_shows_each_thing_on_its_line(hookline, fake, noun: str) -> None:
+    fake.things[f"{noun}s"] = [{"id": "x_1", "name": "one"}, {"id": "x_2", "name": "two"}]
+
+    outcome = hookline(noun, "list")
+
+    assert len(outcome.out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("noun", ["project", "build", "deployment", "trigger", "schedule", "event"])
+def test_one_thing_is_one_object(hookline, fake, noun: str) -> None:
+    fake.things[f"{noun}s"] = [{"id": "x_1", "name": "one"}]
+
+    outcome = hookline(noun, "get", "x_1", "--json")
+
+    assert outcome.document == {"id": "x_1", "name": "one"}
+
+
+@pytest.mark.parametrize("noun", ["project", "build", "deployment", "trigger", "schedule", "event"])
+def test_a_thing_that_is_missing_is_an_error_with_exit_code_1(hookline, noun: str) -> None:
+    outcome = hookline(noun, "get", "x_1")
+
+    assert outcome.code == 1
+    assert outcome.err == f"error: {noun} 'x_1' not found\n"
+
+
+def test_an_error_is_one_document_too_when_json_is_asked_for(hookline) -> None:
+    outcome = hookline("project", "get", "nope", "--json")
+
+    assert outcome.document["error"]["code"] == "project.not_found"
+
+
+def test_where_a_session_is_expected_a_project_means_its_latest(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(id="ses_1"), a_session(id="ses_2"), a_session(id="ses_3", project="other")]  # fmt: skip
+
+    outcome = hookline("session", "get", "hello", "--json")
+
+    assert outcome.document["id"] == "ses_2"
+
+
+def test_a_project_without_sessions_has_no_latest(hookline) -> None:
+    outcome = hookline("session", "get", "hello")
+
+    assert outcome.code == 1
+    assert "no session yet" in outcome.err
+
+
+@pytest.mark.parametrize("verb", ["activate", "deactivate", "test"])
+def test_a_deployment_is_switched(hookline, fake, verb: str) -> None:
+    fake.things["deployments"] = [{"id": "dep_1", "state": "inactive"}]
+
+    outcome = hookline("deployment", verb, "dep_1", "--json")
+
+    assert outcome.document["done"] == verb
+
+
+def test_a_schedule_is_named_by_project_and_trigger(hookline, fake) -> None:
+    fake.things["schedules"] = [{"name": "hello/nightly", "paused": False}]
+
+    outcome = hookline("schedule", "pause", "hello/nightly", "--reason", "holiday", "--json")
+
+    sent = fake.sent("POST", "/schedules/hello/nightly/pause")
+    assert outcome.document["done"] == "pause"
+    assert json.loads(sent[0].content) == {"reason": "holiday"}
+
+
+def test_a_backfill_carries_both_ends(hookline, fake) -> None:
+    fake.things["schedules"] = [{"id": "trg_1"}]
+
+    hookline("schedule", "backfill", "trg_1", "--start", "2026-01-01T00:00Z", "--end", "2026-02-01T00:00Z")  # fmt: skip
+
+    sent = fake.sent("POST", "/schedules/trg_1/backfill")
+    assert json.loads(sent[0].content) == {"start": "2026-01-01T00:00Z", "end": "2026-02-01T00:00Z"}
+
+
+def test_next_fires_are_told_without_a_service(hookline, fake) -> None:
+    outcome = hookline("schedule", "next", "30 2 * * *", "--timezone", "Europe/Prague", "--count", "2", "--from", "2026-03-28T12:00Z", "--json")  # fmt: skip
+
+    assert outcome.document == ["2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"]
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["61 * * * *"], "61"),
+        (["@daily", "--timezone", "Europe/Prag"], "Europe/Prag"),
+        (["@daily", "--from", "noon"], "noon"),
+    ],
+)
+def test_a_bad_schedule_is_told_with_the_fault(
+    hookline, arguments: list[str], problem: str
+) -> None:
+    outcome = hookline("schedule", "next", *arguments)
+
+    assert outcome.code == 1
+    assert problem in outcome.err
+
+
+def test_a_trigger_is_found_by_project_and_name(hookline, fake) -> None:
+    fake.things["triggers"] = [{"id": "trg_1", "name": "greet", "project": "hello"}]
+
+    outcome = hookline("trigger", "get", "hello/greet", "--json")
+
+    assert outcome.document["id"] == "trg_1"
+
+
+def test_an_unknown_trigger_name_is_an_error(hookline) -> None:
+    outcome = hookline("trigger", "get", "hello/nope")
+
+    assert outcome.code == 1
+    assert "'nope'" in outcome.err
+
+
+def test_an_event_is_sent_with_its_data(hookline, fake, tmp_path) -> None:
+    file = tmp_path / "data.json"
+    file.write_text('{"n": 1}')
+
+    outcome = hookline("event", "send", "hello", "greet", "--data", f"@{file}", "--type", "post")
+
+    sent = fake.sent("POST", "/events")
+    assert json.loads(sent[0].content) == {"project": "hello", "trigger": "greet", "type": "post", "data": {"n": 1}}  # fmt: skip
+    assert outcome.out == "event: evt_1\nsession: ses_1\n"
+
+
+def test_an_event_is_dispatched_again(hookline, fake) -> None:
+    outcome = hookline("event", "redispatch", "evt_1", "--deployment", "dep_1", "--json")
+
+    assert outcome.document["event"] == "evt_2"
+    assert json.loads(fake.requests[-1].content) == {"deployment": "dep_1"}
+
+
+def test_data_that_is_no_json_is_refused_before_anything_is_sent(hookline, fake) -> None:
+    outcome = hookline("event", "send", "hello", "greet", "--data", "{n: 1}")
+
+    assert outcome.code == 1
+    assert "--data: not JSON" in outcome.err
+    assert fake.requests == []
+
+
+def test_deleting_a_project_asks_first(hookline, fake, monkeypatch) -> None:
+    fake.things["projects"] = [{"id": "prj_1", "name": "hello"}]
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _text: "n")
+
+    outcome = hookline("project", "delete", "hello")
+
+    assert outcome.code == 130
+    assert fake.things["projects"]
+
+
+def test_a_project_is_deleted_without_asking_when_told_so(hookline, fake) -> None:
+    fake.things["projects"] = [{"id": "prj_1", "name": "hello"}]
+
+    outcome = hookline("project", "delete", "hello", "--yes")
+
+    assert outcome.code == 0
+    assert fake.things["projects"] == []
+
+
+@pytest.mark.parametrize("noun", ["build", "deployment", "session"])
+def test_a_thing_is_deleted_by_id(hookline, fake, noun: str) -> None:
+    fake.things[f"{noun}s"] = [{"id": "x_1"}]
+
+    outcome = hookline(noun, "delete", "x_1")
+
+    assert outcome.code == 0
+    assert fake.things[f"{noun}s"] == []
+
+
+def test_a_session_is_stopped_with_its_reason(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session()]
+
+    hookline("session", "stop", SESSION, "--reason", "wrong input", "--force")
+
+    assert json.loads(fake.requests[-1].content) == {"reason": "wrong input", "force": True}
+
+
+def test_a_session_is_restarted(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session()]
+
+    outcome = hookline("session", "restart", SESSION, "--json")
+
+    assert outcome.document["done"] == "restart"
+
+
+def test_activities_are_listed_in_order(hookline, fake) -> None:
+    fake.things["activities"] = [{"position": 0, "name": "compose"}, {"position": 1, "name": "send"}]  # fmt: skip
+
+    outcome = hookline("session", "activities", SESSION, "--json")
+
+    assert [one["name"] for one in outcome.document] == ["compose", "send"]
+
+
+def test_activities_are_shown_with_their_place(hookline, fake) -> None:
+    fake.things["activities"] = [{"position": 0, "name": "compose", "file": "hello.py", "line": 12, "result": "x"}]  # fmt: skip
+
+    outcome = hookline("session", "activities", SESSION)
+
+    assert "hello.py:12" in outcome.out
+
+
+def test_runners_are_listed(hookline, fake) -> None:
+    fake.things["runners"] = [{"id": "run_1", "name": "local", "sandbox": "bubblewrap"}]
+
+    outcome = hookline("runner", "list", "--json")
+
+    assert outcome.document[0]["sandbox"] == "bubblewrap"
+
+
+def test_the_version_of_program_and_service_is_told(hookline) -> None:
+    outcome = hookline("version", "--json")
+
+    assert outcome.document["service"] == "9.8.7"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_written_for_each_shell(hookline, shell: str) -> None:
+    outcome = hookline("completion", shell)
+
+    assert "_HOOKLINE_COMPLETE" in outcome.out

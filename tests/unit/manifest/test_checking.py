@@ -1,0 +1,417 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from hookline_runner.analysis import analyse
+from hookline_service.manifest.check import Surroundings, check_manifest, check_project
+from hookline_service.manifest.parse import parse_manifest
+
+HANDLER = b"def run(event):\n    return event\n"
+
+
+def a_manifest(
+    triggers: str = "{name: t, type: webhook, call: 'main.py:run'}", body: str = "", **kw
+):
+    text = f"project:\n  name: p\n  triggers: [{triggers}]\n{body}"
+    parsed = parse_manifest(text, kw.get("name", "hookline.yaml"))
+    assert parsed.is_valid, parsed.findings
+    return parsed.manifest
+
+
+def check(files: dict[str, str | bytes], manifest=None, **around):
+    contents = {path: one.encode() if isinstance(one, str) else one for path, one in files.items()}
+    modules = analyse(contents)
+    surroundings = Surroundings(
+        **{
+            "modules": modules,
+            "provided": {"requests"},
+            "stdlib": sys.stdlib_module_names,
+            **around,
+        }
+    )
+    return check_project(manifest or a_manifest(), contents, surroundings)
+
+
+def said(findings):
+    return [f"{one.file}:{one.line}:{one.column} {one.level} {one.message}" for one in findings]
+
+
+def test_a_sound_project_has_no_findings():
+    files = {
+        "main.py": "import json, requests\nfrom lib import tools\nfrom lib.tools import add\n"
+        "import autokitteh, hookline\nasync def run(event): ...\n",
+        "lib/tools.py": "from . import more\nfrom .more import x\ndef add(): ...\n",
+        "lib/__init__.py": "",
+        "lib/more.py": "x = 1\n",
+        "requirements.txt": "requests>=2\n",
+    }
+
+    assert check(files) == ()
+
+
+@pytest.mark.parametrize(
+    ("call", "message", "hint"),
+    [
+        (
+            "main.py",
+            "`call` 'main.py': it names no function",
+            "write PATH.py:NAME, as in handlers.py:run",
+        ),
+        (
+            "mian.py:run",
+            "`call` names 'mian.py', which is no file of the project",
+            "did you mean `main.py`?",
+        ),
+        ("main.py:rum", "`call` names 'rum', which main.py does not have", "did you mean `run`?"),
+        ("main.py:zzz", "`call` names 'zzz', which main.py does not have", "it has none, run, two"),
+        (
+            "main.py:none",
+            "'none' in main.py cannot be called with an event: it takes no argument, and is called with the event",
+            "write `def none(event):` at line 3 of main.py",
+        ),
+        (
+            "main.py:two",
+            "'two' in main.py cannot be called with an event: it also requires b, and is called with the event alone",
+            "write `def two(event):` at line 4 of main.py",
+        ),
+    ],
+)
+def test_a_call_that_leads_nowhere_is_found(call, message, hint):
+    manifest = a_manifest(f"{{name: t, type: webhook, call: '{call}'}}")
+    source = "def run(event):\n    pass\ndef none(): ...\ndef two(a, b): ...\n"
+
+    findings = check({"main.py": source}, manifest)
+
+    assert [(one.message, one.hint) for one in findings] == [(message, hint)]
+    assert (findings[0].file, findings[0].line, findings[0].column) == ("hookline.yaml", 3, 45)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class run:\n    def __init__(self, event): ...\n",
+        "@decorate\ndef run(): ...\ndef decorate(f): return f\n",
+        "run = lambda event: 1\n",
+        "from lib import *\n",
+        "from lib import run\n",
+        "def __getattr__(name): ...\n",
+        "if True:\n    def run(event, extra=1): ...\n",
+        "def run(*args): ...\n",
+    ],
+)
+def test_whatever_may_be_callable_passes(source):
+    assert check({"main.py": source, "lib.py": HANDLER}) == ()
+
+
+def test_a_file_that_ignore_leaves_out_is_named_as_such():
+    manifest = a_manifest(body="  ignore: [main.py]\n")
+
+    findings = check({}, manifest)
+
+    assert [one.hint for one in findings] == ["it is left out by the manifest's `ignore`"]
+
+
+def test_a_syntax_error_shows_its_line():
+    findings = check({"main.py": "def run(event):\n    x = (1,\n"})
+
+    assert [(one.code, one.file, one.line, one.column, one.source) for one in findings] == [
+        ("python.syntax", "main.py", 2, 9, "    x = (1,")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "code", "column"),
+    [
+        ("schedule: '61 * * * *'", "schedule.invalid", 34),
+        ("schedule: '@daily', timezone: Europe/Pragu", "timezone.unknown", 54),
+        ("schedule: 'CRON_TZ=Nowhere 1 * * * *'", "timezone.unknown", 34),
+        ("type: webhook, filter: 'data.'", "filter.invalid", 47),
+        ("type: webhook, filter: 'daat.x == 1'", "filter.invalid", 47),
+        ("type: webhook, dedupe: 'cookie:x'", "dedupe.invalid", 47),
+        ("connection: nope", "connection.unknown", 36),
+    ],
+)
+def test_what_a_trigger_gets_wrong_is_found_at_its_value(trigger, code, column):
+    manifest = a_manifest(f"{{name: t, {trigger}}}")
+
+    findings = check_project(manifest, {})
+
+    assert [(one.code, one.line, one.column) for one in findings] == [(code, 3, column)]
+    assert check_manifest(manifest) == findings
+
+
+def test_a_wrong_zone_does_not_hide_a_wrong_expression():
+    manifest = a_manifest("{name: t, schedule: '61 * * * *', timezone: Europe/Pragu}")
+
+    findings = check_project(manifest, {})
+
+    assert {one.code for one in findings} == {"schedule.invalid", "timezone.unknown"}
+
+
+def test_a_manifest_alone_is_checked_without_its_files():
+    assert check_manifest(a_manifest("{name: t, type: webhook, call: 'main.py:run'}")) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "level", "message", "hint"),
+    [
+        (
+            "import yaml",
+            "error",
+            "nothing provides the module 'yaml'",
+            "add `PyYAML` to requirements.txt",
+        ),
+        (
+            "import reqeusts.auth",
+            "error",
+            "nothing provides the module 'reqeusts.auth'",
+            "did you mean `requests`? Otherwise add a package that has it to requirements.txt",
+        ),
+        (
+            "from zzz.y import x",
+            "error",
+            "nothing provides the module 'zzz.y'",
+            "add the package that has it to requirements.txt",
+        ),
+        (
+            "import lib.tool",
+            "error",
+            "the project has no module 'lib.tool'",
+            "did you mean `lib.tools`?",
+        ),
+        (
+            "import tools",
+            "error",
+            "nothing provides the module 'tools'",
+            "modules count from the project's root: did you mean `lib.tools`?",
+        ),
+        ("from lib import nothing", "error", "the module 'lib' has no name 'nothing'", ""),
+        (
+            "from lib.tools import ad",
+            "warning",
+            "the module 'lib.tools' has no name 'ad'",
+            "did you mean `add`?",
+        ),
+        (
+            "from . import lib",
+            "error",
+            "'.' leads out of the project",
+            "files in the project's root are no package; write the import without dots",
+        ),
+        (
+            "def f():\n    import yaml",
+            "warning",
+            "nothing provides the module 'yaml'",
+            "add `PyYAML` to requirements.txt",
+        ),
+    ],
+)
+def test_an_import_that_nothing_provides_is_found(source, level, message, hint):
+    files = {"main.py": f"{source}\ndef run(event): ...\n", "lib/tools.py": "def add(): ...\n"}
+
+    findings = check(files)
+
+    assert [(one.level, one.message, one.hint) for one in findings] == [(level, message, hint)]
+    assert findings[0].file == "main.py"
+    assert findings[0].source in source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os.path, __future__",
+        "import requests.deep.inside",
+    ],
+)
+def test_an_import_that_is_met_or_never_made_passes(source):
+    assert check({"main.py": f"{source}\ndef run(event): ...\n"}) == ()
+
+
+def an_analysis(**about) -> dict[str, object]:
+    made = {"module": "yaml", "names": [], "level": 0, "line": 2, "column": 5, **about}
+    names = {"run": {"kind": "function", "line": 4, "event": "ok"}}
+    return {"main.py": {"error": None, "names": names, "imports": [made]}}
+
+
+def test_an_import_whose_failure_is_caught_only_warns():
+    findings = check({"main.py": HANDLER}, modules=an_analysis(in_try=True))
+
+    assert [(one.level, one.code) for one in findings] == [("warning", "import.unmet")]
+
+
+def test_an_import_for_type_checkers_does_not_count():
+    assert check({"main.py": HANDLER}, modules=an_analysis(type_checking=True)) == ()
+
+
+def test_without_an_environment_only_the_projects_own_modules_are_checked():
+    files = {"main.py": "import yaml, lib.nope\ndef run(event): ...\n", "lib/a.py": ""}
+
+    findings = check(files, provided=None)
+
+    assert [one.message for one in findings] == ["the project has no module 'lib.nope'"]
+
+
+def test_a_file_that_no_call_leads_to_only_warns():
+    files = {
+        "main.py": "import near\ndef run(event): ...\n",
+        "near.py": "import missing_one\n",
+        "far.py": "import missing_two\n",
+    }
+
+    findings = check(files)
+
+    assert [(one.file, one.level) for one in findings] == [
+        ("far.py", "warning"),
+        ("near.py", "error"),
+    ]
+
+
+def test_without_any_call_every_file_counts():
+    findings = check({"far.py": "import missing_two\n"}, a_manifest("{name: t, type: webhook}"))
+
+    assert [one.level for one in findings] == ["error"]
+
+
+def test_integrations_and_required_variables_are_checked():
+    manifest = a_manifest(
+        "{name: t, type: webhook}",
+        """\
+  vars:
+    - {name: A, required: true}
+    - {name: B, required: true}
+    - {name: C, secret: true}
+    - {name: D, required: true, value: x}
+  connections:
+    - name: chat
+      integration: slak
+      vars: [{name: K, required: true, secret: true}]
+""",
+    )
+
+    findings = check({}, manifest, integrations=["slack", "github"], variables={("", "B")})
+
+    assert said(findings) == [
+        "hookline.yaml:5:7 error the variable 'A' is required and has no value",
+        "hookline.yaml:7:7 warning the secret 'C' has no value yet",
+        "hookline.yaml:11:20 error there is no integration 'slak'",
+        "hookline.yaml:12:14 error the variable 'K' is required and has no value",
+    ]
+    assert findings[0].hint == "set it with `hookline var set p A`"
+    assert findings[2].hint == "did you mean `slack`?"
+    assert findings[3].hint == "set it with `hookline var set p K --connection chat --secret`"
+
+
+def test_a_helper_that_names_no_connection_is_found():
+    source = """\
+from autokitteh.slack import slack_client
+from autokitteh import github
+import autokitteh.google
+a = slack_client("chta")
+b = github.github_client("chat")
+c = autokitteh.google.gmail_client("mail")
+d = other.some_client("nope")
+e = slack_client(name)
+def run(event): ...
+"""
+    manifest = a_manifest(body="  connections: [{name: chat, integration: slack}]\n")
+
+    findings = check({"main.py": source}, manifest)
+
+    assert said(findings) == [
+        "main.py:4:18 error `slack_client` names 'chta', which is no connection of the project",
+        "main.py:6:36 error `gmail_client` names 'mail', which is no connection of the project",
+    ]
+    assert findings[0].hint == "did you mean `chat`?"
+
+
+def test_a_project_without_triggers_gets_a_warning():
+    findings = check({}, a_manifest(""))
+
+    assert [(one.level, one.code) for one in findings] == [("warning", "project.no_triggers")]
+
+
+def test_findings_come_by_file_and_line():
+    manifest = a_manifest(
+        "{name: t, schedule: x, call: 'b.py:run'}, {name: u, type: webhook, filter: '('}"
+    )
+    files = {
+        "b.py": "import zz\nimport yy\ndef run(event): ...\n",
+        "a.py": "def (",
+        "requirements.txt": "a b\n",
+    }
+
+    findings = check(files, manifest)
+
+    assert [(one.file, one.line) for one in findings] == [
+        ("a.py", 1),
+        ("b.py", 1),
+        ("b.py", 2),
+        ("hookline.yaml", 3),
+        ("hookline.yaml", 3),
+        ("requirements.txt", 1),
+    ]
+
+
+def test_what_autokitteh_never_read_only_warns_in_its_projects():
+    text = (
+        "version: v1\nproject: {name: p, triggers: [{name: t, type: webhook, call: 'main.py:run'}]}"
+    )
+    manifest = parse_manifest(text, "autokitteh.yaml").manifest
+    files = {"main.py": HANDLER, "_old.py": "def (", "tests/x.py": "def (", "used.py": "def ("}
+
+    findings = check(files, manifest)
+
+    assert [(one.file, one.level) for one in findings] == [
+        ("_old.py", "warning"),
+        ("tests/x.py", "warning"),
+        ("used.py", "error"),
+    ]
+
+
+FACTS = st.recursive(
+    st.one_of(st.none(), st.integers(), st.text(max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(
+                ["error", "names", "imports", "module", "line", "level", "main.py", "run"]
+            ),
+            inner,
+            max_size=4,
+        ),
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["main.py", "x.py"]), FACTS), st.binary(max_size=40))
+@settings(max_examples=100, deadline=None)
+def test_any_analysis_and_any_source_gives_findings(modules, source):
+    files = {"main.py": source, "x.py": b"from autokitteh import a_client\n" + source}
+
+    findings = check_project(a_manifest(), files, Surroundings(modules=modules, provided=()))
+
+    assert isinstance(findings, tuple)
+
+
+@given(
+    st.sampled_from(["schedule", "timezone", "filter", "call", "dedupe", "connection"]),
+    st.one_of(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30),
+        st.text("*/,-0123456789@ .:()[]data'\"", max_size=20),
+    ),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_text_in_a_trigger_gives_findings(key, text):
+    kind = {"timezone": {"schedule": "@daily"}, "schedule": {}, "connection": {}}.get(
+        key, {"type": "webhook"}
+    )
+    document = {"project": {"name": "p", "triggers": [{"name": "t", **kind, key: text}]}}
+    parsed = parse_manifest(json.dumps(document), "hookline.yaml")
+
+    findings = check_project(parsed.manifest, {})
+
+    assert isinstance(findings, tuple)

@@ -1,0 +1,260 @@
+"""The life of an attempt, with the zygote, the process and the link played by fakes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+
+from hookline_runner.attempts import Attempt, StartRequest, read_start
+from hookline_runner.frames import FrameReader, FrameType, encode_frame
+from hookline_runner.relay import FrameCutter, RawFrame
+from hookline_runner.session_process import SessionProcess
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class FakeLink:
+    def __init__(self) -> None:
+        self.sent: list[tuple[FrameType, int, dict[str, Any]]] = []
+
+    def send_bytes(self, data: bytes) -> None:
+        for frame in FrameReader().feed(data):
+            self.sent.append((frame.type, frame.channel, json.loads(frame.header)))
+
+    def send(
+        self, frame_type: FrameType, channel: int, header: object, payload: bytes = b""
+    ) -> None:
+        self.send_bytes(encode_frame(frame_type, channel, json.dumps(header).encode(), payload))
+
+    def kinds(self) -> list[FrameType]:
+        return [kind for kind, _, _ in self.sent]
+
+
+class FakeProcess:
+    """Plays a `SessionProcess`."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.attempt: Attempt | None = None
+        self.unread_output: list[str] = []
+
+    def send(self, data: bytes) -> None:
+        self.received.append(data)
+
+    def drain_output(self) -> None:
+        assert self.attempt is not None
+        if self.unread_output:
+            self.attempt.lines_written("stdout", self.unread_output)
+
+
+class FakeSource:
+    """Plays a zygote."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def release(self, process: SessionProcess) -> None:
+        del process
+        self.calls.append("release")
+
+    def retire(self, process: SessionProcess, within_s: float) -> None:
+        del process, within_s
+        self.calls.append("retire")
+
+    def terminate(self, process: SessionProcess) -> None:
+        del process
+        self.calls.append("terminate")
+
+    def kill(self, process: SessionProcess) -> None:
+        del process
+        self.calls.append("kill")
+
+
+class Stage:
+    """An attempt and everybody around it."""
+
+    def __init__(self, **fields: Any) -> None:
+        request = StartRequest(
+            **{
+                "build_id": "bld_1",
+                "reuse": False,
+                "memory_limit_bytes": 0,
+                "log_limit_lines": 0,
+                "log_limit_bytes": 0,
+                **fields,
+            }
+        )
+        self.link = FakeLink()
+        self.process = FakeProcess()
+        self.source = FakeSource()
+        self.ended: list[Attempt] = []
+        self.attempt = Attempt(
+            a_frame(FrameType.START, {}, channel=5),
+            request,
+            link=self.link,
+            now=lambda: 1.0,
+            on_ended=self.ended.append,
+        )
+        self.process.attempt = self.attempt
+
+    def give_process(self) -> None:
+        # The attempt only calls what `FakeProcess` has.
+        self.attempt.process_found(self.source, cast("SessionProcess", self.process))
+
+    def exits(self) -> list[dict[str, Any]]:
+        return [header for kind, _, header in self.link.sent if kind is FrameType.EXITED]
+
+
+def a_frame(kind: FrameType, header: dict[str, Any], *, channel: int = 0) -> RawFrame:
+    (frame,) = FrameCutter().feed(encode_frame(kind, channel, json.dumps(header).encode()))
+    return frame
+
+
+async def test_frames_that_come_before_the_process_are_kept_for_it_in_order() -> None:
+    stage = Stage()
+    stage.attempt.pass_on(a_frame(FrameType.JOURNAL, {"last": True}, channel=5))
+
+    stage.give_process()
+    stage.attempt.pass_on(a_frame(FrameType.ACK, {"n": 1}, channel=5))
+
+    frames = [frame for data in stage.process.received for frame in FrameReader().feed(data)]
+    assert [(frame.type, frame.channel) for frame in frames] == [
+        (FrameType.START, 0),
+        (FrameType.JOURNAL, 0),
+        (FrameType.ACK, 0),
+    ]
+
+
+async def test_output_written_before_the_end_is_passed_on_before_it() -> None:
+    stage = Stage()
+    stage.give_process()
+    stage.process.unread_output = ["last words"]
+
+    stage.attempt.frame_sent(a_frame(FrameType.DONE, {"ok": True, "dirty": None}))
+
+    assert stage.link.kinds() == [FrameType.LOG, FrameType.DONE, FrameType.EXITED]
+    assert {channel for _, channel, _ in stage.link.sent} == {5}
+
+
+@pytest.mark.parametrize(
+    ("reuse", "kind", "header", "call"),
+    [
+        (True, FrameType.DONE, {"dirty": None}, "release"),
+        (True, FrameType.DONE, {"dirty": "a thread"}, "retire"),
+        (True, FrameType.DONE, {}, "retire"),
+        (True, FrameType.SUSPEND, {"dirty": None}, "retire"),
+        (False, FrameType.DONE, {"dirty": None}, "retire"),
+    ],
+)
+async def test_only_a_clean_process_in_reuse_mode_is_used_again(
+    reuse: bool, kind: FrameType, header: dict[str, Any], call: str
+) -> None:
+    stage = Stage(reuse=reuse)
+    stage.give_process()
+
+    stage.attempt.frame_sent(a_frame(kind, header))
+
+    assert stage.source.calls == [call]
+
+
+async def test_whatever_happens_after_the_end_exited_is_sent_once() -> None:
+    stage = Stage()
+    stage.give_process()
+
+    stage.attempt.frame_sent(a_frame(FrameType.DONE, {"dirty": None}))
+    stage.attempt.frame_sent(a_frame(FrameType.DONE, {"dirty": None}))
+    stage.attempt.socket_closed()
+    stage.attempt.process_ended(1, None)
+    stage.attempt.start_failed("late")
+
+    assert len(stage.exits()) == 1
+    assert stage.ended == [stage.attempt]
+
+
+async def test_a_process_that_dies_unheard_failed_to_start_only_with_the_status_for_that() -> None:
+    stage = Stage()
+    stage.give_process()
+    stage.attempt.lines_written("stderr", ["Traceback", "OSError: disk full"])
+
+    stage.attempt.process_ended(97, None)
+
+    assert stage.exits()[0]["reason"] == "start_failed"
+    assert stage.exits()[0]["detail"] == "OSError: disk full"
+
+
+async def test_a_session_may_exit_with_any_status_of_its_own() -> None:
+    stage = Stage()
+    stage.give_process()
+    stage.attempt.frame_sent(a_frame(FrameType.STARTED, {}))
+
+    stage.attempt.process_ended(97, None)
+
+    assert (stage.exits()[0]["reason"], stage.exits()[0]["status"]) == ("exited", 97)
+
+
+async def test_a_polite_stop_is_passed_on_and_signalled() -> None:
+    stage = Stage()
+    stage.give_process()
+
+    stage.attempt.stop(a_frame(FrameType.STOP, {"force": False, "grace_s": 60}, channel=5))
+
+    assert stage.source.calls == ["terminate"]
+    assert b'"force"' in stage.process.received[-1]
+    stage.attempt.process_ended(0, None)  # ends the timer
+
+
+@pytest.mark.parametrize(
+    "kind", [FrameType.START, FrameType.HELLO, FrameType.EXITED, FrameType.ACK]
+)
+async def test_a_process_that_sends_frames_of_others_is_killed(kind: FrameType) -> None:
+    stage = Stage()
+    stage.give_process()
+
+    stage.attempt.frame_sent(a_frame(kind, {}))
+
+    assert stage.source.calls == ["kill"]
+    assert stage.link.sent == []
+
+
+async def test_a_process_that_sends_a_huge_header_is_killed() -> None:
+    stage = Stage()
+    stage.give_process()
+    size = 16 * 1024 * 1024 + 1
+
+    stage.attempt.frame_sent(RawFrame(FrameType.LOG, 0, size, b" " * size))
+
+    assert stage.source.calls == ["kill"]
+    assert stage.link.sent == []
+
+
+def test_the_host_reads_of_a_start_what_it_needs() -> None:
+    request = read_start(b'{"build":"bld_7","process":"reuse","memory_limit_bytes":5,"x":1}')
+
+    assert request == StartRequest(
+        build_id="bld_7",
+        reuse=True,
+        memory_limit_bytes=5,
+        log_limit_lines=0,
+        log_limit_bytes=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "signal", "reason"),
+    [(None, 9, "killed"), (None, None, "killed"), (3, None, "exited")],
+)
+async def test_a_process_counts_as_killed_only_if_it_did_not_exit_before(
+    status: int | None, signal: int | None, reason: str
+) -> None:
+    stage = Stage()
+    stage.give_process()
+    stage.attempt.stop(a_frame(FrameType.STOP, {"force": True}, channel=5))
+
+    stage.attempt.process_ended(status, signal)
+
+    assert stage.exits()[0]["reason"] == reason

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from hookline_runner.environments import environment_id
+from hookline_runner.requirements import find_local_reference, normalize_requirements
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("", ""),
+        ("# nothing\n\n   \n", ""),
+        ("requests  ==  2.0 # why\r\n", "requests == 2.0"),
+        ("a\\\n  >=1\nb", "a >=1\nb"),
+        ("\ufeffa\n", "a"),
+        ("pkg @ https://example.org/pkg#egg=pkg", "pkg @ https://example.org/pkg#egg=pkg"),
+    ],
+)
+def test_what_does_not_matter_is_left_out(text: str, normal: str) -> None:
+    assert normalize_requirements(text) == normal
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("-r other.txt", "--requirement=other.txt", "-c limits.txt", "-e .", "--editable ."),
+        *(".", "./lib", "../lib", "/opt/lib", "file:///opt/lib", "pkg @ file:///x", "pkg @ ./lib"),
+    ],
+)
+def test_a_line_that_names_a_file_is_found(line: str) -> None:
+    assert find_local_reference(f"requests\n{line}\n") == (2, line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("requests", "requests==2.0 ; python_version > '3'", "--extra-index-url https://x.org"),
+        *("pkg @ https://example.org/x.whl", "# ./comment", "ruamel.yaml", "-i https://x.org"),
+    ],
+)
+def test_a_line_that_names_a_package_is_no_file(line: str) -> None:
+    assert find_local_reference(line) is None
+
+
+def test_the_same_requirements_have_the_same_environment() -> None:
+    assert environment_id("3.12", "a==1\n") == environment_id("3.12", "# ours\na==1")
+
+
+@pytest.mark.parametrize(("python", "text"), [("3.13", "a==1"), ("3.12", "a==2"), ("", "a==1")])
+def test_other_requirements_have_another_environment(python: str, text: str) -> None:
+    assert environment_id("3.12", "a==1") != environment_id(python, text)
