@@ -79,6 +79,23 @@ def test_a_project_with_faults_is_refused_with_all_of_them_at_their_places(
     assert running_service.cli("deployment", "list", json=True) == []
 
 
+def test_a_bad_requirement_does_not_hide_what_is_wrong_with_the_code(
+    running_service, a_project
+) -> None:
+    files = {"main.py": "def run(event):\n    pass\n"}
+    manifest = "project:\n  name: broken\n  triggers:\n    - {name: a, type: webhook, call: 'main.py:run'}\n"
+    sound = running_service.deploy(a_project(manifest, **files))
+    bad = {"main.py": "def fun(event):\n    pass\n", "requirements.txt": "one two three\n"}
+
+    done = running_service.cli("deploy", str(a_project(manifest, **bad)), check=False)
+
+    assert done.returncode == 1
+    assert "requirements.txt:1:1: error" in done.stderr
+    assert "`call` names 'run', which main.py does not have" in done.stderr
+    (active,) = running_service.cli("deployment", "list", json=True)
+    assert (active["id"], active["state"]) == (sound["deployment"], "active")
+
+
 def test_the_same_input_gives_the_same_build(running_service) -> None:
     first = running_service.deploy(EXAMPLES / "hello")
 

@@ -96,9 +96,10 @@ GOOD = Prepared(
 
 @dataclass
 class FakePreparer:
-    """Answers every build with `answer`, or raises it."""
+    """Answers every build with `answer`, or raises it; one that asks for no packages with `bare`, if that is set."""
 
     answer: Prepared | Exception = GOOD
+    bare: Prepared | None = None
     requests: list[PrepareRequest] = field(default_factory=list)
     progress: tuple[str, ...] = ("building the environment",)
 
@@ -108,6 +109,8 @@ class FakePreparer:
         self.requests.append(request)
         for text in self.progress:
             await on_progress(text)
+        if self.bare is not None and not request.requirements:
+            return self.bare
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -235,7 +235,7 @@ class _Check:
     def _report_unset(self, scope: str, variable: ManifestVariable, place: str) -> None:
         options = f" --connection {scope}" if scope else ""
         options += " --secret" if variable.is_secret else ""
-        project = self._manifest.project
+        project = self._manifest.project or "PROJECT"
         hint = f"set it with `hookline var set {project} {variable.name}{options}`"
         if variable.is_required:
             message = f"the variable {variable.name!r} is required and has no value"

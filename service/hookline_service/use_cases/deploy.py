@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import anyio
 import anyio.to_thread
 
-from hookline.errors import UnavailableError
+from hookline.errors import InternalError
 from hookline_service.clock import Clock
-from hookline_service.engine.protocol import Prepared, Preparer, PrepareRequest
-from hookline_service.manifest.check import Surroundings, check_project
+from hookline_service.engine.protocol import Prepared, Preparer
+from hookline_service.manifest.check import check_project
 from hookline_service.manifest.plan import Action, Plan, plan_release
 from hookline_service.manifest.values import has_errors, sort_findings
 from hookline_service.model.errors import Finding, ProjectInvalidError
@@ -35,6 +35,7 @@ from hookline_service.model.projects import (
     Trigger,
 )
 from hookline_service.settings import Settings
+from hookline_service.use_cases.deploy_preparing import Preparation, Progress, prepare_source
 from hookline_service.use_cases.deploy_source import Source, read_source
 from hookline_service.use_cases.deploy_state import DeployStore, ProjectState, read_state
 from hookline_service.use_cases.releases import put_in_force, set_schedules
@@ -42,14 +43,6 @@ from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 from hookline_service.use_cases.webhook_urls import webhook_url
 
 _APPLY_DEADLINE_S = 60.0
-
-Progress = Callable[[str], Awaitable[None]]
-
-
-class PreparationLostError(UnavailableError):
-    """The runner host could not finish the build, for a reason that is not the project's."""
-
-    code = "build.interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +104,16 @@ class Deployer:
         Raises:
             ArchiveInvalidError: the archive is no project's.
             ProjectInvalidError: with everything that is wrong with the project.
-            RunnerUnavailableError: no runner host is there to build it.
+            RunnerUnavailableError: no runner host is there to build it, and nothing is known to be wrong.
             PreparationLostError: the runner host was lost, or too slow.
         """
         await on_progress("reading the project")
         limit = self.settings.deploy_limit_bytes
         source = await anyio.to_thread.run_sync(read_source, request, limit)
-        prepared = await self._prepare(source, on_progress)
+        preparation = await prepare_source(self.preparer, source, on_progress)
         await on_progress("checking the project")
         state = await self._read_state(source)
-        sound, warnings = await _require_sound(source, prepared, state)
+        sound, warnings = await _require_sound(source, preparation, state)
         if request.is_dry_run:
             return self._dry_result(source, sound, state, warnings)
         async with (
@@ -131,23 +124,6 @@ class Deployer:
     async def _read_state(self, source: Source) -> ProjectState:
         name = source.manifest.project
         return await read_state(self.store, self.box, name, source.build_id)
-
-    async def _prepare(self, source: Source, on_progress: Progress) -> Prepared | None:
-        """What the runner host found; None when the requirements cannot be used, so that it was not asked."""
-        if source.has_bad_requirements:
-            return None
-        request = PrepareRequest(
-            project=source.manifest.project,
-            build_id=source.build_id,
-            python=source.manifest.python,
-            requirements=source.requirements,
-            process=source.manifest.process,
-            archive=source.archive,
-        )
-        prepared = await self.preparer.prepare(request, on_progress)
-        if prepared.error_code.startswith("runner."):
-            raise PreparationLostError(prepared.error_message)
-        return prepared
 
     async def _release(
         self,
@@ -287,36 +263,18 @@ class Deployer:
 
 
 async def _require_sound(
-    source: Source, prepared: Prepared | None, state: ProjectState
+    source: Source, preparation: Preparation, state: ProjectState
 ) -> tuple[Prepared, tuple[Finding, ...]]:
-    """What the runner host found, and the warnings; raises `ProjectInvalidError` when something is wrong."""
-    is_ready = prepared is not None and not prepared.error_code
-    around = Surroundings(
-        modules=prepared.modules if prepared is not None and is_ready else None,
-        provided=prepared.provided if prepared is not None and is_ready else None,
-        stdlib=prepared.stdlib if prepared is not None and is_ready else (),
-        variables=state.set_variables,
-    )
+    """The build that is ready to run, and the warnings; raises `ProjectInvalidError` when something is wrong."""
+    around = preparation.surroundings(state.set_variables)
     checked = await anyio.to_thread.run_sync(check_project, source.manifest, source.files, around)
-    findings = [*source.findings, *checked]
-    if prepared is not None and prepared.error_code:
-        findings.append(_environment_failure(source, prepared))
-    ordered = sort_findings(findings)
-    if prepared is None or has_errors(ordered):
+    failure = [preparation.failure] if preparation.failure is not None else []
+    ordered = sort_findings([*source.findings, *checked, *failure])
+    if has_errors(ordered):
         raise ProjectInvalidError(ordered)
-    return prepared, ordered
-
-
-def _environment_failure(source: Source, prepared: Prepared) -> Finding:
-    written = source.manifest.requirements
-    return Finding(
-        level="error",
-        code=prepared.error_code,
-        file=source.manifest.file if isinstance(written, tuple) else written or "requirements.txt",
-        line=0,
-        column=0,
-        message=prepared.error_message,
-    )
+    if preparation.ready is None:
+        raise preparation.unavailable or InternalError("a build is neither ready nor at fault")
+    return preparation.ready, ordered
 
 
 def _project(existing: Project | None, source: Source, now: datetime) -> Project:

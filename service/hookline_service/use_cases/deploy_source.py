@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Protocol
 
-from hookline_service.manifest.check import check_project
 from hookline_service.manifest.encoding import canonical_json
 from hookline_service.manifest.files import (
     check_sizes,
@@ -18,7 +17,7 @@ from hookline_service.manifest.files import (
 )
 from hookline_service.manifest.parse import parse_manifest
 from hookline_service.manifest.requirements import read_requirements
-from hookline_service.manifest.values import Manifest, has_errors, sort_findings
+from hookline_service.manifest.values import Manifest, has_errors
 from hookline_service.model.errors import Finding, ProjectInvalidError
 from hookline_service.model.ids import BuildId, build_id_of
 
@@ -47,7 +46,8 @@ class Source:
     """A project as it was sent.
 
     `archive` holds the project's files without its manifest. `stored_manifest` is the manifest as canonical JSON, with
-    the requirements as they were read. `findings` are those of reading the manifest and of the files' sizes.
+    the requirements as they were read. `findings` are those of reading the manifest and of the files' sizes; a manifest
+    that names no project is among them, and then there is nothing to be put in force.
     """
 
     manifest: Manifest
@@ -86,9 +86,6 @@ def read_source(request: ArchiveRequest, limit_bytes: int) -> Source:
     findings = [*parsed.findings, *check_sizes(sizes, max_bytes=limit_bytes)]
     if not manifest.project and not has_errors(parsed.findings):
         findings.append(_no_project(name))
-    if not manifest.project:
-        # Nothing can be asked of a runner host for a project without a name, but all that is wrong can be told.
-        raise ProjectInvalidError(sort_findings([*findings, *check_project(manifest, files)]))
     return _source(manifest, files, tuple(findings))
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hookline_service.model.errors import ProjectInvalidError, RunnerUnavailableError
-from hookline_service.use_cases.deploy import Deployer, DeployRequest, PreparationLostError
+from hookline_service.use_cases.deploy import Deployer, DeployRequest
+from hookline_service.use_cases.deploy_preparing import PreparationLostError
 from hookline_service.use_cases.variables import list_variables
 from tests.builders.service import BASE, PROJECT, ServiceInMemory, a_service, a_tar
 from tests.fakes.fake_engine import GOOD
@@ -166,14 +167,123 @@ async def test_an_environment_that_cannot_be_built_leaves_everything_as_it_was()
     assert active.id == first.deployment_id
 
 
-async def test_a_bad_requirement_is_told_without_asking_a_runner_host():
+BROKEN_CODE = replace(
+    GOOD,
+    modules={
+        "main.py": {
+            "error": None,
+            "names": {"on_tick": {"kind": "function", "line": 5}},
+            "imports": [],
+        },
+        "other.py": {
+            "error": {"line": 3, "column": 1, "message": "invalid syntax", "source": "def"},
+            "names": {},
+            "imports": [],
+        },
+    },
+)
+BROKEN_PROJECT = {
+    **PROJECT,
+    "other.py": "",
+    "hookline.yaml": PROJECT["hookline.yaml"].replace("0 3 * * *", "0 99 * * *"),
+}
+CODE_FAULTS = {"schedule.invalid", "call.no_handler", "python.syntax"}
+
+
+async def _faults(service: ServiceInMemory, files: dict[str, str]) -> dict[str, str]:
+    with pytest.raises(ProjectInvalidError) as caught:
+        await _deploy(service, files)
+    return {one.code: one.file for one in caught.value.findings if one.level == "error"}
+
+
+async def test_a_bad_requirement_is_never_installed():
     service = a_service()
 
     with pytest.raises(ProjectInvalidError) as caught:
         await _deploy(service, {**PROJECT, "requirements.txt": "=== nonsense\n"})
 
     assert any(finding.file == "requirements.txt" for finding in caught.value.findings)
-    assert service.preparer.requests == []
+    assert [one.requirements for one in service.preparer.requests] == [""]
+
+
+async def test_a_bad_requirement_hides_nothing_that_is_wrong_with_the_code():
+    service = a_service()
+    service.preparer.bare = BROKEN_CODE
+
+    faults = await _faults(service, {**BROKEN_PROJECT, "requirements.txt": "=== nonsense\n"})
+
+    assert faults.keys() >= {"requirements.invalid", *CODE_FAULTS}
+
+
+async def test_a_failed_install_hides_nothing_that_is_wrong_with_the_code():
+    service = a_service()
+    service.preparer.bare = BROKEN_CODE
+    service.preparer.fails("environment.failed", "no matching distribution for nope")
+
+    faults = await _faults(service, {**BROKEN_PROJECT, "requirements.txt": "nope==1\n"})
+
+    assert faults.keys() >= {"environment.failed", *CODE_FAULTS}
+    assert faults["environment.failed"] == "requirements.txt"
+
+
+async def test_a_failed_install_says_nothing_of_packages_that_were_not_looked_for():
+    service = a_service()
+    wants = {"module": "nope", "names": [], "level": 0, "line": 1, "column": 1}
+    modules = {"main.py": {"error": None, "names": {"*": {}}, "imports": [wants]}}
+    service.preparer.bare = replace(GOOD, modules=modules)
+    service.preparer.fails("environment.failed", "no matching distribution for nope")
+
+    faults = await _faults(service, {**PROJECT, "requirements.txt": "nope==1\n"})
+
+    assert faults == {"environment.failed": "requirements.txt"}
+
+
+async def test_the_code_alone_is_another_build_than_the_project():
+    service = a_service()
+    service.preparer.bare = GOOD
+    service.preparer.fails("environment.failed", "no matching distribution for nope")
+
+    await _faults(service, {**PROJECT, "requirements.txt": "nope==1\n"})
+
+    whole, code = service.preparer.requests
+    assert (whole.requirements, code.requirements) == ("nope==1", "")
+    assert whole.build_id != code.build_id
+    assert whole.archive == code.archive
+
+
+async def test_a_python_that_cannot_be_had_is_told_at_its_place_beside_the_code():
+    service = a_service()
+    service.preparer.fails("environment.failed", "Python 3.99 cannot be provided")
+    manifest = PROJECT["hookline.yaml"].replace(
+        "  name: hello\n", "  name: hello\n  python: '3.99'\n"
+    )
+
+    with pytest.raises(ProjectInvalidError) as caught:
+        await _deploy(service, {**PROJECT, "hookline.yaml": manifest})
+
+    (fault,) = [one for one in caught.value.findings if one.level == "error"]
+    assert (fault.code, fault.file, fault.line) == ("environment.failed", "hookline.yaml", 4)
+    assert [one.python for one in service.preparer.requests] == ["3.99", ""]
+
+
+async def test_a_project_without_a_name_is_told_all_that_is_wrong_with_it():
+    service = a_service()
+    service.preparer.answer = BROKEN_CODE
+    manifest = BROKEN_PROJECT["hookline.yaml"].replace("  name: hello\n", "")
+
+    faults = await _faults(service, {**BROKEN_PROJECT, "hookline.yaml": manifest})
+
+    assert faults.keys() > CODE_FAULTS
+    assert await service.store.list_projects() == []
+
+
+async def test_without_a_runner_host_what_is_known_to_be_wrong_is_told():
+    service = a_service()
+    service.preparer.answer = RunnerUnavailableError()
+
+    faults = await _faults(service, BROKEN_PROJECT)
+
+    assert faults.keys() == {"schedule.invalid"}
 
 
 async def test_without_a_runner_host_the_deploy_is_unavailable():
