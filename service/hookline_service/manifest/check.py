@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 
+from hookline_connections.names import INTEGRATION_NAMES
 from hookline_service.manifest.connection_calls import find_connection_calls
 from hookline_service.manifest.ignoring import IgnorePatterns
 from hookline_service.manifest.imports import (
@@ -50,7 +51,7 @@ class Surroundings:
         modules: The runner's analysis, path → facts: see `hookline_runner.analysis.analyse`.
         provided: Top-level modules that the project's environment offers besides the standard library.
         stdlib: Modules of the standard library of the environment's Python.
-        integrations: Names of the integrations there are.
+        integrations: Names of the integrations there are; known without asking anybody.
         variables: (scope, name) of the variables that are stored with a value; the scope is the connection's
             name, or "" for the project's own.
     """
@@ -58,7 +59,7 @@ class Surroundings:
     modules: Mapping[str, object] | None = None
     provided: Collection[str] | None = None
     stdlib: Collection[str] = ()
-    integrations: Collection[str] | None = None
+    integrations: Collection[str] = INTEGRATION_NAMES
     variables: Collection[tuple[str, str]] = ()
 
 
@@ -210,8 +211,6 @@ class _Check:
 
     def _check_connections(self) -> None:
         integrations = self._around.integrations
-        if integrations is None:
-            return
         for connection in self._manifest.connections:
             if connection.integration not in integrations:
                 place = f"connections.{connection.name}.integration"
@@ -345,5 +344,5 @@ def _guess(name: str, known: list[str], otherwise: str) -> str:
     near = get_close_matches(name[:_COMPARED], known[:_COMPARED], n=1, cutoff=0.6)
     if near:
         return f"did you mean `{near[0]}`?"
-    listed = ", ".join(sorted(known)[:_LISTED])
+    listed = ", ".join(sorted(known)[:_LISTED]) + (", …" if len(known) > _LISTED else "")
     return f"{otherwise} {listed}" if listed else ""

@@ -6,6 +6,7 @@ import sys
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from hookline_connections.names import INTEGRATION_NAMES
 from hookline_runner.analysis import analyse
 from hookline_service.manifest.check import Surroundings, check_manifest, check_project
 from hookline_service.manifest.parse import parse_manifest
@@ -303,6 +304,24 @@ def test_integrations_and_required_variables_are_checked():
     assert findings[0].hint == "set it with `hookline var set p A`"
     assert findings[2].hint == "did you mean `slack`?"
     assert findings[3].hint == "set it with `hookline var set p K --connection chat --secret`"
+
+
+@pytest.mark.parametrize("name", ["hookline.yaml", "autokitteh.yaml"])
+def test_an_integration_that_nobody_knows_is_an_error_in_either_form(name):
+    text = "version: v1\nproject: {name: p, connections: [{name: chat, integration: slakc}]}"
+    manifest = parse_manifest(text, name).manifest
+
+    findings = [one for one in check_manifest(manifest) if one.level == "error"]
+
+    assert said(findings) == [f"{name}:2:60 error there is no integration 'slakc'"]
+    assert findings[0].hint == "did you mean `slack`?"
+
+
+@pytest.mark.parametrize("name", sorted(INTEGRATION_NAMES))
+def test_every_integration_can_be_connected(name):
+    manifest = a_manifest(body=f"  connections: [{{name: chat, integration: {name}}}]\n")
+
+    assert check({"main.py": HANDLER}, manifest) == ()
 
 
 def test_a_helper_that_names_no_connection_is_found():
