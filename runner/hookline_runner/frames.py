@@ -42,12 +42,15 @@ class FrameType(IntEnum):
     JOURNAL = 11  # service → session process: a page of recorded entries (payload: their values)
     ACK = 12  # service → session process: entries up to this sequence are on disk
     STOP = 13  # service → runner host: end the attempt, politely or by force
+    REPLY = 14  # service → session process: the result of a CALL (payload: its value)
+    WAKE = 15  # service → session process: something that it may be waiting for has happened
     APPEND = 20  # session process → service: journal entries to record (payload: their values)
     LOG = 21  # session process or host → service: log records
-    SUSPEND = 22  # session process → service: nothing to do until wake_at
+    SUSPEND = 22  # session process → service: nothing to do until wake_at or one of its topics
     DONE = 23  # session process → service: the function returned or raised (payload: result)
     EXITED = 24  # runner host → service: the attempt's process is gone, with its reason
     STARTED = 25  # session process → service: user code begins
+    CALL = 26  # session process → service: an operation, applied and recorded in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

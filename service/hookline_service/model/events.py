@@ -32,11 +32,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What the store says about an event given to it: new, or seen before and then under which id."""
+    """What the store says about an event given to it: new, or seen before and then under which id.
+
+    `woken` are the sessions with a subscription that got the event.
+    """
 
     is_new: bool
     event_id: EventId
     session_ids: tuple[SessionId, ...] = ()
+    woken: tuple[SessionId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ TriggerId = NewType("TriggerId", str)
 EventId = NewType("EventId", str)
 SessionId = NewType("SessionId", str)
 RunnerId = NewType("RunnerId", str)
+SubscriptionId = NewType("SubscriptionId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIX_LENGTH = 26
@@ -68,6 +69,11 @@ def new_session_id(at: datetime) -> SessionId:
 def new_runner_id(at: datetime) -> RunnerId:
     """A fresh `run_…`."""
     return RunnerId(f"run_{new_suffix(at)}")
+
+
+def new_subscription_id(at: datetime) -> SubscriptionId:
+    """A fresh `sub_…`."""
+    return SubscriptionId(f"sub_{new_suffix(at)}")
 
 
 def build_id_of(digest_hex: str) -> BuildId:

@@ -47,6 +47,8 @@ class Session:
     `wake_at` is set while created-but-not-before or waiting; `deadline_at` when a time-out runs.
     `attempt` is the number of the present or last attempt, 0 before the first.
     `result` is the display form (JSON text) of the return value.
+    `parent_id` is the session that started this one, `memo` (JSON object of texts) what it noted on it. `forked_from` is
+    the session whose first journal entries this one began with.
     """
 
     id: SessionId
@@ -71,6 +73,9 @@ class Session:
     retry_of: SessionId | None = None
     retry_number: int = 0
     scheduled_for: datetime | None = None
+    parent_id: SessionId | None = None
+    memo: bytes | None = None
+    forked_from: SessionId | None = None
 
 
 class LogKind(StrEnum):
@@ -108,6 +113,8 @@ class EntryKind(StrEnum):
     RIDING = "riding"
     SLEEP = "sleep"
     CANCELLED = "cancelled"
+    CALL = "call"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +126,8 @@ class JournalEntry:
     `name` is the call as displayed, `file` and `line` the place in the project.
     `arguments` and `display` are JSON texts for people; `value` is opaque bytes in `encoding`
     (`json`, `pickle`, `none`); only the session process decodes them. `ok` false: `value` is an exception.
-    `wake_at` is set for a sleep.
+    A `call` is an operation of the service (see `model.calls`): its encoding is `values`, and a refusal is `{code, message}`.
+    `wake_at` is set for a sleep, and for a `wait`: then it is the deadline of the call that follows.
     """
 
     session_id: SessionId
@@ -176,6 +184,8 @@ class SessionChange:
 
     `expected_attempt`: the change is applied only while the session is not final and its attempt has this number
     (for a begin: the number before). `successor` is a session (a retry) inserted in the same transaction.
+    `topics` are what a session that becomes waiting waits for besides `wake_at`: `sub:<subscription>`, `sig:<name>`.
+    `answer` is the returned value as JSON text (see `hookline.values`) for a final state, None when it cannot be one.
     """
 
     session_id: SessionId
@@ -192,6 +202,8 @@ class SessionChange:
     outcome: AttemptOutcome | None = None
     detail: str = ""
     successor: Session | None = None
+    topics: tuple[str, ...] = ()
+    answer: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

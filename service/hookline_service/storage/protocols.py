@@ -13,6 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from hookline_service.model.calls import (
+    CallResult,
+    Deliveries,
+    Outcome,
+    PublishedValue,
+    SessionCall,
+    Subscription,
+)
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import (
     BuildId,
@@ -20,6 +28,7 @@ from hookline_service.model.ids import (
     EventId,
     ProjectId,
     SessionId,
+    SubscriptionId,
     TriggerId,
 )
 from hookline_service.model.projects import (
@@ -193,9 +202,16 @@ class EventStore(Protocol):
     """Events, recorded once."""
 
     async def record_event(
-        self, event: Event, sessions: Sequence[Session], schedule: Schedule | None = None
+        self,
+        event: Event,
+        sessions: Sequence[Session],
+        schedule: Schedule | None = None,
+        deliveries: Deliveries = (),
     ) -> Recorded:
-        """Record the event, its sessions and the schedule's step in one transaction.
+        """Record the event, its sessions, the schedule's step and its deliveries to subscriptions in one transaction.
+
+        A delivery waits in its subscription until it is taken; one to a subscription that has ended is left out. A
+        waiting session that waits for the subscription becomes due at the event's time.
 
         If the id or `(source, delivery_id)` was recorded before, nothing is written and the earlier event is named with its
         sessions. Of the schedule only `next_fire_at`, `last_fire_at` and `buffered` are written, never `paused`.
@@ -249,6 +265,11 @@ class SessionStore(Protocol):
 
         Beginning an attempt (`attempt` set) also inserts the attempt row, ending one closes it; a final state
         sets `ended_at` and clears `wake_at` and `deadline_at`; the first begin sets `started_at`.
+
+        A session that becomes waiting with `topics` of which one has something to take already is due at once.
+        A final state ends the session's subscriptions and drops its signals; a durable session with a parent that is not
+        final sends it the signal named by its own id: `{"completed": true, "value": answer}`, else `{"completed": false}`;
+        a parent that waits for that becomes due.
         """
         ...
 
@@ -332,7 +353,53 @@ class SessionStore(Protocol):
         ...
 
 
-class Store(ProjectStore, ScheduleStore, EventStore, SessionStore, Protocol):
+class CallStore(Protocol):
+    """What sessions ask of the service while they run."""
+
+    def call_soon(
+        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
+    ) -> None:
+        """Apply an operation and append its entry in one transaction; `on_stored` is called on the loop.
+
+        Refusals are results, recorded like any other. If the position of the entry was recorded before, nothing is applied and
+        the recorded result is given: so a call sent twice is applied once. A session that is final, or gone, is an error
+        (`SessionFinalError`, `SessionNotFoundError`) and nothing is written. Order is that of `SessionStore.append_soon`.
+        """
+        ...
+
+    async def list_subscriptions(
+        self, after: SubscriptionId | None, limit: int
+    ) -> list[Subscription]:
+        """Subscriptions of all sessions, by id, with ids above `after`."""
+        ...
+
+    async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
+        """Outcomes of an event in the order they were recorded."""
+        ...
+
+    async def list_values(self, project_id: ProjectId, now: datetime) -> dict[str, bytes]:
+        """What the project's store holds, by key: values as JSON text; none that has expired."""
+        ...
+
+    async def find_published(
+        self, project_id: ProjectId, key: str, now: datetime
+    ) -> PublishedValue | None:
+        """The value if it is there, published and not expired."""
+        ...
+
+    async def delete_expired_values(self, now: datetime, limit: int) -> int:
+        """Delete up to `limit` values that have expired; returns how many."""
+        ...
+
+    async def fork_session(self, session: Session, source: SessionId, count: int) -> None:
+        """Insert the session with copies of the first `count` journal entries of `source` (by `seq`), in one transaction.
+
+        Raises `SessionNotFoundError`.
+        """
+        ...
+
+
+class Store(ProjectStore, ScheduleStore, EventStore, SessionStore, CallStore, Protocol):
     """Everything at once: for `app` and the contract suite; consumers name the part they use."""
 
     async def backup(self, path: Path) -> None:

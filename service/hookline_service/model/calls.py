@@ -1,0 +1,215 @@
+"""What sessions ask of the service while they run: subscriptions, signals, children, the project's store, outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
+from hookline_service.model.sessions import JournalEntry, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A session's wish to get the events of a source; ends with the session.
+
+    `source` is `trigger:trg_…` or `connection:<name>`; `filter` is a CEL expression, "" lets everything pass.
+    """
+
+    id: SubscriptionId
+    session_id: SessionId
+    project_id: ProjectId
+    source: str
+    filter: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A named message to a session. `payload` is a value as JSON text, see `hookline.values`."""
+
+    session_id: SessionId
+    name: str
+    payload: bytes
+
+
+class StoreOperation(StrEnum):
+    """What can be done with a value of a project's store."""
+
+    GET = "get"
+    SET = "set"
+    DEL = "del"
+    ADD = "add"
+    CHECK_AND_SET = "check_and_set"
+    LIST = "list"
+    PUBLISH = "publish"
+    UNPUBLISH = "unpublish"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLimits:
+    """How much one project may keep: number of keys, bytes of one value (as JSON text)."""
+
+    keys: int
+    value_bytes: int
+
+
+# Operations: what a call does. Each is applied in one transaction with its entry.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe:
+    """Begin a subscription to the trigger or connection called `source`. Result: its id.
+
+    Refused with `SourceNotFoundError`, or `SourceAmbiguousError` when both exist.
+    """
+
+    id: SubscriptionId
+    source: str
+    filter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscribe:
+    """End a subscription of this session with what waits in it; nothing happens when there is none."""
+
+    id: SubscriptionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeEvent:
+    """Take the oldest event of the first of these subscriptions that has one.
+
+    Result: the subscription with the event. Nothing there: null once `deadline_at` has come, else `CallResult.is_waiting`.
+    Ids that are no subscriptions of this session are refused with `SubscriptionNotFoundError`.
+    """
+
+    ids: tuple[SubscriptionId, ...]
+    deadline_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSignal:
+    """Queue a signal for a session. Refused with `SessionNotFoundError`, `SessionFinalError`."""
+
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeSignal:
+    """Take the oldest signal with the first of these names that has one; waiting as in `TakeEvent`."""
+
+    names: tuple[str, ...]
+    deadline_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSession:
+    """Insert a session. Result: its id."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseStore:
+    """Read or change a value of the project's store; see `hookline.storing` for what each operation does.
+
+    `operands` are values as JSON texts. `expires_at` goes with what is written; None keeps it for good.
+    """
+
+    operation: StoreOperation
+    key: str
+    operands: tuple[bytes, ...]
+    limits: StoreLimits
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOutcome:
+    """Add an outcome to an event: a value as JSON text. Refused with `EventNotFoundError`."""
+
+    event_id: EventId
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """An operation refused before it reached the store; only its entry is written."""
+
+    code: str
+    message: str
+
+
+Operation: TypeAlias = (
+    Subscribe
+    | Unsubscribe
+    | TakeEvent
+    | SendSignal
+    | TakeSignal
+    | StartSession
+    | UseStore
+    | RecordOutcome
+    | Refuse
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCall:
+    """An operation of a session at a time. `entry` is recorded with the result in its value and display, or None.
+
+    The entry's `ok`, `encoding`, `value`, `display` and `ended_at` are placeholders which the store fills in.
+    """
+
+    session_id: SessionId
+    project_id: ProjectId
+    at: datetime
+    operation: Operation
+    entry: JournalEntry | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why an operation was not carried out: the code of an error and its sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResult:
+    """What came of a call.
+
+    `value` is the result as JSON text (see `hookline.values`), b"null" when there is none. `is_waiting`: nothing was there
+    to take, and no entry was written. `woken` are the sessions for which something came by this call.
+    `subscription` is the one that began.
+    """
+
+    value: bytes = b"null"
+    refusal: Refusal | None = None
+    is_waiting: bool = False
+    woken: tuple[SessionId, ...] = ()
+    subscription: Subscription | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One outcome of an event, by a session."""
+
+    event_id: EventId
+    session_id: SessionId
+    at: datetime
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedValue:
+    """A value of a project's store that anybody may read, as JSON text of `hookline.values`."""
+
+    value: bytes
+
+
+Deliveries: TypeAlias = Sequence[SubscriptionId]
+"""The subscriptions to which an event goes."""
