@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 from hookline_connections.names import INTEGRATION_NAMES
+from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.connection_calls import find_connection_calls
 from hookline_service.manifest.ignoring import IgnorePatterns
 from hookline_service.manifest.imports import (
@@ -246,6 +247,7 @@ class _Check:
     def _check_modules(self) -> None:
         sources = ImportSources(
             project=ProjectModules(self._files),
+            bindings=ModuleBindings(self._files),
             facts=self._modules,
             stdlib=self._around.stdlib or sys.stdlib_module_names,
             provided=self._around.provided,
@@ -281,7 +283,7 @@ class _Check:
 
     def _report_import(self, path: str, unmet: UnmetImport, *, is_needed: bool) -> None:
         fact = unmet.fact
-        is_error = is_needed and not (fact.is_lazy or fact.is_guarded or unmet.is_name)
+        is_error = is_needed and unmet.is_sure and not (fact.is_lazy or fact.is_guarded)
         self._in_file(
             "error" if is_error else "warning",
             "import.name" if unmet.is_name else "import.unmet",

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 
-from hookline_service.manifest.modules import ImportFacts, ModuleFacts, ProjectModules
+import hookline
+from hookline_runner.analysis import analyse
+from hookline_service.manifest.bindings import ModuleBindings
+from hookline_service.manifest.modules import (
+    ImportFacts,
+    ModuleFacts,
+    ProjectModules,
+    read_modules,
+)
 
-ALWAYS_PROVIDED = frozenset({"__future__", "__main__", "hookline", "autokitteh"})
+SDK_PACKAGE = "hookline"
+ALWAYS_PROVIDED = frozenset({"__future__", "__main__", SDK_PACKAGE, "autokitteh"})
 
 _DISTRIBUTIONS = {
     "bs4": "beautifulsoup4",
@@ -37,19 +48,24 @@ _COMPARED = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmetImport:
-    """An import that will fail, or a name that its module does not seem to have (`is_name`)."""
+    """An import that will fail, of a module or of a name in one (`is_name`); not `is_sure` if it only seems so."""
 
     fact: ImportFacts
     message: str
     hint: str = ""
     is_name: bool = False
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSources:
-    """What a project's imports can be met from; `provided` None: the environment is not known."""
+    """What a project's imports can be met from; `provided` None: the environment is not known.
+
+    `bindings` tell more of the project's modules than `facts`; None: the facts are all there is to know.
+    """
 
     project: ProjectModules
+    bindings: ModuleBindings | None
     facts: Mapping[str, ModuleFacts]
     stdlib: Collection[str]
     provided: Collection[str] | None
@@ -58,11 +74,8 @@ class ImportSources:
 def find_unmet_imports(path: str, sources: ImportSources) -> Iterator[UnmetImport]:
     """The imports of this file that nothing provides; those for type checkers only do not count."""
     for fact in sources.facts[path].imports:
-        if fact.is_type_checking:
-            continue
-        unmet = _check_relative(path, fact, sources) if fact.level else _check(fact, sources)
-        if unmet is not None:
-            yield unmet
+        if not fact.is_type_checking:
+            yield from _check_relative(path, fact, sources) if fact.level else _check(fact, sources)
 
 
 def find_reachable(entry_paths: Collection[str], sources: ImportSources) -> frozenset[str]:
@@ -101,48 +114,79 @@ def _absolute(path: str, fact: ImportFacts) -> str | None:
     return ".".join([*base, *([fact.module] if fact.module else [])])
 
 
-def _check(fact: ImportFacts, sources: ImportSources) -> UnmetImport | None:
+def _check(fact: ImportFacts, sources: ImportSources) -> Iterator[UnmetImport]:
     top = fact.module.partition(".")[0]
     if sources.project.has(top):
         elsewhere = top in sources.stdlib or top in (sources.provided or ())
-        if sources.project.path_of(top) is None and elsewhere:
-            return None
-        return _check_in_project(fact.module, fact, sources)
-    if top in sources.stdlib or top in ALWAYS_PROVIDED:
-        return None
-    if sources.provided is None or top in sources.provided:
-        return None
-    message = f"nothing provides the module {fact.module!r}"
-    return UnmetImport(fact=fact, message=message, hint=_cure(fact.module, sources))
+        if sources.project.path_of(top) is not None or not elsewhere:
+            yield from _check_in(fact.module, fact, sources, owner="the project")
+    elif top == SDK_PACKAGE:
+        yield from _check_in(fact.module, fact, _sdk_sources(), owner="Hookline")
+    elif not _is_provided(top, sources):
+        message = f"nothing provides the module {fact.module!r}"
+        yield UnmetImport(fact=fact, message=message, hint=_cure(fact.module, sources))
 
 
-def _check_relative(path: str, fact: ImportFacts, sources: ImportSources) -> UnmetImport | None:
+def _is_provided(top: str, sources: ImportSources) -> bool:
+    """Whether the environment has it, or may have it."""
+    if top in ALWAYS_PROVIDED or top in sources.stdlib:
+        return True
+    return sources.provided is None or top in sources.provided
+
+
+def _check_relative(path: str, fact: ImportFacts, sources: ImportSources) -> Iterator[UnmetImport]:
     module = _absolute(path, fact)
     if module is not None:
-        return _check_in_project(module, fact, sources)
+        yield from _check_in(module, fact, sources, owner="the project")
+        return
     written = "." * fact.level + fact.module
     hint = "files in the project's root are no package; write the import without dots"
-    return UnmetImport(fact=fact, message=f"{written!r} leads out of the project", hint=hint)
+    yield UnmetImport(fact=fact, message=f"{written!r} leads out of the project", hint=hint)
 
 
-def _check_in_project(module: str, fact: ImportFacts, sources: ImportSources) -> UnmetImport | None:
+def _check_in(
+    module: str, fact: ImportFacts, sources: ImportSources, *, owner: str
+) -> Iterator[UnmetImport]:
+    """The import from modules whose files are known: the project's, or the SDK's."""
     project = sources.project
     if not project.has(module):
         known = [name for name in project.names() if "." in name or "." not in module]
         hint = _did_you_mean(module, known)
-        return UnmetImport(fact=fact, message=f"the project has no module {module!r}", hint=hint)
+        yield UnmetImport(fact=fact, message=f"{owner} has no module {module!r}", hint=hint)
+        return
     path = project.path_of(module)
     facts = sources.facts.get(path) if path is not None else ModuleFacts()
     if facts is None or facts.is_open:
-        return None
+        return
     for name in fact.names:
-        if name == "*" or name in facts.names or name.startswith("__"):
-            continue
-        if not project.has(f"{module}.{name}"):
-            message = f"the module {module!r} has no name {name!r}"
-            hint = _did_you_mean(name, list(facts.names))
-            return UnmetImport(fact=fact, message=message, hint=hint, is_name=path is not None)
-    return None
+        is_met = name == "*" or name in facts.names or name.startswith("__")
+        if not is_met and not project.has(f"{module}.{name}"):
+            yield UnmetImport(
+                fact=fact,
+                message=f"the module {module!r} has no name {name!r}",
+                hint=_did_you_mean(name, list(facts.names)),
+                is_name=path is not None,
+                is_sure=path is None
+                or sources.bindings is None
+                or sources.bindings.surely_lacks(path, name),
+            )
+
+
+@cache
+def _sdk_sources() -> ImportSources:
+    """The SDK as user code gets it, read and never run."""
+    root = Path(hookline.__file__).parent
+    files = {
+        path.relative_to(root.parent).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*.py"))
+    }
+    return ImportSources(
+        project=ProjectModules(files),
+        bindings=None,
+        facts=read_modules(analyse(files)),
+        stdlib=(),
+        provided=None,
+    )
 
 
 def _cure(module: str, sources: ImportSources) -> str:

@@ -6,6 +6,7 @@ import sys
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import hookline
 from hookline_connections.names import INTEGRATION_NAMES
 from hookline_runner.analysis import analyse
 from hookline_service.manifest.check import Surroundings, check_manifest, check_project
@@ -193,9 +194,27 @@ def test_a_manifest_alone_is_checked_without_its_files():
         ("from lib import nothing", "error", "the module 'lib' has no name 'nothing'", ""),
         (
             "from lib.tools import ad",
-            "warning",
+            "error",
             "the module 'lib.tools' has no name 'ad'",
             "did you mean `add`?",
+        ),
+        (
+            "from hookline import slep",
+            "error",
+            "the module 'hookline' has no name 'slep'",
+            "did you mean `sleep`?",
+        ),
+        (
+            "from hookline.errors import (\n    HooklineError,\n    HooklineEror,\n)",
+            "error",
+            "the module 'hookline.errors' has no name 'HooklineEror'",
+            "did you mean `HooklineError`?",
+        ),
+        (
+            "import hookline.error",
+            "error",
+            "Hookline has no module 'hookline.error'",
+            "did you mean `hookline.errors`?",
         ),
         (
             "from . import lib",
@@ -230,6 +249,101 @@ def test_an_import_that_nothing_provides_is_found(source, level, message, hint):
 )
 def test_an_import_that_is_met_or_never_made_passes(source):
     assert check({"main.py": f"{source}\ndef run(event): ...\n"}) == ()
+
+
+def test_each_missing_name_of_an_import_is_told():
+    findings = check(
+        {"main.py": "from hookline import slep, activty, sleep\ndef run(event): ...\n"}
+    )
+
+    assert said(findings) == [
+        "main.py:1:1 error the module 'hookline' has no name 'activty'",
+        "main.py:1:1 error the module 'hookline' has no name 'slep'",
+    ]
+
+
+def test_everything_the_sdk_offers_can_be_imported():
+    names = ", ".join(hookline.__all__)
+    source = (
+        f"from hookline import {names}\nfrom hookline import events\nimport hookline.webhooks\n"
+    )
+
+    assert check({"main.py": source + "def run(event): ...\n"}) == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[name := 1 for _ in range(2)]\n",
+        "match 1:\n    case name:\n        pass\n",
+        "match {}:\n    case {**name}:\n        pass\n",
+        "def f():\n    global name\n    name = 1\nf()\n",
+        "def f():\n    def g():\n        global name\n        import json as name\n",
+        "try:\n    pass\nexcept ValueError as name:\n    pass\n",
+        "exec('name = 1')\n",
+        "globals()['name'] = 1\n",
+        "import sys\nsetattr(sys.modules[__name__], 'name', 1)\n",
+        "from enum import Enum, global_enum\n@global_enum\nclass E(Enum):\n    x = 1\n",
+        "def __getattr__(wanted): ...\n",
+        "from json import *\n",
+        "if 0:\n    name = 1\n",
+        "name: int\n",
+    ],
+)
+def test_a_name_that_a_module_may_get_when_it_runs_is_no_error(source):
+    files = {"main.py": "from other import name\ndef run(event): ...\n", "other.py": source}
+
+    assert [one for one in check(files) if one.level == "error"] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import other\nother.name = 1\n",
+        "import other\nother.name: int = 1\n",
+        "import other\nsetattr(other, 'name', 1)\n",
+        "import sys\nsys.modules['other'] = object()\n",
+    ],
+)
+def test_a_name_that_another_file_may_set_is_no_error(source):
+    files = {
+        "main.py": "import patches\nfrom other import name\ndef run(event): ...\n",
+        "other.py": "",
+        "patches.py": source,
+    }
+
+    assert [one.level for one in check(files)] == ["warning"]
+
+
+def test_a_name_that_a_module_surely_lacks_is_an_error():
+    other = "class A:\n    name = 1\n    def f(self):\n        self.name = name = 2\n        return name\n"
+    files = {"main.py": "from other import name\ndef run(event): ...\n", "other.py": other}
+
+    findings = check(files)
+
+    assert said(findings) == ["main.py:1:1 error the module 'other' has no name 'name'"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f():\n    from other import nope\n",
+        "try:\n    from other import nope\nexcept ImportError:\n    pass\n",
+        "from pkg import nope\n",
+    ],
+)
+def test_a_missing_name_that_need_not_hurt_only_warns(source):
+    files = {"main.py": source + "def run(event): ...\n", "other.py": "", "pkg/__init__.py": ""}
+
+    assert [(one.level, one.code) for one in check(files)] == [("warning", "import.name")]
+
+
+def test_many_missing_names_beside_a_large_file_are_found():
+    line = "x = " + "a.b:" * 20_000 + "1\n"
+    imports = "".join(f"from other import n{number}\n" for number in range(2_000))
+    files = {"main.py": imports + "def run(event): ...\n", "other.py": "", "big.txt.py": line}
+
+    assert len(check(files)) > 50
 
 
 def an_analysis(**about) -> dict[str, object]:
