@@ -21,6 +21,7 @@ from hookline_service.engine.changes import ChangeHub
 from hookline_service.model.secret import Secret
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.entry_points import EntryPoints
 from hookline_service.use_cases.secrets import SecretBox
 from tests.fakes.fake_engine import FakeEngine, FakePreparer, FakeRunners, HandClock
 from tests.fakes.memory_store import MemoryStore
@@ -124,6 +125,7 @@ def a_service(
         runners=runners,
         changes=changes,
         dispatcher=dispatcher,
+        entry_points=EntryPoints(chosen),
         scratch=scratch,
         on_schedules_changed=lambda: changed.append("schedules"),
         on_project_changed=project_changed,

@@ -19,6 +19,7 @@ from hookline_service.model.secret import Secret
 from hookline_service.model.sessions import Session
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.entry_points import EntryPoints
 from hookline_service.use_cases.secrets import SecretBox
 
 
@@ -72,6 +73,7 @@ class ApiServices:
     runners: Runners
     changes: SessionChanges
     dispatcher: Dispatching
+    entry_points: EntryPoints
     scratch: Path
     on_schedules_changed: Callable[[], None] = lambda: None
     on_project_changed: Callable[[ProjectId], None] = lambda _: None

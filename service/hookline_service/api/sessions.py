@@ -35,7 +35,7 @@ from hookline_service.api.values import ProjectKey
 from hookline_service.model.ids import DeploymentId, EventId, SessionId
 from hookline_service.model.sessions import LogKind, LogRecord, Session, SessionFilter, SessionState
 from hookline_service.use_cases import sessions
-from hookline_service.use_cases.deployments import get_project_deployment
+from hookline_service.use_cases.deployments import get_active_deployment, get_project_deployment
 from hookline_service.use_cases.projects import get_project
 from hookline_service.use_cases.triggers import find_trigger_id
 
@@ -120,11 +120,12 @@ async def start_session(call: Call[NoQuery, StartBody]) -> SessionAnswer:
     deployment = (
         await get_project_deployment(services.store, project, body.deployment)
         if body.deployment
-        else None
+        else await get_active_deployment(services.store, project)
     )
+    entry_point = await services.entry_points.resolve(deployment.build_id, body.entry_point)
     session = await services.dispatcher.start_manual(
         project,
-        sessions.check_entry_point(body.entry_point),
+        entry_point,
         sessions.encode_input(body.input),
         body.durable,
         deployment,

@@ -23,6 +23,7 @@ from hookline_service.model.secret import Secret
 from hookline_service.model.sessions import Session
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.entry_points import EntryPoints
 from hookline_service.use_cases.secrets import load_or_create_box
 
 
@@ -81,6 +82,7 @@ def build_parts(settings: Settings, store: Store, token: Secret) -> Parts:
         runners=engine_parts.pool,
         changes=engine_parts.changes,
         dispatcher=dispatcher,
+        entry_points=EntryPoints(store),
         scratch=settings.home / "scratch",
         on_schedules_changed=ticker.reload,
         on_project_changed=project_changed,

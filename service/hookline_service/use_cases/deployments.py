@@ -10,7 +10,7 @@ import anyio
 
 from hookline_service.clock import Clock
 from hookline_service.manifest.encoding import manifest_from_json
-from hookline_service.model.errors import DeploymentNotFoundError
+from hookline_service.model.errors import DeploymentNotFoundError, NoActiveDeploymentError
 from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, TriggerId
 from hookline_service.model.projects import (
     Build,
@@ -26,6 +26,10 @@ from hookline_service.use_cases.releases import Identity, put_in_force, set_sche
 
 class DeploymentReads(Protocol):
     """The part of the store that finds deployments."""
+
+    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
+        """See `ProjectStore.find_active_deployment`."""
+        ...
 
     async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
         """See `ProjectStore.get_deployment`."""
@@ -64,6 +68,18 @@ class ActivationStore(DeploymentReads, TriggersInForce, Protocol):
     ) -> Deployment:
         """See `ProjectStore.activate_deployment`."""
         ...
+
+
+async def get_active_deployment(store: DeploymentReads, project: Project) -> Deployment:
+    """The deployment whose triggers are in force.
+
+    Raises:
+        NoActiveDeploymentError: the project has none.
+    """
+    deployment = await store.find_active_deployment(project.id)
+    if deployment is None:
+        raise NoActiveDeploymentError(project.name)
+    return deployment
 
 
 async def get_project_deployment(

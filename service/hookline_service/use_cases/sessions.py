@@ -14,7 +14,6 @@ from hookline_service.engine.protocol import Engine, SessionChanges
 from hookline_service.model.events import Event
 from hookline_service.model.ids import EventId, SessionId, new_session_id
 from hookline_service.model.sessions import FINAL_STATES, Session, SessionState
-from hookline_triggers.calls import parse_call
 
 
 class SessionReads(Protocol):
@@ -87,15 +86,6 @@ async def wait_until_final(
                 return session
             since = await changes.wait_change(session_id, since)
     return session
-
-
-def check_entry_point(text: str) -> str:
-    """The entry point in its one form, `path.py:name`.
-
-    Raises:
-        CallInvalidError: it names no function in a file of the project.
-    """
-    return str(parse_call(text))
 
 
 def encode_input(value: object) -> bytes | None:
