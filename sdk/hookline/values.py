@@ -1,0 +1,457 @@
+"""Values that sessions give each other and keep in the store: JSON, with marked forms for what JSON lacks.
+
+A *value* is None, a bool, an int of any size, a float, a text, bytes, a list, a set, a dict, a time or a length of
+time. A *tree* is the same as JSON. The forms stand in docs/protocol.md, "Values". Nothing read here runs code.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import json
+import math
+import types
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, NoReturn, cast
+
+MAX_DEPTH: Final = 100
+"""How many containers may lie within each other."""
+MAX_NODES: Final = 1_000_000
+"""How many items a value may have, counted with those of its containers."""
+MAX_INT_DIGITS: Final = 4_000
+"""How many decimal digits an int may have."""
+
+_SAFE_INT: Final = 1 << 63
+_MAX_INT_BITS: Final = int(MAX_INT_DIGITS * math.log2(10))
+_MICROSECOND: Final = timedelta(microseconds=1)
+_REFUSED: Final = (
+    type,
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    BaseException,
+    date,
+    time,
+    uuid.UUID,
+)
+_INDEX: Final = "[{}]"
+_KEY: Final = "[{!r}]"
+_ATTRIBUTE: Final = ".{}"
+_MEMBER: Final = "{{…}}"
+_SHOWN_KEY: Final = 40
+_ALLOWED: Final = "None, bool, int, float, str, bytes, list, tuple, set, dict, datetime, timedelta, or an object with public attributes"
+
+_encode_json = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+).encode
+
+
+def encode(value: object) -> bytes:
+    """The value as compact JSON text with sorted keys: equal values of one type give equal bytes.
+
+    Raises:
+        TypeError: something in it cannot be a value; the text says where.
+        ValueError: it is too deep or too large, contains itself, or holds a text that is not Unicode.
+
+    Example:
+        >>> encode({"b": (1, 2), "a": b"x"})
+        b'{"a":{"$bytes":"eA=="},"b":[1,2]}'
+    """
+    return _encode_json(to_tree(value)).encode()
+
+
+def decode(text: bytes | str) -> Any:
+    """The value that `encode` wrote.
+
+    Raises:
+        ValueError: the text is not JSON, or holds a form that is not known.
+
+    Example:
+        >>> decode('{"when": {"$duration": 1500000}}')
+        {'when': datetime.timedelta(seconds=1, microseconds=500000)}
+    """
+    try:
+        tree: object = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError(_too_deep("")) from None
+    return from_tree(tree)
+
+
+def to_tree(value: object) -> Any:
+    """The value as what `json` can write.
+
+    Tuples become lists, frozen sets sets, times UTC (without a zone they are taken as UTC), named tuples, dataclasses
+    and other objects dictionaries of their public attributes, members of an enumeration their value.
+
+    Raises: as `encode`.
+    """
+    return _Writer().write(value)
+
+
+def from_tree(tree: object) -> Any:
+    """The value that `to_tree` was given.
+
+    Raises:
+        ValueError: the tree holds a form that is not known, or is too deep or too large.
+    """
+    return _Reader().read(tree)
+
+
+class _Walk:
+    """Where in a value we are, and how much of it there was."""
+
+    __slots__ = ("_path", "nodes")
+
+    def __init__(self) -> None:
+        self._path: list[tuple[str, object]] = []
+        self.nodes = 0
+
+    @property
+    def place(self) -> str:
+        return "".join(["value", *(_shown(form, key) for form, key in self._path)])
+
+    def enter(self, form: str, key: object = "") -> None:
+        """Go down by a step that is shown as the key in that form."""
+        self._path.append((form, key))
+
+    def leave(self) -> None:
+        self._path.pop()
+
+    def count(self, items: int) -> None:
+        """Before the items of a container are walked."""
+        if len(self._path) >= MAX_DEPTH:
+            raise ValueError(_too_deep(self.place))
+        self.nodes += items
+        if self.nodes > MAX_NODES:
+            raise ValueError(
+                f"the value has more than {MAX_NODES} items: keep it in a file instead"
+            )
+
+
+def _shown(form: str, key: object) -> str:
+    return form.format(key[:_SHOWN_KEY] if isinstance(key, str) else key)
+
+
+def _too_deep(place: str) -> str:
+    shown = f"{place[:60]}…: " if place else ""
+    return f"{shown}a value may have {MAX_DEPTH} containers within each other, not more"
+
+
+class _Writer:
+    """Makes a tree of a value."""
+
+    def __init__(self) -> None:
+        self._walk = _Walk()
+        self._open: set[int] = set()
+        self._is_hashable = False  # within a key or a member of a set
+
+    def write(self, value: object) -> Any:
+        if value is None or value is True or value is False:
+            return value
+        for kind, write in _WRITERS:
+            if isinstance(value, kind):
+                return write(self, value)
+        return self._write_object(value)
+
+    def text(self, value: str) -> str:
+        text = str.__str__(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError as exc:
+            raise ValueError(
+                f"{self._walk.place}: a text must be Unicode, and {text[exc.start]!r} is half a character; "
+                "give bytes instead"
+            ) from None
+        return text
+
+    def integer(self, value: int) -> Any:
+        number = int(value)
+        if -_SAFE_INT <= number < _SAFE_INT:
+            return number
+        if number.bit_length() > _MAX_INT_BITS:
+            raise ValueError(
+                f"{self._walk.place}: an int may have {MAX_INT_DIGITS} digits, not more"
+            )
+        return {"$int": str(number)}
+
+    def real(self, value: float) -> Any:
+        number = float(value)
+        return number if math.isfinite(number) else {"$float": repr(number)}
+
+    def octets(self, value: bytes | bytearray | memoryview) -> Any:
+        return {"$bytes": base64.b64encode(value).decode()}
+
+    def moment(self, value: datetime) -> Any:
+        if value.tzinfo is None:
+            return {"$time": value.replace(tzinfo=UTC).isoformat()}
+        try:
+            return {"$time": value.astimezone(UTC).isoformat()}
+        except OverflowError:
+            raise ValueError(f"{self._walk.place}: {value} lies outside the years of UTC") from None
+
+    def duration(self, value: timedelta) -> Any:
+        return {"$duration": value // _MICROSECOND}
+
+    def member(self, value: enum.Enum) -> Any:
+        return self.write(value.value)
+
+    def sequence(self, value: list[object] | tuple[object, ...]) -> Any:
+        if isinstance(value, tuple) and hasattr(value, "_fields") and not self._is_hashable:
+            names = cast("tuple[str, ...]", getattr(value, "_fields"))  # noqa: B009 - the attribute is not typed
+            return self.mapping(dict(zip(names, value, strict=False)))
+        return self._within(
+            value,
+            lambda: [self._step(_INDEX, index, item) for index, item in enumerate(value)],
+        )
+
+    def collection(self, value: set[object] | frozenset[object]) -> Any:
+        written = self._within(value, lambda: [self._step_hashable(item) for item in value])
+        return {"$set": sorted(written, key=_encode_json)}
+
+    def mapping(self, value: Mapping[object, object]) -> Any:
+        if self._is_hashable:
+            self.refused(value)
+        if all(isinstance(key, str) and not key.startswith("$") for key in value):
+            plain = cast("Mapping[str, object]", value)
+            return self._within(
+                value,
+                lambda: {
+                    self.text(key): self._step(_KEY, key, item) for key, item in plain.items()
+                },
+            )
+        written = self._within(
+            value,
+            lambda: [
+                [
+                    self._step_hashable(key),
+                    self._step(_KEY if isinstance(key, str) else _MEMBER, key, item),
+                ]
+                for key, item in value.items()
+            ],
+        )
+        return {"$dict": sorted(written, key=lambda pair: _encode_json(pair[0]))}
+
+    def refused(self, value: object) -> NoReturn:
+        kind = type(value)
+        name = getattr(value, "__qualname__", None)
+        shown = f"{kind.__name__} {name}" if isinstance(name, str) else kind.__name__
+        if self._is_hashable:
+            raise TypeError(f"{self._walk.place}: a {shown} cannot be a key or a member of a set")
+        hint = "; write it as a text" if isinstance(value, date | time | uuid.UUID) else ""
+        raise TypeError(
+            f"{self._walk.place}: a {shown} cannot be a value{hint}. A value is {_ALLOWED}"
+        )
+
+    def _write_object(self, value: object) -> Any:
+        attributes = _public_attributes(value)
+        if attributes is None or self._is_hashable:
+            self.refused(value)
+        return self._within(
+            value,
+            lambda: {
+                self.text(name): self._step(_ATTRIBUTE, name, item)
+                for name, item in attributes.items()
+            },
+            len(attributes),
+        )
+
+    def _step(self, form: str, key: object, value: object) -> Any:
+        self._walk.enter(form, key)
+        written = self.write(value)
+        self._walk.leave()
+        return written
+
+    def _step_hashable(self, value: object) -> Any:
+        was_hashable, self._is_hashable = self._is_hashable, True
+        written = self._step(_MEMBER, "", value)
+        self._is_hashable = was_hashable
+        return written
+
+    def _within(self, container: object, write: Callable[[], Any], size: int | None = None) -> Any:
+        """What `write` gives, with the container open; one that is open already contains itself."""
+        key = id(container)
+        if key in self._open:
+            raise ValueError(f"{self._walk.place}: the value contains itself")
+        self._walk.count(len(cast("list[object]", container)) if size is None else size)
+        self._open.add(key)
+        written = write()
+        self._open.discard(key)
+        return written
+
+
+# In this order: a bool is no int here, a member of an enumeration not the number it may be, a datetime no date.
+_WRITERS: Final[tuple[tuple[Any, Callable[[_Writer, Any], Any]], ...]] = (
+    (enum.Enum, _Writer.member),
+    (str, _Writer.text),
+    (int, _Writer.integer),
+    (float, _Writer.real),
+    (Mapping, _Writer.mapping),
+    ((list, tuple), _Writer.sequence),
+    ((bytes, bytearray, memoryview), _Writer.octets),
+    ((set, frozenset), _Writer.collection),
+    (datetime, _Writer.moment),
+    (timedelta, _Writer.duration),
+    (_REFUSED, _Writer.refused),
+)
+
+
+def _public_attributes(value: object) -> dict[str, object] | None:
+    """Name and value of what the object shows; None if it has no attributes, or only private ones."""
+    kind = type(value)
+    slots = [
+        name
+        for base in reversed(kind.__mro__)
+        for name in _names(base.__dict__.get("__slots__", ()))
+        if name not in {"__dict__", "__weakref__"}
+    ]
+    own = cast("dict[str, object] | None", getattr(value, "__dict__", None))
+    if own is None and not any("__slots__" in base.__dict__ for base in kind.__mro__):
+        return None
+    names = [*slots, *(own or {})]
+    public = [name for name in names if not name.startswith("_")]
+    if names and not public:
+        return None
+    return {name: getattr(value, name) for name in public if hasattr(value, name)}
+
+
+def _names(slots: str | Iterable[str]) -> list[str]:
+    return [slots] if isinstance(slots, str) else list(slots)
+
+
+class _Reader:
+    """Makes a value of a tree; trusts nothing in it."""
+
+    def __init__(self) -> None:
+        self._walk = _Walk()
+
+    def read(self, tree: object, *, hashable: bool = False) -> Any:
+        """The value; `hashable`: as a key or a member of a set, where a list is a tuple and a set frozen."""
+        if isinstance(tree, dict):
+            return self._read_dict(cast("dict[str, object]", tree), hashable=hashable)
+        if isinstance(tree, list):
+            items = self._read_items(cast("list[object]", tree), hashable=hashable)
+            return tuple(items) if hashable else items
+        if tree is None or isinstance(tree, str | int | float):
+            if isinstance(tree, str):
+                self._check_text(tree)
+            return tree
+        raise self._wrong(f"a {type(tree).__name__} is not JSON")
+
+    def _check_text(self, text: str) -> None:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self._wrong("a text holds half a character") from None
+
+    def _read_items(self, items: list[object], *, hashable: bool) -> list[Any]:
+        self._walk.count(len(items))
+        read: list[Any] = []
+        for index, item in enumerate(items):
+            self._walk.enter(_INDEX, index)
+            read.append(self.read(item, hashable=hashable))
+            self._walk.leave()
+        return read
+
+    def _read_dict(self, tree: dict[str, object], *, hashable: bool) -> Any:
+        mark = next((key for key in tree if key.startswith("$")), None)
+        if mark is not None:
+            if len(tree) != 1 or mark not in _FORMS:
+                raise self._wrong(f"{mark[:40]!r} is not a known form of a value")
+            return _FORMS[mark](self, tree[mark], hashable)
+        if hashable:
+            raise self._wrong("a dict cannot be a key or a member of a set")
+        self._walk.count(len(tree))
+        read: dict[str, Any] = {}
+        for key, item in tree.items():
+            self._check_text(key)
+            self._walk.enter(_KEY, key)
+            read[key] = self.read(item)
+            self._walk.leave()
+        return read
+
+    def octets(self, operand: object, _hashable: bool) -> bytes:
+        try:
+            return base64.b64decode(self._text(operand, "$bytes"), validate=True)
+        except ValueError as exc:
+            raise self._wrong(f"$bytes: {exc}") from None
+
+    def collection(self, operand: object, hashable: bool) -> Any:
+        if not isinstance(operand, list):
+            raise self._wrong("$set: a list is wanted")
+        items = self._read_items(cast("list[object]", operand), hashable=True)
+        return frozenset(items) if hashable else set(items)
+
+    def mapping(self, operand: object, hashable: bool) -> dict[Any, Any]:
+        if hashable:
+            raise self._wrong("a dict cannot be a key or a member of a set")
+        if not isinstance(operand, list):
+            raise self._wrong("$dict: a list of pairs is wanted")
+        pairs = cast("list[object]", operand)
+        self._walk.count(len(pairs))
+        read: dict[Any, Any] = {}
+        for pair in pairs:
+            if not isinstance(pair, list) or len(cast("list[object]", pair)) != 2:  # noqa: PLR2004 - a pair
+                raise self._wrong("$dict: a list of pairs is wanted")
+            key, item = cast("list[object]", pair)
+            self._walk.enter(_MEMBER)
+            read[self.read(key, hashable=True)] = self.read(item)
+            self._walk.leave()
+        return read
+
+    def moment(self, operand: object, _hashable: bool) -> datetime:
+        text = self._text(operand, "$time")
+        try:
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                raise self._wrong("$time: a time needs its zone")
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self._wrong(f"$time: {text[:40]!r} is no time in ISO 8601 with a zone") from None
+
+    def duration(self, operand: object, _hashable: bool) -> timedelta:
+        if not isinstance(operand, int) or isinstance(operand, bool):
+            raise self._wrong("$duration: a whole number of microseconds is wanted")
+        try:
+            return operand * _MICROSECOND
+        except OverflowError:
+            raise self._wrong("$duration: the length is too great") from None
+
+    def integer(self, operand: object, _hashable: bool) -> int:
+        digits = self._text(operand, "$int")
+        if len(digits) > MAX_INT_DIGITS + 1:
+            raise self._wrong(f"$int: an int may have {MAX_INT_DIGITS} digits, not more")
+        if not digits.removeprefix("-").isdecimal() or not digits.isascii():
+            raise self._wrong(f"$int: {digits[:40]!r} is not a whole number")
+        return int(digits)
+
+    def real(self, operand: object, _hashable: bool) -> float:
+        text = self._text(operand, "$float")
+        if text not in {"nan", "inf", "-inf"}:
+            raise self._wrong(f"$float: one of nan, inf, -inf is wanted, not {text[:40]!r}")
+        return float(text)
+
+    def _text(self, operand: object, form: str) -> str:
+        if not isinstance(operand, str):
+            raise self._wrong(f"{form}: a text is wanted, not a {type(operand).__name__}")
+        return operand
+
+    def _wrong(self, what: str) -> ValueError:
+        return ValueError(f"{self._walk.place}: {what}")
+
+
+_FORMS: Final[dict[str, Callable[[_Reader, object, bool], Any]]] = {
+    "$bytes": _Reader.octets,
+    "$set": _Reader.collection,
+    "$dict": _Reader.mapping,
+    "$time": _Reader.moment,
+    "$duration": _Reader.duration,
+    "$int": _Reader.integer,
+    "$float": _Reader.real,
+}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON; the form is {{'$float': …}}")
