@@ -15,6 +15,8 @@ from hookline.errors import (
 )
 from hookline_cli.json_values import JsonObject, object_of
 
+_SESSION_PREFIX = "ses_"
+
 EXIT_CODES: Mapping[str, int] = {
     "invalid": 1,
     "not_found": 1,
@@ -75,6 +77,15 @@ class NotHooklineError(UnavailableError):
         )
 
 
+class LocalServiceError(InternalError):
+    """A service of the command's own did not start."""
+
+    code = "service.not_started"
+
+    def __init__(self, output: str) -> None:
+        super().__init__(f"the service for this command did not start\n{output}".rstrip())
+
+
 class FileUnusableError(InvalidError):
     """A file or directory named on the command line cannot be used."""
 
@@ -100,8 +111,14 @@ class SessionNotFoundHereError(NotFoundError):
 
     code = "session.not_found"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"project {name!r} has no session yet; start one with `hookline run`")
+    def __init__(self, name: str, *, is_project: bool = True) -> None:
+        if is_project:
+            message = f"project {name!r} has no session yet; start one with `hookline run`"
+        elif name.startswith(_SESSION_PREFIX):
+            message = f"session {name!r} not found; `hookline session list` shows the ids"
+        else:
+            message = f"{name!r} is neither the id of a session nor the name of a project"
+        super().__init__(message)
         self.name = name
 
 

@@ -7,13 +7,15 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from hookline_cli.client import Service
 from hookline_cli.failures import (
+    AnswerError,
     ArgumentInvalidError,
     FileUnusableError,
     SessionNotFoundHereError,
@@ -21,6 +23,9 @@ from hookline_cli.failures import (
 )
 from hookline_cli.json_values import JsonObject
 from hookline_cli.target import DEFAULT_HOME, find_target
+
+if TYPE_CHECKING:
+    import httpx2
 
 Arguments = ParamSpec("Arguments")
 # Any: click calls a command with the values of its parameters.
@@ -54,10 +59,25 @@ timeout_option = click.option(
 )
 
 
-def with_service(
-    function: Callable[Concatenate[Service, Arguments], None],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOptions:
+    """What the command line says about the service that is meant; see `find_target`."""
+
+    home: str | None
+    url: str | None
+    token: str | None
+    transport: httpx2.BaseTransport | None = None
+
+    def connect(self) -> Service:
+        """The service, which may turn out not to run. Raises as `find_target`."""
+        target = find_target(home=self.home, url=self.url, token=self.token)
+        return Service(target, self.transport)
+
+
+def with_target(
+    function: Callable[Concatenate[TargetOptions, Arguments], None],
 ) -> Callable[..., None]:
-    """Add the options that say which service is meant, and call `function` with the service."""
+    """Add the options that say which service is meant, and call `function` with them."""
 
     @click.option(
         "--home",
@@ -74,7 +94,25 @@ def with_service(
     ) -> None:
         home, url, token = (_taken(kwargs, name) for name in ("home", "url", "token"))
         transport = click.get_current_context().obj
-        with Service(find_target(home=home, url=url, token=token), transport) as service:
+        options = TargetOptions(home=home, url=url, token=token, transport=transport)
+        function(options, *args, **kwargs)
+
+    return command
+
+
+def with_service(
+    function: Callable[Concatenate[Service, Arguments], None],
+) -> Callable[..., None]:
+    """Add the options that say which service is meant, and call `function` with the service."""
+
+    @with_target
+    @functools.wraps(function)
+    def command(
+        options: TargetOptions,
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> None:
+        with options.connect() as service:
             function(service, *args, **kwargs)
 
     return command
@@ -89,11 +127,16 @@ def session_id_of(service: Service, name: str) -> str:
     """The id itself, or the id of the latest session of the project of this name.
 
     Raises:
-        SessionNotFoundHereError: the project has no session.
+        SessionNotFoundHereError: the project has no session, or there is neither such a project nor such a session.
     """
     if _SESSION_ID.fullmatch(name):
         return name
-    latest = service.list_newest("/sessions", limit=1, project=name)
+    try:
+        latest = service.list_newest("/sessions", limit=1, project=name)
+    except AnswerError as exc:
+        if exc.answer_code != "project.not_found":
+            raise
+        raise SessionNotFoundHereError(name, is_project=False) from exc
     if not latest:
         raise SessionNotFoundHereError(name)
     return str(latest[0]["id"])

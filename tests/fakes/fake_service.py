@@ -40,6 +40,7 @@ class FakeService(httpx2.BaseTransport):
     records_per_connection: int | None = None
     silent_streams: bool = False
     waits_until_final: int = 0
+    absent_projects: set[str] = field(default_factory=set)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -211,6 +212,8 @@ def _act(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> ht
 @route("GET", "/{kind}")
 def _list(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
     params = request.url.params
+    if (project := params.get("project")) in fake.absent_projects:
+        return refusal(404, "not_found", "project.not_found", f"project {project!r} not found")
     names = ("project", "state")
     items = [
         one

@@ -93,6 +93,30 @@ def test_a_project_without_sessions_has_no_latest(hookline) -> None:
     assert "no session yet" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ses_x", "session 'ses_x' not found; `hookline session list` shows the ids"),
+        ("helo", "'helo' is neither the id of a session nor the name of a project"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["get", "log", "activities", "wait", "watch", "stop", "restart"])
+def test_a_session_that_there_is_not_is_told_as_such(hookline, fake, verb, name, message) -> None:
+    fake.absent_projects = {name}
+
+    outcome = hookline("session", verb, name)
+
+    assert (outcome.code, outcome.err) == (1, f"error: {message}\n")
+
+
+def test_a_project_may_be_named_like_a_session(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(id="ses_1", project="ses_x")]
+
+    outcome = hookline("session", "get", "ses_x", "--json")
+
+    assert outcome.document["id"] == "ses_1"
+
+
 @pytest.mark.parametrize("verb", ["activate", "deactivate", "test"])
 def test_a_deployment_is_switched(hookline, fake, verb: str) -> None:
     fake.things["deployments"] = [{"id": "dep_1", "state": "inactive"}]
