@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -108,7 +108,10 @@ class TakeSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartSession:
-    """Insert a session. Result: its id."""
+    """Insert a session. Result: its id; another id than the given one when the call was recorded before.
+
+    Refused when its project, build or deployment is gone.
+    """
 
     session: Session
 
@@ -117,7 +120,10 @@ class StartSession:
 class UseStore:
     """Read or change a value of the project's store; see `hookline.storing` for what each operation does.
 
-    `operands` are values as JSON texts. `expires_at` goes with what is written; None keeps it for good.
+    `operands` are values as JSON texts. `expires_at` goes with what is written; None keeps it for good. A value that has
+    expired is missing. `list` gives the keys in order. What is published stays so when it is written again, until it is
+    deleted or expires; to publish what is missing does nothing. Refused with `TooManyKeysError`, `ValueTooLargeError`,
+    and as `hookline.storing.apply` raises.
     """
 
     operation: StoreOperation
@@ -129,7 +135,7 @@ class UseStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordOutcome:
-    """Add an outcome to an event: a value as JSON text. Refused with `EventNotFoundError`."""
+    """Add an outcome to an event of the project: a value as JSON text. Refused with `EventNotFoundError`."""
 
     event_id: EventId
     value: bytes
@@ -156,11 +162,18 @@ Operation: TypeAlias = (
 )
 
 
+def as_it_is(encoding: str, value: bytes) -> tuple[str, bytes]:
+    """The encoding and value, unchanged."""
+    return encoding, value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCall:
     """An operation of a session at a time. `entry` is recorded with the result in its value and display, or None.
 
-    The entry's `ok`, `encoding`, `value`, `display` and `ended_at` are placeholders which the store fills in.
+    The entry's `ok`, `encoding`, `value`, `display` and `ended_at` are placeholders which the store fills in. What is made
+    of a result before it is stored: `seal` gives the encoding and value of the entry, `cover` the text for people; `unseal`
+    takes back what `seal` did. All three are called in the thread of the store, perhaps twice.
     """
 
     session_id: SessionId
@@ -168,6 +181,9 @@ class SessionCall:
     at: datetime
     operation: Operation
     entry: JournalEntry | None
+    seal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is
+    unseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is
+    cover: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from hookline.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+
+_SHOWN_SOURCES: Final = 20
 
 
 class _MissingError(NotFoundError):
@@ -74,6 +78,74 @@ class RunnerNotFoundError(_MissingError):
 
     code = "runner.not_found"
     noun = "runner"
+
+
+class SubscriptionNotFoundError(_MissingError):
+    """The session has no such subscription, or no longer."""
+
+    code = "subscription.not_found"
+    noun = "subscription"
+
+
+class SourceNotFoundError(NotFoundError):
+    """The project has no trigger and no connection of this name to subscribe to."""
+
+    code = "subscription.source_not_found"
+
+    def __init__(self, source: str, known: Sequence[str]) -> None:
+        there = ", ".join(known[:_SHOWN_SOURCES]) + (", …" if len(known) > _SHOWN_SOURCES else "")
+        hint = f"it has {there}" if known else "it has none"
+        super().__init__(
+            f'source "{source}" not found among the triggers and connections of the project; {hint}'
+        )
+        self.source = source
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The name that was asked for."""
+        return {"source": self.source}
+
+
+class SourceAmbiguousError(ConflictError):
+    """A trigger and a connection of the project have this name."""
+
+    code = "subscription.source_ambiguous"
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f'source "{source}" is ambiguous: a trigger and a connection have this name; rename one of them'
+        )
+
+
+class SubscriptionFilterError(InvalidError):
+    """The filter of a subscription is not sound."""
+
+    code = "subscription.filter_invalid"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the filter cannot be used: {problem}")
+
+
+class TooManyKeysError(ConflictError):
+    """The project's store is full."""
+
+    code = "store.too_many_keys"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the project's store may hold {limit} keys, and has them already; delete some, or keep more in one value"
+        )
+
+
+class ValueTooLargeError(InvalidError):
+    """A value is larger than the project's store takes."""
+
+    code = "store.value_too_large"
+
+    def __init__(self, key: str, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"the value of {key!r} would have {size_bytes} bytes; the project's store takes {limit_bytes} for one value"
+        )
 
 
 class DeploymentBusyError(ConflictError):
