@@ -172,7 +172,7 @@ class Environments:
             *("pip", "install", "--python", interpreter),
             *("--link-mode", "copy", "-r", str(requirements)),
         ]
-        failure = "the packages of requirements.txt cannot be installed"
+        failure = "the project's packages cannot be installed"
         shared = self._cache_directory()
         try:
             view = self._install_view(building, shared)

@@ -9,6 +9,7 @@ from posixpath import dirname, join, normpath
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from hookline_service.manifest.default_packages import default_requirements
 from hookline_service.manifest.reports import shown
 from hookline_service.manifest.values import DEFAULT_REQUIREMENTS, Manifest, sort_findings
 from hookline_service.model.errors import Finding
@@ -36,16 +37,21 @@ _MAX_LINE = 8000
 class RequirementsRead:
     """The text to install from, with included files put in their place; empty when there is nothing.
 
-    `names` are the distributions asked for, as written.
+    `names` are the distributions asked for, as written. `defaults` are the lines at the end that the project did not
+    write: what an AutoKitteh project imports, and counts on.
     """
 
     text: str
+    defaults: tuple[str, ...] = ()
     names: tuple[str, ...]
     findings: tuple[Finding, ...]
 
 
 def read_requirements(manifest: Manifest, files: Mapping[str, bytes]) -> RequirementsRead:
-    """What the project asks for: its requirements file, or the list in the manifest."""
+    """What the project asks for: its requirements file, or the list in the manifest.
+
+    With an AutoKitteh manifest, what its imports need is added.
+    """
     reader = _Reader(files)
     source = manifest.requirements
     if isinstance(source, tuple):
@@ -60,8 +66,12 @@ def read_requirements(manifest: Manifest, files: Mapping[str, bytes]) -> Require
         reader.error(at, f"`requirements` names {shown(source)}, which is no file of the project")
     elif source is not None or DEFAULT_REQUIREMENTS in files:
         reader.read_file(normpath(source or DEFAULT_REQUIREMENTS), ())
+    defaults: tuple[str, ...] = ()
+    if manifest.is_lenient and not isinstance(source, tuple):
+        defaults = default_requirements(files, "\n".join(reader.lines), reader.names)
     return RequirementsRead(
-        text="".join(f"{line}\n" for line in reader.lines),
+        text="".join(f"{line}\n" for line in [*reader.lines, *defaults]),
+        defaults=defaults,
         names=tuple(reader.names),
         findings=sort_findings(reader.findings),
     )

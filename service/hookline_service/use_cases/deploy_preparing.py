@@ -20,6 +20,9 @@ Progress = Callable[[str], Awaitable[None]]
 
 _HOST_FAULT = "runner."
 _ENVIRONMENT_FAULT = "environment."
+_DEFAULTS_HINT = (
+    "packages for the imports are added; one that requirements.txt names takes the place of ours"
+)
 
 
 class PreparationLostError(UnavailableError):
@@ -58,6 +61,8 @@ async def prepare_source(preparer: Preparer, source: Source, on_progress: Progre
     """Everything a runner host can say of the project; never raises for what is wrong with it."""
     failure: Finding | None = None
     if not source.has_bad_requirements:
+        if source.default_packages:
+            await on_progress(f"for its imports: {', '.join(source.default_packages)}")
         whole = await _ask(preparer, _request(source), on_progress)
         if isinstance(whole, HooklineError):
             return Preparation(unavailable=whole)
@@ -130,7 +135,8 @@ def _environment_failure(
     manifest = source.manifest
     written = manifest.requirements
     place = Position() if of_packages else manifest.position("project.python")
-    in_file = of_packages and not isinstance(written, tuple)
+    is_file = written is not None or DEFAULT_REQUIREMENTS in source.files
+    in_file = of_packages and is_file and not isinstance(written, tuple)
     return Finding(
         level="error",
         code=prepared.error_code,
@@ -140,4 +146,5 @@ def _environment_failure(
         line=place.line,
         column=place.column,
         message=prepared.error_message,
+        hint=_DEFAULTS_HINT if of_packages and source.default_packages else "",
     )

@@ -46,8 +46,9 @@ class Source:
     """A project as it was sent.
 
     `archive` holds the project's files without its manifest. `stored_manifest` is the manifest as canonical JSON, with
-    the requirements as they were read. `findings` are those of reading the manifest and of the files' sizes; a manifest
-    that names no project is among them, and then there is nothing to be put in force.
+    the requirements as they were read; `default_packages` are those of them that the project did not write. `findings`
+    are those of reading the manifest and of the files' sizes; a manifest that names no project is among them, and then
+    there is nothing to be put in force.
     """
 
     manifest: Manifest
@@ -55,6 +56,7 @@ class Source:
     archive: bytes
     stored_manifest: bytes
     requirements: str
+    default_packages: tuple[str, ...]
     has_bad_requirements: bool
     build_id: BuildId
     findings: tuple[Finding, ...]
@@ -100,6 +102,7 @@ def _source(manifest: Manifest, files: dict[str, bytes], findings: tuple[Finding
         archive=pack(files),
         stored_manifest=stored_manifest,
         requirements=requirements,
+        default_packages=read.defaults,
         has_bad_requirements=has_errors(read.findings),
         build_id=build_id_of(digest(stored_manifest, files, manifest.python, requirements)),
         findings=findings,
