@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -52,10 +53,14 @@ def pack_project(directory: Path, given: str | None) -> PackedProject:
         FileUnusableError: there is no manifest, or a file cannot be read.
         ProjectInvalidError: there is far too much, or a file has a name that no project may hold.
     """
+    manifest = find_manifest(directory, given)
+    return pack_files(directory, manifest, _read(directory / manifest))
+
+
+def pack_files(directory: Path, manifest: str, text: bytes) -> PackedProject:
+    """Everything in the directory that belongs to a project with this manifest. Raises as `pack_project`."""
     from hookline_service.manifest import files, parse
 
-    manifest = find_manifest(directory, given)
-    text = _read(directory / manifest)
     parsed = parse.parse_manifest(text, manifest).manifest
     selection = files.select_files(_walk(directory), parsed.ignore if parsed else ())
     _check_sizes({path: (directory / path).stat().st_size for path in selection.files})
@@ -63,6 +68,18 @@ def pack_project(directory: Path, given: str | None) -> PackedProject:
     contents[manifest] = text
     archive = files.pack(contents)
     return PackedProject(manifest=manifest, archive=archive, file_count=len(contents))
+
+
+def find_project_directory(start: Path) -> Path | None:
+    """The nearest directory with a manifest: this one, or one above it."""
+    from hookline_service.manifest import files
+
+    for directory in (start, *start.parents):
+        with contextlib.suppress(OSError):  # a directory above that may not be looked into
+            names = [entry.name for entry in directory.iterdir() if entry.is_file()]
+            if files.find_manifest(names) is not None:
+                return directory
+    return None
 
 
 def _check_sizes(sizes: Mapping[str, int]) -> None:

@@ -17,7 +17,7 @@ from hookline_cli.display import (
     shown,
 )
 from hookline_cli.failures import InternalAnswerError, describe_end
-from hookline_cli.follow import Patience, follow_log
+from hookline_cli.follow import Patience, follow_log, wait_final
 from hookline_cli.json_values import JsonObject, objects_in
 
 _PAGE = 1000
@@ -64,6 +64,23 @@ def print_log_live(
         else:
             click.echo(format_record(data, plain=plain))
     raise InternalAnswerError("the log ended without an end")
+
+
+def follow_to_end(
+    service: Service, session: JsonObject, patience: Patience, *, as_json: bool
+) -> JsonObject:
+    """Write the log of the session as it comes, then how it ended; returns it as it is then.
+
+    With `as_json`, only the ended session is written. Raises as `follow_log`.
+    """
+    session_id = str(session["id"])
+    if as_json:
+        final = wait_final(service, session_id, patience)
+        print_json(final)
+    else:
+        final = print_log_live(service, session_id, patience)
+        print_status(final)
+    return final
 
 
 def print_status(session: JsonObject) -> None:

@@ -1,21 +1,19 @@
-"""Start a session by hand."""
+"""Start a session by hand, on a service or without one."""
 
 from __future__ import annotations
 
 import click
 
-from hookline_cli.client import Service
 from hookline_cli.commands.session import start_session
 from hookline_cli.display import note, print_json
-from hookline_cli.follow import Patience, require_completed, wait_final
+from hookline_cli.follow import Patience, require_completed
 from hookline_cli.json_values import JsonObject
-from hookline_cli.options import json_option, timeout_option, with_service
-from hookline_cli.session_log import print_log_live, print_status
+from hookline_cli.options import TargetOptions, json_option, read_json, timeout_option, with_target
+from hookline_cli.session_log import follow_to_end
 
 
 @click.command("run")
-@click.argument("project")
-@click.argument("entry_point", metavar="FILE:FUNC")
+@click.argument("target", metavar="[PROJECT] FILE:FUNC", nargs=-1, required=True)
 @click.option("--event", metavar="JSON|@FILE", help="What the function gets as the event's data.")
 @click.option(
     "--durable/--no-durable", default=None, help="With or without a journal.  [default: without]"
@@ -24,43 +22,63 @@ from hookline_cli.session_log import print_log_live, print_status
 @click.option(
     "--wait", is_flag=True, help="Follow it to its end; exit code 0 only if it completed."
 )
+@click.option(
+    "--local",
+    is_flag=True,
+    help="Run FILE:FUNC of this directory without a service, and follow it as --wait does.",
+)
 @timeout_option
 @json_option
-@with_service
+@with_target
 def command(  # noqa: PLR0913 (one parameter per option)
-    service: Service,
+    options: TargetOptions,
     *,
-    project: str,
-    entry_point: str,
+    target: tuple[str, ...],
     event: str | None,
     durable: bool | None,
     deployment: str | None,
     wait: bool,
+    local: bool,
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Start FUNC of a deployed project as a session.
+    """Start FUNC as a session.
 
-    Writes the session's id; with --wait its log as it comes and its final status.
+    Of a deployed PROJECT: writes the session's id; with --wait its log as it comes and its final status.
+
+    With --local: FILE is a file here, and no service is needed. Its project, which is the nearest directory above it
+    with a manifest, else the file's own directory, runs on a service made for this one session, with the same
+    meaning of everything. Variables without a value are taken from the environment, or from the file .env of the
+    project. Schedules are paused.
     """
-    request: JsonObject = {"project": project, "entry_point": entry_point}
-    if durable is not None:
-        request["durable"] = durable
+    request: JsonObject = {} if durable is None else {"durable": durable}
+    patience = Patience(timeout)
+    if local:
+        if deployment is not None:
+            raise click.UsageError("--deployment is one of a service; leave out --local")
+        from hookline_cli.local_run import LocalRun, run_locally
+
+        (request["entry_point"],) = _targets(target, "FILE:FUNC")
+        request |= {} if event is None else {"input": read_json("--event", event)}
+        run = LocalRun(request=request, base=options.home, as_json=as_json)
+        require_completed(run_locally(run, patience))
+        return
+    request["project"], request["entry_point"] = _targets(target, "PROJECT", "FILE:FUNC")
     if deployment:
         request["deployment"] = deployment
-    session = start_session(service, request, event)
-    if not wait:
-        if as_json:
+    with options.connect() as service:
+        session = start_session(service, request, event)
+        if wait:
+            note(f"session {session['id']}")
+            require_completed(follow_to_end(service, session, patience, as_json=as_json))
+        elif as_json:
             print_json(session)
         else:
             click.echo(session["id"])
-        return
-    note(f"session {session['id']}")
-    patience = Patience(timeout)
-    if as_json:
-        final = wait_final(service, str(session["id"]), patience)
-        print_json(final)
-    else:
-        final = print_log_live(service, str(session["id"]), patience)
-        print_status(final)
-    require_completed(final)
+
+
+def _targets(given: tuple[str, ...], *wanted: str) -> tuple[str, ...]:
+    if len(given) != len(wanted):
+        where = "of this directory with --local" if len(wanted) == 1 else "of a deployed project"
+        raise click.UsageError(f"to run a function {where}, give {' '.join(wanted)}")
+    return given
