@@ -42,3 +42,8 @@ class AttrDict(dict[str, Any]):  # the values are whatever the event's sender pu
 
     def __copy__(self) -> AttrDict:
         return type(self)(self)
+
+
+def wrapped(value: object) -> Any:
+    """The value; a plain dictionary as one whose keys can be read as attributes."""
+    return AttrDict(cast("dict[str, Any]", value)) if type(value) is dict else value

@@ -160,3 +160,31 @@ class StuckError(UserCodeError):
     """Every task of the session waits for something that can no longer happen."""
 
     code = "session.stuck"
+
+
+class CallRefusedError(HooklineError):
+    """The service refused what the session asked for; `code` says why, such as `subscription.source_not_found`."""
+
+    kind = "conflict"
+    code = "session.call_refused"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # pyright: ignore[reportAttributeAccessIssue] - here the code is the refusal's own
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (CallRefusedError, (self.code, str(self)))
+
+
+class ActivityTimeoutError(UserCodeError, TimeoutError):
+    """A try of an activity took longer than its `timeout` allows."""
+
+    code = "activity.timeout"
+
+    def __init__(self, name: str, timeout_s: float) -> None:
+        super().__init__(f"{name} took longer than {timeout_s:g} seconds")
+        self.name = name
+        self.timeout_s = timeout_s
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ActivityTimeoutError, (self.name, self.timeout_s))

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from hookline import values
 from hookline.errors import ConflictError, InvalidError
+from hookline.values import to_tree
 
 
 class Change(enum.Enum):
@@ -103,7 +103,7 @@ def _sum(current: object, addend: object) -> int | float:
         return cast("int | float", addend)
     try:
         total = cast("int | float", start) + cast("int | float", addend)
-        values.to_tree(total)
+        to_tree(total)
     except (OverflowError, ValueError) as exc:
         raise NotANumberError(f"add: the sum cannot be kept: {exc}") from None
     return total

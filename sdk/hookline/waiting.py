@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
+from hookline.arguments import Duration, seconds_of
+from hookline.host import current
 
 
-def sleep(duration: float | timedelta, /) -> None:
+def sleep(duration: Duration, /) -> None:
     """Wait for that many seconds, or that timedelta.
 
     In a durable session this is a durable timer: the session costs nothing while it waits, and a crash or a
@@ -14,11 +14,17 @@ def sleep(duration: float | timedelta, /) -> None:
 
     Raises:
         ValueError: the duration is negative.
+        TypeError: it is neither a number nor a timedelta.
 
     Example:
-        `hookline.sleep(timedelta(days=3))`
+        >>> sleep(0.001)
     """
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    current().sleep(length_of_sleep(duration))
+
+
+def length_of_sleep(duration: object) -> float:
+    """The seconds that `sleep` means. Raises as `sleep`."""
+    seconds = seconds_of(duration, "sleep length")
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
-    time.sleep(seconds)  # noqa: TID251 - this is the plain form, outside a durable session
+    return seconds

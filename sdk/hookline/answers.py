@@ -1,0 +1,94 @@
+"""What a session answers: outcomes of an event, of which an HTTP response is the usual one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from hookline.arguments import json_of, name_of, value_of
+from hookline.host import current
+
+_FINAL_STATUSES: Final = range(200, 600)
+_FORBIDDEN_IN_HEADERS: Final = frozenset("\r\n\0")
+
+
+def outcome(value: Any, *, event_id: str | None = None) -> None:
+    """Record a value as an outcome of the event that started this session.
+
+    Args:
+        value: A value, see docs/sdk.md, "Values".
+        event_id: Another event of the project, such as one got by `next_event(…, full=True)`.
+
+    Raises:
+        TypeError, ValueError: it is no value.
+        CallRefusedError: there is no such event, or none started this session (`event.not_found`).
+
+    Example:
+        >>> outcome({"approved": True})
+    """
+    event = None if event_id is None else name_of(event_id, "outcome: event_id")
+    current().call("outcome", {"value": value_of(value, "outcome: value"), "event": event})
+
+
+def http_outcome(
+    status_code: int = 200,
+    body: Any = None,
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
+    more: bool = False,
+    event_id: str | None = None,
+) -> None:
+    """Answer the caller of a synchronous webhook (`is_sync: true`).
+
+    Args:
+        status_code: Status of the response.
+        body: A text or bytes, sent as they are; anything else is sent as JSON. The content type is seen from its
+            beginning unless a header says it.
+        json: Anything JSON knows; sent as `application/json`.
+        headers: Headers of the response.
+        more: Further outcomes follow: they append to the body, and the caller sees each at once.
+        event_id: The event whose caller is answered; None: the one that started this session.
+
+    Raises:
+        ValueError: both body and json are given; one is nothing for JSON; a status or a header is none.
+        TypeError: the status is no number, or a header no text.
+        CallRefusedError: there is no such event (`event.not_found`).
+
+    Example:
+        >>> http_outcome(201, json={"id": 7}, headers={"Location": "/orders/7"})
+        >>> http_outcome(302, headers={"Location": "https://example.com"})
+    """
+    if body is not None and json is not None:
+        raise ValueError("http_outcome: give body or json, not both")
+    answer: dict[str, Any] = {
+        "status_code": _status_of(status_code),
+        "headers": _headers_of(headers),
+        "more": bool(more),
+    }
+    if json is not None:
+        answer["json"] = json_of(json, "http_outcome: invalid json")
+    elif isinstance(body, str | bytes | bytearray | memoryview):
+        answer["body"] = value_of(cast("object", body), "http_outcome: body")
+    elif body is not None:
+        answer["body"] = json_of(body, "http_outcome: invalid body")
+    outcome(answer, event_id=event_id)
+
+
+def _status_of(status: object) -> int:
+    if isinstance(status, bool) or not isinstance(status, int):
+        raise TypeError(f"http_outcome: status_code must be an int, not {type(status).__name__}")
+    if status and status not in _FINAL_STATUSES:
+        raise ValueError(f"http_outcome: status_code must be from 200 to 599, not {status}")
+    return int(status)
+
+
+def _headers_of(headers: Mapping[str, str] | None) -> dict[str, str]:
+    checked: dict[str, str] = {}
+    for name, value in dict(headers or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str | int | float):  # pyright: ignore[reportUnnecessaryIsInstance] - user code is not type-checked
+            raise TypeError(f"http_outcome: headers must be texts, not {name!r}: {value!r}")
+        text = str(value)
+        if not name or _FORBIDDEN_IN_HEADERS & {*name, *text}:
+            raise ValueError(f"http_outcome: {name!r}: {text!r} is no header")
+        checked[name] = text
+    return value_of(checked, "http_outcome: headers")
