@@ -25,7 +25,7 @@ _RAW_STRING = re.compile(
     re.DOTALL,
 )
 _PLAIN_STRING = re.compile(r"""(["'])([^"'\\\n]*)\1""")
-_MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter", "bind"})
+MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter", "bind"})
 _WORDS = frozenset({"true", "false", "null", "in"})
 _TYPES = frozenset(
     {
@@ -147,7 +147,7 @@ def _names(tokens: list[Token]) -> Iterator[tuple[int, bool]]:
 
 
 def _bound_by_macro(tokens: list[Token], index: int) -> str:
-    is_macro = tokens[index].text in _MACROS and _is_member(tokens, index)
+    is_macro = tokens[index].text in MACROS and _is_member(tokens, index)
     if not is_macro or _sign(tokens, index + 1) != "(" or _sign(tokens, index + 3) != ",":
         return ""
     return tokens[index + 2].text if tokens[index + 2].kind == "name" else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hookline.errors import InvalidError
 
+_EXCERPT = 60
+
 
 class ScheduleInvalidError(InvalidError):
     """A schedule expression that has no clear meaning, or never fires.
@@ -57,7 +59,7 @@ class TimezoneUnknownError(InvalidError):
 class FilterInvalidError(InvalidError):
     """A filter that is no CEL expression over `data` and `event_type`.
 
-    `line` and `column` count from 1; 0 means that the place is not known.
+    `line` and `column` count from 1; 0 means that the place is not known. `hint` says what would be right, or is empty.
     """
 
     code = "filter.invalid"
@@ -67,6 +69,7 @@ class FilterInvalidError(InvalidError):
         text: str,
         problem: str,
         *,
+        hint: str = "",
         line: int = 0,
         column: int = 0,
         undeclared: tuple[str, ...] = (),
@@ -76,8 +79,22 @@ class FilterInvalidError(InvalidError):
         self.line = line
         self.column = column
         self.undeclared = undeclared
+        self.hint = hint
         place = f" at line {line}, column {column}" if line else ""
-        super().__init__(f"filter {_shown(text)}{place}: {problem}")
+        cure = f"; {hint}" if hint else ""
+        super().__init__(f"filter {_shown(text)}{place}: {problem}{cure}")
+
+    @property
+    def excerpt(self) -> str:
+        """The line at fault with a caret under the place, indented; empty when the place is not known."""
+        if not self.line:
+            return ""
+        line = self.text.split("\n")[self.line - 1]
+        begin = max(0, self.column - 1 - _EXCERPT)
+        shown = "".join(
+            sign if sign.isprintable() else " " for sign in line[begin : begin + 2 * _EXCERPT]
+        )
+        return f"    {shown}\n    {' ' * (self.column - 1 - begin)}^"
 
     @property
     def details(self) -> dict[str, object]:
@@ -85,6 +102,7 @@ class FilterInvalidError(InvalidError):
         return {
             "filter": self.text,
             "problem": self.problem,
+            "hint": self.hint,
             "line": self.line,
             "column": self.column,
             "undeclared": list(self.undeclared),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import marshal
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from hookline_triggers.cel_engine import compile_program, run_program
+from hookline_triggers.cel_faults import find_fault
 from hookline_triggers.cel_functions import RENAMED, find_functions, known_functions
 from hookline_triggers.cel_scan import (
     Paths,
@@ -27,9 +27,16 @@ if TYPE_CHECKING:
 _MAX_TEXT = 8192
 _MAX_DEPTH = 1000
 _VARIABLES = ("data", "event_type")
-_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 _FAULTS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-_HINTS = {"type": "event_type", "event": "data", "body": "data.body", "headers": "data.headers"}
+_HINTS = {
+    "type": "event_type",
+    "event": "data",
+    "body": "data.body",
+    "headers": "data.headers",
+    "None": "null",
+    "True": "true",
+    "False": "false",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +112,10 @@ def _parse(text: str) -> None:
     try:
         compile_program(text)
     except ValueError as exc:
-        place = _PLACE.search(str(exc))
-        if place is None:
-            raise FilterInvalidError(text, "it is no CEL expression") from exc
-        raise FilterInvalidError(text, place[3], line=int(place[1]), column=int(place[2])) from exc
+        fault = find_fault(text, str(exc))
+        raise FilterInvalidError(
+            text, fault.problem, hint=fault.hint, line=fault.line, column=fault.column
+        ) from exc
 
 
 def _program_of(text: str, tokens: list[Token]) -> Program:

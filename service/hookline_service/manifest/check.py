@@ -159,9 +159,10 @@ class _Check:
         try:
             compile_filter(text)
         except FilterInvalidError as exc:
-            spot = f" (line {exc.line}, column {exc.column} of it)" if exc.line else ""
-            message = f"`filter` {shown(text)}{spot}: {exc.problem}"
-            hint = "it is a CEL expression over `data` and `event_type`"
+            spot = f", line {exc.line}, column {exc.column}" if exc.line else f" {shown(text)}"
+            excerpt = f"\n{exc.excerpt}" if exc.line else ""
+            message = f"`filter`{spot}: {exc.problem}{excerpt}"
+            hint = exc.hint or "it is a CEL expression over `data` and `event_type`"
             self._in_manifest("error", exc.code, f"{path}.filter", message, hint)
 
     def _check_dedupe(self, text: str, path: str) -> None:

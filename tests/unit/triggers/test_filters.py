@@ -166,11 +166,12 @@ def test_what_fails_or_is_no_truth_value_matches_nothing_and_says_why(
 @pytest.mark.parametrize(
     ("text", "says", "place"),
     [
-        ("data.a ==", "mismatched input", (1, 10)),
-        ("data.", "no viable alternative", (1, 6)),
-        ("(data.a == 1", "missing ')'", (1, 13)),
-        ("data.a == 'x", "token recognition", (1, 11)),
-        ("data.a = 1", "", (1, 8)),
+        ("data.a ==", "a value is missing after `==`", (1, 10)),
+        ("data.", "a name is missing after `.`", (1, 6)),
+        ("(data.a == 1", "the `(` is not closed", (1, 1)),
+        ("data.a == 'x", "the text that begins here is not closed", (1, 11)),
+        ("data.a = 1", "`=` is no operator; write `==` to compare", (1, 8)),
+        ("data.a == None", "did you mean null?", (1, 11)),
         ("type == 'x'", "did you mean event_type?", (1, 1)),
         ("data.a == 1 &&\n  foo > 2", "undeclared reference to 'foo'", (2, 3)),
         ("data.exists(x, x == 1) && x == 2", "undeclared reference to 'x'", (1, 27)),
