@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import keyword
-import math
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -101,33 +100,31 @@ def json_object_of(value: object, what: str) -> dict[str, Any]:
 
 
 def seconds_of(duration: object, what: str) -> float:
-    """The seconds of a number or a timedelta; at most `LONGEST_S`.
+    """The seconds of a number or a timedelta; at most `LONGEST_S` in either direction.
 
     Raises:
         TypeError: it is neither.
         ValueError: it is not a number of seconds.
     """
     if isinstance(duration, timedelta):
-        return min(duration.total_seconds(), LONGEST_S)
+        return max(-LONGEST_S, min(duration.total_seconds(), LONGEST_S))
     if isinstance(duration, bool) or not isinstance(duration, int | float):
         kind = type(duration).__name__
         raise TypeError(f"{what} must be seconds (int or float) or a timedelta, not {kind}")
-    if math.isnan(duration):
+    if duration != duration:  # noqa: PLR0124 - how a NaN is known, of a number of any size
         raise ValueError(f"{what} must be a number of seconds, not nan")
-    return float(min(duration, LONGEST_S))
+    return float(max(-LONGEST_S, min(duration, LONGEST_S)))
 
 
 def timeout_of(timeout: object, what: str) -> float | None:
-    """The seconds of a time-out; None, without end, for None and for 0 in any form. One that is over is 0.
+    """The seconds of a time-out; None, without end, for None, 0 and whatever else is false. One that is over is 0.
 
     Raises: as `seconds_of`.
     """
-    if timeout is None:
+    if not timeout:
         return None
     seconds = seconds_of(timeout, what)
-    if seconds == 0 or seconds >= LONGEST_S:
-        return None
-    return max(seconds, 0.0)
+    return None if seconds >= LONGEST_S else max(seconds, 0.0)
 
 
 def length_of(duration: object, what: str) -> float:
