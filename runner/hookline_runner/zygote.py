@@ -30,6 +30,7 @@ from hookline_runner.processes import (
     forbid_tracing,
     kill_tree,
 )
+from hookline_runner.session.autokitteh import watch_imports
 from hookline_runner.warm_up import warm_up
 from hookline_runner.work_directory import (
     COPY_TIME_NS,
@@ -62,6 +63,7 @@ def main(control_fd: int) -> int:
     _prefer_for_oom_kill()
     config = decode_config(control.recv(MAX_MESSAGE_BYTES))
     serve = _load_session_entry(config.session_entry)
+    watch_imports()  # before anything imports it
     culprit = _preload(config.preload)
     if culprit is not None:
         control.send(encode_message("threads", culprit))

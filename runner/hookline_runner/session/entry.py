@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from hookline import AttrDict, Event
 from hookline.errors import EntryPointError
+from hookline_runner.session.autokitteh import own_event
 
 
 def split_entry_point(entry_point: str) -> tuple[str, str]:
@@ -80,8 +81,11 @@ def wants_session_id(handler: Callable[..., Any]) -> bool:
     }
 
 
-def make_event(facts: dict[str, Any], body: bytes | None) -> Event:
-    """The event as the handler gets it; a webhook's raw body stands in `data.body.bytes`."""
+def make_event(facts: dict[str, Any], body: bytes | None) -> Any:
+    """The event as the handler gets it; a webhook's raw body stands in `data.body.bytes`.
+
+    A project that has imported `autokitteh` gets an event of that package.
+    """
     data: Any = facts.get("data")
     if data is None:
         data = {}
@@ -90,7 +94,7 @@ def make_event(facts: dict[str, Any], body: bytes | None) -> Event:
         if body is not None:
             content: dict[str, Any] = data.setdefault("body", {})
             content["bytes"] = body or None
-    return Event(data=data, event_id=facts.get("id"), event_type=facts.get("type"))
+    return own_event(Event(data=data, event_id=facts.get("id"), event_type=facts.get("type")))
 
 
 def run_coroutine(
