@@ -19,7 +19,7 @@ _RETIRE_S = 2.0
 _CLOSED_SOCKET_S = 1.0
 _RECORDS_PER_FRAME = 1000  # the service reads a frame in one go
 _MAX_HEADER_BYTES = 16 * 1024 * 1024  # as above; a session sends a tenth of that
-_PASSED_ON = frozenset({FrameType.STARTED, FrameType.APPEND, FrameType.LOG})
+_PASSED_ON = frozenset({FrameType.STARTED, FrameType.APPEND, FrameType.LOG, FrameType.CALL})
 _LAST_WORDS = frozenset({FrameType.DONE, FrameType.SUSPEND})
 
 

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hookline import values
 from hookline_runner.frames import Frame, FrameReader, FrameType, encode_frame
 from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.main import serve
+from tests.fakes.session_service import Answer, MemoryService
 
 DEADLINE_S = 20.0
 CLOCK = SessionClock()
@@ -54,7 +56,10 @@ class AttemptResult:
     started: bool = False
     done: dict[str, Any] | None = None
     payload: bytes = b""
+    suspended: bool = False
     suspended_until: float | None = None
+    topics: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)  # operations, each time they were asked for
     logs: list[tuple[float, str, str, str]] = field(default_factory=list)
     status: int | None = None
     killed: bool = False
@@ -87,6 +92,7 @@ class Orders:
     kill_before_recording: bool = False
     stop_on_print: str | None = None
     kill_on_print: str | None = None
+    stop_when_waiting: bool = False
 
 
 ORDERS = frozenset(field.name for field in fields(Orders))
@@ -103,6 +109,7 @@ class SessionPeer:
         self.entries: list[Entry] = []
         self.attempts = 0
         self.process: ForkedProcess | None = None
+        self.service = MemoryService()
         for name, text in files.items():
             path = self.project_dir / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,6 +131,8 @@ class SessionPeer:
             header = json.loads(frame.header)
             if frame.type is FrameType.APPEND:
                 self._on_append(process, orders, result, header, frame.payload)
+            elif frame.type is FrameType.CALL:
+                self._on_call(process, orders, result, header)
             elif frame.type is FrameType.LOG:
                 self._on_log(process, orders, result, header)
             elif frame.type is FrameType.DONE:
@@ -133,7 +142,9 @@ class SessionPeer:
                     self.process = process
                     return result
             elif frame.type is FrameType.SUSPEND:
+                result.suspended = True
                 result.suspended_until = header["wake_at"]
+                result.topics = header["topics"]
             else:
                 result.started = frame.type is FrameType.STARTED
         result.status = process.wait()
@@ -157,6 +168,40 @@ class SessionPeer:
         else:
             process.send(FrameType.ACK, {"n": header["n"]})
 
+    def _on_call(
+        self, process: ForkedProcess, orders: Orders, result: AttemptResult, header: dict[str, Any]
+    ) -> None:
+        """Apply it and record its entry; killed just before or just after, when the order says so."""
+        result.calls.append(header["op"])
+        is_time = (
+            header["entry"] is not None
+            and orders.kill_at is not None
+            and len(self.entries) + 1 >= orders.kill_at
+        )
+        if is_time and orders.kill_before_recording:
+            process.kill()
+            result.killed = True
+            return
+        arguments: dict[str, Any] = values.from_tree(header["args"])
+        answer = self.service.apply(header["op"], arguments, self.now())
+        if answer.is_waiting:
+            self._on_waiting(process, orders, header["n"])
+            return
+        if header["entry"] is not None:
+            self._record_call(header["entry"], answer)
+            if is_time:
+                process.kill()
+                result.killed = True
+                return
+        _reply(process, header["n"], answer)
+
+    def _on_waiting(self, process: ForkedProcess, orders: Orders, number: int) -> None:
+        _reply(process, number, Answer(is_waiting=True))
+        if self.service.bring_next():
+            process.send(FrameType.WAKE, {})
+        elif orders.stop_when_waiting:
+            process.stop("asked in a test")
+
     def _on_log(
         self, process: ForkedProcess, orders: Orders, result: AttemptResult, header: dict[str, Any]
     ) -> None:
@@ -174,8 +219,14 @@ class SessionPeer:
             result = self.run(entry_point, **start)
             if result.done is not None:
                 return result
-            assert result.suspended_until is not None, result
-            threading.Event().wait(result.suspended_until - CLOCK.now())
+            assert result.suspended, result
+            if not self.service.has(result.topics):
+                assert result.suspended_until is not None, "it waits for what never comes"
+                threading.Event().wait(result.suspended_until - CLOCK.now())
+
+    def now(self) -> float:
+        """The service's time."""
+        return CLOCK.now()
 
     def close(self) -> None:
         if self.process is not None:
@@ -206,6 +257,7 @@ class SessionPeer:
             "log_limit_lines": settings.get("log_limit_lines", 100_000),
             "log_limit_bytes": settings.get("log_limit_bytes", 10_000_000),
             "now": settings.get("now"),
+            "answers": settings.get("answers", False),
         }
 
     def _send_journal(self, process: ForkedProcess) -> None:
@@ -233,13 +285,35 @@ class SessionPeer:
             arguments, display, started_at, ended_at, wake_at = rest
             json.loads(arguments)
             json.loads(display)
-            assert all((e.branch, e.index) != (branch, index) for e in self.entries[-50:])
+            self._check_position(branch, index)
             self.entries.append(
                 Entry(
                     branch, index, len(self.entries), kind, name, file, line, ok, volatile, encoding,
                     value, arguments, display, started_at, ended_at, wake_at, self.attempts,
                 )
             )  # fmt: skip
+
+    def _record_call(self, entry: list[Any], answer: Answer) -> None:
+        branch, index, name, file, line, arguments, started_at = entry
+        json.loads(arguments)
+        self._check_position(branch, index)
+        value = values.encode(answer.recorded)
+        self.entries.append(
+            Entry(
+                branch, index, len(self.entries), "call", name, file, line, answer.ok, False, "values",
+                value, arguments, "null", started_at, CLOCK.now(), None, self.attempts,
+            )
+        )  # fmt: skip
+
+    def _check_position(self, branch: str, index: int) -> None:
+        assert all((e.branch, e.index) != (branch, index) for e in self.entries[-50:])
+
+
+def _reply(process: ForkedProcess, number: int, answer: Answer) -> None:
+    error = None if answer.ok else {"code": answer.code, "message": answer.message}
+    header = {"n": number, "ok": answer.ok, "wait": answer.is_waiting, "error": error}
+    payload = values.encode(answer.value) if answer.ok and not answer.is_waiting else b""
+    process.send(FrameType.REPLY, header, payload)
 
 
 class ForkedProcess:

@@ -205,7 +205,7 @@ class AsyncCalls:
         recorder = self._recorder
         row = recorder.journal.find_if_replaying(branch.path, index)
         if row is not None:
-            recorder.check(row, call, is_sleep=True)
+            recorder.check_sleep(row, call)
             recorder.journal.consume(row)
             return float(row[WAKE_AT])
         step = recorder.begin(call, branch, index, Kind.SLEEP)

@@ -16,6 +16,7 @@ from hookline.errors import SessionInterrupt, SessionStoppedError
 from hookline_runner.codec import encode_value
 from hookline_runner.frames import FrameType
 from hookline_runner.session.branches import INSIDE, Branch, current
+from hookline_runner.session.calling import Calls
 from hookline_runner.session.capture import Capture
 from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.decisions import DecisionTable
@@ -30,6 +31,7 @@ from hookline_runner.session.entry import (
     wants_session_id,
 )
 from hookline_runner.session.gate import Gate
+from hookline_runner.session.host import SessionHost
 from hookline_runner.session.journal import (
     KIND,
     RESULT_LIMIT_BYTES as VALUE_LIMIT_BYTES,
@@ -39,6 +41,7 @@ from hookline_runner.session.journal import (
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
 from hookline_runner.session.recording import Recorder
+from hookline_runner.session.sleeping import Sleeper
 from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import Waiting
 from hookline_runner.session.tracebacks import describe
@@ -101,11 +104,22 @@ class Attempt:
             hot_window_s,
             before_leaving=self._capture.finish,
         )
+        self._sleeper = Sleeper(self._recorder, self._waiting, stop)
+        self._host = SessionHost(
+            Calls(link, self._recorder, self.output, self._clock),
+            link,
+            self._waiting,
+            self._sleeper,
+            stop,
+            is_durable=start.is_durable,
+        )
+        journal.before_sending = self.output.flush
         self._branch = Branch()
         self._gate: Gate | None = None
         self._plain_new_event_loop = asyncio.events.new_event_loop
         stop.shield(
             Link.send,
+            Link.call,
             Link.wait_acknowledged,
             Link.read_available,
             LogStream.emit,
@@ -114,6 +128,7 @@ class Attempt:
             Journal.flush,
             Journal.consume,
         )
+        stop.wait(Link.wait_wake)
 
     def receive_journal(self) -> bool:
         """Take in the recorded entries; false when the link ends before the last."""
@@ -131,9 +146,10 @@ class Attempt:
     def install(self) -> None:
         """From here on the process is the session's."""
         self._capture.install()
+        self._host.install()
         if self._start.is_durable:
             table = DecisionTable(self._project_dir)
-            self._gate = Gate(table, self._recorder, self._waiting, self._stop, self.output)
+            self._gate = Gate(table, self._recorder, self._sleeper, self._stop, self.output)
             self._gate.install()
             sys.setrecursionlimit(max(sys.getrecursionlimit(), _GATED_RECURSION_LIMIT))
             self._set_new_event_loop(self._new_loop)
@@ -141,6 +157,7 @@ class Attempt:
     def uninstall(self) -> None:
         """Give the process back."""
         Gate.uninstall()
+        self._host.uninstall()
         self._capture.uninstall()
         self._set_new_event_loop(self._plain_new_event_loop)
 

@@ -31,6 +31,7 @@ from typing import Any, Final, cast
 
 import hookline
 from hookline.activities import ACTIVITY_MARK, INHIBIT_MARK, no_activity
+from hookline.aio import AIO_MARK
 from hookline_runner.session.call_lists import (
     DIRECT_FUNCTIONS,
     DIRECT_MODULES,
@@ -85,6 +86,7 @@ class Action(IntEnum):
     NEW_RANDOM = 8  # direct; a seeded generator is direct from then on
     IN_CALLER = 9  # direct, and looks at its caller's frame
     MARK = 10  # direct, and changes decisions
+    WAIT = 11  # direct; awaited on the spot, its form for event loops is called instead
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -257,8 +259,21 @@ def _by_mark(func: Any) -> Action | None:
         return Action.ACTIVITY if marked else Action.DIRECT
     root, _, rest = _raw_module_of(func).partition(".")
     if root in _SDK_PACKAGES:
-        return Action.MARK if rest == "activities" else Action.DIRECT
+        return _sdk_action(func, rest)
     return None
+
+
+def _sdk_action(func: Any, module: str) -> Action:
+    if module == "activities":
+        return Action.MARK
+    return Action.WAIT if aio_twin(func) is not None else Action.DIRECT
+
+
+def aio_twin(func: Any) -> Any:
+    """The coroutine function that does the same as a waiting function of the SDK; None if it has none."""
+    if _mark(func, "__wrapped__") is not None:  # the author's own, around one of the SDK
+        return None
+    return _mark(func, AIO_MARK)
 
 
 def _mark(func: Any, name: str) -> object:

@@ -90,9 +90,16 @@ class DurableLoop(asyncio.SelectorEventLoop):
         self._main: asyncio.Task[Any] | None = None
         self._rounds = 0
         self._own_descriptors = 2
+        self._link = link
         self.turns = Turns(self, recorder, waiting, stop)
         self.add_reader(link.fileno(), link.read_available)
+        link.listen(self._heard)
         stop.on_loop = _nothing
+
+    def close(self) -> None:
+        """See `asyncio.loop.close`."""
+        self._link.unlisten(self._heard)
+        super().close()
 
     def time(self) -> float:
         """Seconds since the epoch, never going back, and ahead by what replayed timers did not have to wait.
@@ -191,6 +198,11 @@ class DurableLoop(asyncio.SelectorEventLoop):
     def refresh_time(self) -> None:
         """Much time has passed within a round."""
         self._now = self._real_time()
+
+    def _heard(self) -> None:
+        """The link was read. If another thread did it, the selector does not know."""
+        if threading.current_thread() is not threading.main_thread() and self.is_running():
+            self.call_soon_threadsafe(_nothing)
 
     def _real_time(self) -> float:
         return _monotonic() + self._epoch_offset_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import functools
 import os
@@ -14,21 +15,17 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, Final, cast
 
 from hookline_runner.rewriting import AWAIT_GATE, CALL_GATE, DECORATOR_GATE
-from hookline_runner.session.async_calls import (
-    AsyncCalls,
-    has_running_activities,
-    refresh_time,
-    result_suffix,
-)
+from hookline_runner.session.async_calls import AsyncCalls, refresh_time, result_suffix
 from hookline_runner.session.branches import INSIDE, Branch, Unrecorded, current
-from hookline_runner.session.decisions import Action, Decision, DecisionTable
-from hookline_runner.session.journal import KIND, VOLATILE, WAKE_AT, Kind, Row, awaitable_suffix
+from hookline_runner.session.decisions import Action, Decision, DecisionTable, aio_twin
+from hookline_runner.session.journal import KIND, VOLATILE, Kind, Row, awaitable_suffix
 from hookline_runner.session.output import LogStream
 from hookline_runner.session.recording import HERE, Call, Outcome, Recorder, hide_own_frames
+from hookline_runner.session.sleeping import Sleeper
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import FAR_FUTURE, Waiting
 
 _DIRECT: Final = Action.DIRECT
+_WAITS: Final = frozenset({Action.WAIT, Action.SLEEP})
 _current: Final = current.get
 _frame: Final = sys._getframe  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the one fast way
 
@@ -45,23 +42,23 @@ class Gate:
         "_output",
         "_recorder",
         "_simple",
+        "_sleeper",
         "_stop",
         "_table",
-        "_waiting",
     )
 
     def __init__(
         self,
         table: DecisionTable,
         recorder: Recorder,
-        waiting: Waiting,
+        sleeper: Sleeper,
         stop: StopSwitch,
         output: LogStream,
     ) -> None:
         self._table = table
         self._decide = table.decide
         self._recorder = recorder
-        self._waiting = waiting
+        self._sleeper = sleeper
         self._stop = stop
         self._output = output
         self._async = AsyncCalls(recorder, stop)
@@ -80,6 +77,7 @@ class Gate:
             Action.MARK: self._mark,
             Action.NEW_RANDOM: self._new_random,
             Action.IN_CALLER: _in_caller,
+            Action.WAIT: _directly,
         }
         stop.activity(Gate._live)
         stop.shield(Gate._replayed, Recorder.finish)
@@ -116,6 +114,11 @@ class Gate:
             decision = self._decide(func)
             if decision.action is _DIRECT:
                 return func(*args, **kwargs)
+            if decision.action in _WAITS and asyncio._get_running_loop() is not None:  # noqa: SLF001 - the quiet way
+                func, args, kwargs = _without_partials(func, args, kwargs)
+                twin = aio_twin(func)
+                if twin is not None:
+                    return twin(*args, **kwargs)
             frame = _frame(1)
             if (
                 decision.action is Action.ACTIVITY
@@ -145,10 +148,7 @@ class Gate:
         simple = self._simple.get(action)
         if simple is not None:
             return simple(func, args, kwargs, frame)
-        while isinstance(func, functools.partial):
-            partial = cast("functools.partial[Any]", func)
-            func, args = partial.func, (*partial.args, *args)
-            kwargs = {**partial.keywords, **kwargs}
+        func, args, kwargs = _without_partials(func, args, kwargs)
         branch = _current()
         if type(branch) is Branch and self._is_main():
             return self._actions[action](
@@ -253,27 +253,7 @@ class Gate:
         items[:] = [items[place] for place in order]
 
     def _sleep(self, call: Call, branch: Branch) -> None:
-        seconds = sleep_seconds(call)
-        recorder = self._recorder
-        journal = recorder.journal
-        index = recorder.take_position(branch)
-        row = journal.find(branch.path, index) if journal.is_replaying else None
-        if row is not None:
-            recorder.check(row, call, is_sleep=True)
-            journal.consume(row)
-            wake_at = float(row[WAKE_AT])
-            if journal.is_replaying:
-                return  # it was over before the next entry was recorded
-        else:
-            self._stop.check()
-            step = recorder.begin(call, branch, index, Kind.SLEEP)
-            step.ended_at = step.started_at
-            step.wake_at = wake_at = min(step.started_at + seconds, FAR_FUTURE)
-            journal.add(step)
-            journal.commit()
-        self._waiting.wait_until(wake_at, may_suspend=not has_running_activities())
-        refresh_time()
-        self._stop.check()
+        self._sleeper.sleep(call, branch, sleep_seconds(call))
 
     def _async_sleep(self, call: Call, branch: Branch) -> Any:
         del branch  # the one that awaits it is asked
@@ -316,6 +296,19 @@ def _pass_for_internal() -> None:
         if isinstance(function, FunctionType):
             code = function.__code__
             function.__code__ = code.replace(co_filename=f"{HERE}/importlib/_bootstrap/gate.py")
+
+
+def _without_partials(func: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+    while isinstance(func, functools.partial):
+        partial = cast("functools.partial[Any]", func)
+        func, args = partial.func, (*partial.args, *args)
+        kwargs = {**partial.keywords, **kwargs}
+    return func, args, kwargs
+
+
+def _directly(func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+    del frame
+    return func(*args, **kwargs)
 
 
 def _in_caller(func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from hookline import values
 from hookline_runner.codec import NOTHING, Encoded, decode_exception, decode_value
 from hookline_runner.frames import FrameType
 from hookline_runner.session.link import Link
@@ -48,6 +50,8 @@ class Kind(StrEnum):
     RIDING = "riding"
     SLEEP = "sleep"
     CANCELLED = "cancelled"
+    CALL = "call"  # an operation of the service, which wrote the entry itself
+    WAIT = "wait"  # how long the operation, or the next try of an activity, waits
 
 
 @dataclass(slots=True)
@@ -93,14 +97,15 @@ class Journal:
         "_index",
         "_link",
         "_next",
-        "_on_exhausted",
         "_values",
         "appended",
+        "before_sending",
         "is_replaying",
     )
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self.before_sending: Callable[[], None] = _nothing  # what must be out before an entry is
         self._entries: list[Row] = []
         self._index: dict[tuple[str, int], Row] | None = None
         self._next = 0
@@ -162,6 +167,10 @@ class Journal:
         """The recorded result. Raises whatever loading it raises."""
         return decode_value(_encoding_of(row), _bytes_of(row))
 
+    def reply_of(self, row: Row) -> Any:
+        """The recorded result of an operation, or its refusal. Raises `ValueError` for what is none."""
+        return values.decode(_bytes_of(row))
+
     def exception_of(self, row: Row) -> BaseException:
         """The recorded exception. Raises whatever loading it raises."""
         return decode_exception(_encoding_of(row), _bytes_of(row))
@@ -185,6 +194,7 @@ class Journal:
     def flush(self) -> int:
         """Send what was added; the number that acknowledges it."""
         if self._headers:
+            self.before_sending()
             self.appended += 1
             header = f'{{"n":{self.appended},"entries":[{",".join(self._headers)}]}}'
             payload = self._values[0] if len(self._values) == 1 else b"".join(self._values)
@@ -206,6 +216,10 @@ class Journal:
     def is_acknowledged(self, number: int) -> bool:
         """Whether the append of that number is on disk."""
         return self._link.acknowledged >= number
+
+
+def _nothing() -> None:
+    """Nothing has to be out first."""
 
 
 def awaitable_suffix(row: Row) -> str:

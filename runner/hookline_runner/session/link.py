@@ -1,4 +1,4 @@
-"""The session process's end of its socket: frames out, acknowledgements and stop requests in."""
+"""The session process's end of its socket: frames out; acknowledgements, replies, wakes and stop requests in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import select
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from hookline_runner.frames import Frame, FrameError, FrameReader, FrameType, encode_frame
@@ -16,23 +18,44 @@ from hookline_runner.frames import Frame, FrameError, FrameReader, FrameType, en
 _CHANNEL: Final = 0
 _READ_BYTES: Final = 1 << 18
 LINK_LOST_STATUS: Final = 70
+_monotonic: Final = time.monotonic  # kept: user code may replace the function
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the service said to a call: `value` is JSON text of `hookline.values`, or of code and message if not `ok`."""
+
+    ok: bool
+    is_waiting: bool
+    value: bytes
+    code: str = ""
+    message: str = ""
 
 
 class Link:
-    """Sends whole frames from any thread; reads from the main thread only.
+    """Sends whole frames from any thread, and receives for all of them.
 
-    When the other side is gone there is nobody to work for, and the process ends.
+    Whoever waits for something reads, if nobody else does; the others wait until that one has read. So there is no
+    thread of its own, and a single thread waits in the system call. When the other side is gone there is nobody to
+    work for, and the process ends.
     """
 
     __slots__ = (
+        "_alarm",
+        "_arrived",
         "_inbox",
+        "_is_reading",
         "_is_sending",
+        "_listeners",
         "_lock",
+        "_number",
         "_on_stop",
         "_queued",
         "_reader",
+        "_replies",
         "_socket",
         "acknowledged",
+        "wakes",
     )
 
     def __init__(self, connection: socket.socket) -> None:
@@ -42,13 +65,25 @@ class Link:
         self._lock = threading.RLock()  # a signal handler may send while its own thread is sending
         self._is_sending = False
         self._queued: list[bytes] = []
+        self._arrived = threading.Condition()
+        self._is_reading = False
+        self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # ends a wait of the reader
+        self._listeners: list[Callable[[], None]] = []
         self._on_stop: Callable[[str], None] | None = None
+        self._number = 0
+        self._replies: dict[int, Reply | None] = {}  # of calls under way, None until it is there
         self.acknowledged = 0
+        self.wakes = 0  # how often something came for this session
 
     def begin_attempt(self, on_stop: Callable[[str], None]) -> None:
         """Forget the former attempt; stop requests go to `on_stop` from now on."""
         self.acknowledged = 0
+        self.wakes = 0
+        self._number = 0
+        self._replies.clear()
+        self._listeners.clear()
         self._on_stop = on_stop
+        self._silence()
 
     def fileno(self) -> int:
         """The socket's descriptor, for a selector."""
@@ -57,6 +92,18 @@ class Link:
     def close(self) -> None:
         """Let go of the socket, in a child of this process; nothing can be sent after."""
         self._socket.close()
+        os.close(self._alarm)
+
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Call back whenever frames were read, in the thread that read them."""
+        self._listeners.append(callback)
+
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        """Undo `listen`."""
+        if callback in self._listeners:
+            self._listeners.remove(callback)
+
+    # Out
 
     def send(self, frame_type: FrameType, header: str, payload: bytes = b"") -> None:
         """Send one frame; blocks while the other side does not read."""
@@ -73,8 +120,27 @@ class Link:
             finally:
                 self._is_sending = False
 
+    def call(self, operation: str, arguments: str, entry: str = "null") -> Reply:
+        """Ask the service for an operation and wait for its reply; arguments and entry are JSON texts."""
+        replies = self._replies
+        with self._lock:
+            self._number += 1
+            number = self._number
+            replies[number] = None
+        self.send(
+            FrameType.CALL,
+            f'{{"n":{number},"op":"{operation}","args":{arguments},"entry":{entry}}}',
+        )
+        self._read_until(lambda: replies.get(number) is not None)
+        reply = replies.pop(number)
+        if reply is None:  # the loop above says that it is there
+            os._exit(LINK_LOST_STATUS)
+        return reply
+
+    # In
+
     def receive(self) -> Frame | None:
-        """The next frame that is not an acknowledgement or a stop; None at the end of the stream."""
+        """The next frame of those that begin an attempt; None at the end of the stream."""
         while not self._inbox:
             if not self._read():
                 return None
@@ -82,21 +148,89 @@ class Link:
 
     def wait_acknowledged(self, number: int) -> None:
         """Block until every append up to `number` is on disk."""
-        while self.acknowledged < number:
-            if not self._read():
-                os._exit(LINK_LOST_STATUS)
+        if self.acknowledged < number:
+            self._read_until(lambda: self.acknowledged >= number)
+
+    def wait_wake(self, seen: int, timeout_s: float | None, is_over: Callable[[], bool]) -> None:
+        """Return when `wakes` is no longer `seen`, after that time, or when `is_over` after an `interrupt`."""
+        until = None if timeout_s is None else _monotonic() + timeout_s
+        self._read_until(lambda: self.wakes != seen or is_over(), until, may_be_interrupted=True)
+
+    def interrupt(self) -> None:
+        """Make `wait_wake` look again; for signal handlers too."""
+        os.eventfd_write(self._alarm, 1)
+        with self._arrived:
+            self._arrived.notify_all()
 
     def read_available(self) -> None:
-        """Take in what has arrived, without blocking."""
-        while select.select((self._socket,), (), (), 0)[0]:
-            if not self._read():
-                os._exit(LINK_LOST_STATUS)
+        """Take in what has arrived, without blocking; nothing while another thread reads, which then tells."""
+        if not self._begin_reading():
+            return
+        try:
+            while select.select((self._socket,), (), (), 0)[0]:
+                self._read_or_end()
+        finally:
+            self._end_reading()
+
+    def _read_until(
+        self,
+        is_done: Callable[[], bool],
+        until: float | None = None,
+        *,
+        may_be_interrupted: bool = False,
+    ) -> None:
+        while not is_done():
+            left = None if until is None else until - _monotonic()
+            if left is not None and left <= 0:
+                return
+            if not self._begin_reading():
+                with self._arrived:
+                    if self._is_reading and not is_done():
+                        self._arrived.wait(left)
+                continue
+            try:
+                if not may_be_interrupted or self._is_readable(left):
+                    self._read_or_end()
+            finally:
+                self._end_reading()
+
+    def _begin_reading(self) -> bool:
+        """Become the one that reads, unless somebody is."""
+        with self._arrived:
+            if self._is_reading:
+                return False
+            self._is_reading = True
+            return True
+
+    def _end_reading(self) -> None:
+        with self._arrived:
+            self._is_reading = False
+            self._arrived.notify_all()
+
+    def _is_readable(self, timeout_s: float | None) -> bool:
+        """Wait until there is something to read, or an alarm, or for that long."""
+        ready, _, _ = select.select((self._socket, self._alarm), (), (), timeout_s)
+        if self._alarm in ready:
+            self._silence()
+        return self._socket in ready
+
+    def _silence(self) -> None:
+        try:
+            os.eventfd_read(self._alarm)
+        except BlockingIOError:
+            return  # it was not set
 
     def _write(self, data: bytes) -> None:
         try:
             self._socket.sendall(data)
         except OSError:
             os._exit(LINK_LOST_STATUS)
+
+    def _read_or_end(self) -> None:
+        if not self._read():
+            os._exit(LINK_LOST_STATUS)
+        for listener in tuple(self._listeners):
+            listener()
 
     def _read(self) -> bool:
         """Wait for bytes and sort the frames they complete; false at the end of the stream."""
@@ -114,11 +248,28 @@ class Link:
         return True
 
     def _sort(self, frame: Frame) -> None:
-        if frame.type is FrameType.ACK:
+        kind = frame.type
+        if kind is FrameType.ACK:
             self.acknowledged = max(self.acknowledged, json.loads(frame.header)["n"])
-        elif frame.type is FrameType.STOP:
+        elif kind is FrameType.REPLY:
+            self._answer(json.loads(frame.header), frame.payload)
+        elif kind is FrameType.WAKE:
+            self.wakes += 1
+        elif kind is FrameType.STOP:
             header: dict[str, Any] = json.loads(frame.header or b"{}")
             if self._on_stop is not None:
                 self._on_stop(str(header.get("reason", "")))
         else:
             self._inbox.append(frame)
+
+    def _answer(self, header: dict[str, Any], payload: bytes) -> None:
+        number = header.get("n")
+        if number in self._replies:
+            error: dict[str, Any] = header.get("error") or {}
+            self._replies[number] = Reply(
+                ok=bool(header.get("ok")),
+                is_waiting=bool(header.get("wait")),
+                value=payload,
+                code=str(error.get("code", "")),
+                message=str(error.get("message", "")),
+            )

@@ -13,6 +13,7 @@ from typing import Final
 from hookline_runner.compiled import open_cache
 from hookline_runner.frames import FrameType
 from hookline_runner.session.attempt import Attempt, Start
+from hookline_runner.session.autokitteh import watch_imports
 from hookline_runner.session.branches import INSIDE, current
 from hookline_runner.session.capture import release_outlets
 from hookline_runner.session.link import Link
@@ -55,10 +56,11 @@ class _SessionProcess:
         self._project_dir = project_dir
         self._finder = ProjectFinder(project_dir, open_cache(code_dir), rewritten=True)
         self._modules = ModuleSet(project_dir, self._finder)
-        self._stop = StopSwitch(link.read_available)
+        self._stop = StopSwitch(link.read_available, link.interrupt)
         self._waker = Waker()
         self._pid = os.getpid()
         set_environment(bare_environment(project_dir))
+        watch_imports()
         # now, while nobody waits: forks are made ahead of demand
         self._warm_up()
         self._environment = dict(os.environ)

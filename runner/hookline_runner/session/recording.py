@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -30,6 +31,8 @@ from hookline_runner.session.journal import (
 from hookline_runner.session.output import LogStream
 
 _MAX_WARNED: Final = 100
+_ACTIVITIES: Final = frozenset({Kind.ACTIVITY, Kind.RIDING, Kind.CANCELLED})
+_SLEEPS: Final = frozenset({Kind.SLEEP})
 HERE: Final = os.path.dirname(__file__)  # noqa: PTH120 - compared with the file names of code objects
 
 
@@ -53,7 +56,7 @@ class Call:
     line: int
 
     def __str__(self) -> str:
-        return f"{self.decision.name} at {self.file}:{self.line}"
+        return _at_place(self.decision.name, self.file, self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,16 @@ class Recorder:
         """The present, seconds since the epoch."""
         return self._clock.now()
 
+    def operation(self, decision: Decision, shown: dict[str, object], frame: FrameType) -> Call:
+        """Describe the operation that the project asked for, somewhere below this frame."""
+        caller: FrameType | None = frame
+        while caller is not None and not caller.f_code.co_filename.startswith(self._project_prefix):
+            caller = caller.f_back
+        if caller is None:  # of a task that nobody in the project awaits at the moment
+            return Call(None, (), shown, decision, "", 0)
+        file = self._relative_path(caller.f_code.co_filename)
+        return Call(None, (), shown, decision, file, caller.f_lineno)
+
     def call(self, decision: Decision, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Call:
         """Describe the call made in this frame."""
         path = frame.f_code.co_filename
@@ -114,10 +127,13 @@ class Recorder:
         if path.startswith(HERE):  # the session's own function, called by us
             code = getattr(func, "__code__", None) or frame.f_code
             path, line = code.co_filename, code.co_firstlineno
+        return Call(func, args, kwargs, decision, self._relative_path(path), line)
+
+    def _relative_path(self, path: str) -> str:
         relative = self._relative.get(path)
         if relative is None:
             relative = self._relative[path] = clean_text(path.removeprefix(self._project_prefix))
-        return Call(func, args, kwargs, decision, relative, line)
+        return relative
 
     def take_position(self, branch: Branch) -> int:
         """The next index of the branch. Raises the mismatch found earlier, if there was one."""
@@ -173,16 +189,20 @@ class Recorder:
         step.encoding += suffix
         self.journal.add(step)
 
-    def check(self, row: Row, call: Call, *, is_sleep: bool = False) -> None:
+    def check(self, row: Row, call: Call, kinds: Container[str] = _ACTIVITIES) -> None:
         """Raise `NonDeterminismError` unless the entry was recorded for such a call."""
-        if row[NAME] != call.decision.name or (row[KIND] == Kind.SLEEP) is not is_sleep:
+        if row[NAME] != call.decision.name or row[KIND] not in kinds:
             self.mismatch(row, str(call))
+
+    def check_sleep(self, row: Row, call: Call) -> None:
+        """See `check`; the call is a sleep."""
+        self.check(row, call, _SLEEPS)
 
     def mismatch(self, row: Row, actual: str) -> NoReturn:
         """The entry is not for what the code does now."""
         self._failure = NonDeterminismError(
             position=f"{row[INDEX]}" + (f" of task {row[BRANCH]}" if row[BRANCH] else ""),
-            recorded=f"{row[NAME]} at {row[FILE]}:{row[LINE]}" if row[FILE] else row[NAME],
+            recorded=_at_place(row[NAME], row[FILE], row[LINE]),
             actual=actual,
         )
         raise self._failure
@@ -195,6 +215,13 @@ class Recorder:
             return Outcome(ok=False, value=self.journal.exception_of(row))
         except Exception as exc:  # noqa: BLE001 - loading runs the value's own code
             self.mismatch(row, f"its recorded result cannot be loaded: {type(exc).__name__}: {exc}")
+
+    def reply_of(self, row: Row) -> Any:
+        """What the service answered to a recorded operation, which it refused if the row is not `OK`."""
+        try:
+            return self.journal.reply_of(row)
+        except ValueError as exc:
+            self.mismatch(row, f"its recorded result cannot be read: {exc}")
 
     def _warn_volatile(self, call: Call) -> None:
         name = call.decision.name
@@ -212,3 +239,7 @@ class Recorder:
             name=call.decision.name, size_bytes=size, limit_bytes=RESULT_LIMIT_BYTES
         )
         return Outcome(ok=False, value=error)
+
+
+def _at_place(name: str, file: str, line: int) -> str:
+    return f"{name} at {file}:{line}" if file else name

@@ -18,23 +18,29 @@ class StopSwitch:
     """Turns the first SIGTERM into `SessionStoppedError`.
 
     At once, unless the main flow is inside an activity (then the gate raises at its end, see `check`) or inside
-    code that must not be torn (`shield`: then shortly after). A running event loop gets its main task cancelled by
-    `on_loop` instead.
+    code that must not be torn (`shield`: then shortly after). A wait for an event or a signal (`wait`) is told to end
+    by itself, in an activity too. A running event loop gets its main task cancelled by `on_loop` instead.
     """
 
     __slots__ = (
         "_activity_codes",
+        "_interrupt",
         "_read_requests",
         "_reason",
         "_shielded",
         "_timer",
+        "_waits",
         "is_raised",
         "is_requested",
         "on_loop",
     )
 
-    def __init__(self, read_requests: Callable[[], None]) -> None:
+    def __init__(
+        self, read_requests: Callable[[], None], interrupt: Callable[[], None] | None = None
+    ) -> None:
         self._read_requests = read_requests  # takes in what has arrived; leads to `note_reason`
+        self._interrupt = interrupt  # makes a function of `wait` look whether it should end
+        self._waits: set[CodeType] = set()
         self._reason = ""
         self._activity_codes: set[CodeType] = set()
         self._shielded: set[CodeType] = set()
@@ -65,6 +71,10 @@ class StopSwitch:
         """While one of these runs, an activity does: leave the request to `check`."""
         self._activity_codes.update(function.__code__ for function in functions)
 
+    def wait(self, *functions: Any) -> None:
+        """While one of these runs, it looks for `is_requested` itself, and its caller calls `check`."""
+        self._waits.update(function.__code__ for function in functions)
+
     def check(self) -> None:
         """Raise if a stop was requested and not raised yet."""
         if self.is_pending:
@@ -89,6 +99,9 @@ class StopSwitch:
         while frame is not None:
             running.add(frame.f_code)
             frame = frame.f_back
+        if running & self._waits and self._interrupt is not None:
+            self._interrupt()
+            return
         if running & self._activity_codes:
             return
         if running & self._shielded:

@@ -1,11 +1,11 @@
-"""Waiting until a time: in the process while it is near, without one while it is far."""
+"""Waiting for a time, or for what others send: in the process while that is near, without one when it is far."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from hookline_runner.frames import FrameType
@@ -41,6 +41,11 @@ class Waiting:
         self._clock = clock
         self._hot_window_s = hot_window_s
 
+    @property
+    def hot_window_s(self) -> float:
+        """How long a waiting session keeps its process."""
+        return self._hot_window_s
+
     def is_far(self, wake_at: float) -> bool:
         """Whether that time is past the hot window, so that holding a process for it is not worth it."""
         return wake_at - self._clock.now() > self._hot_window_s
@@ -52,10 +57,27 @@ class Waiting:
                 self.suspend(wake_at)
             _time_sleep(min(left, _SLICE_S))
 
-    def suspend(self, wake_at: float) -> NoReturn:
-        """Put everything on disk, say until when nothing will happen, and end the process."""
+    def wait_woken(
+        self, seen: int, wake_at: float | None, topics: Sequence[str], is_over: Callable[[], bool]
+    ) -> None:
+        """Return when something has come since the link counted `seen` wakes, at that time, or when `is_over`.
+
+        With topics, the session is suspended after the hot window; without, the process is kept.
+        """
+        left = None if wake_at is None else max(0.0, wake_at - self._clock.now())
+        if not topics or (left is not None and left <= self._hot_window_s):
+            self._link.wait_wake(seen, left, is_over)
+        else:
+            self._link.wait_wake(seen, self._hot_window_s, is_over)
+            if self._link.wakes == seen and not is_over():
+                self.suspend(wake_at, topics)
+
+    def suspend(self, wake_at: float | None, topics: Sequence[str] = ()) -> NoReturn:
+        """Put everything on disk, say what this waits for, a time or one of the topics, and end the process."""
         self._before_leaving()
-        self._journal.commit()
         self._output.flush()
-        self._link.send(FrameType.SUSPEND, json.dumps({"wake_at": wake_at}))
+        self._journal.commit()
+        self._link.send(
+            FrameType.SUSPEND, json.dumps({"wake_at": wake_at, "topics": sorted(set(topics))})
+        )
         os._exit(0)

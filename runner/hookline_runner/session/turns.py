@@ -14,13 +14,17 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from hookline.errors import StuckError
+from hookline_runner.session.calling import Taking
 from hookline_runner.session.journal import KIND, WAKE_AT, Journal, Kind, Row, Step
+from hookline_runner.session.link import Reply
 from hookline_runner.session.recording import Recorder
 from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import FAR_FUTURE, Waiting
+
+_Result = TypeVar("_Result")
 
 _SET: Final = 0
 _FIRED: Final = 1
@@ -73,6 +77,17 @@ class Timer:
             self.handle.cancel()
 
 
+@dataclass(slots=True, eq=False)
+class Parked:
+    """A task that waits for what others send. Done when its turn has come, with the service's reply."""
+
+    taking: Taking
+    future: asyncio.Future[Reply]
+    reply: Reply | None = None
+    is_due: bool = True  # to be asked for
+    alarm: asyncio.TimerHandle | None = None
+
+
 class Turns:
     """The order in which one loop's tasks go on."""
 
@@ -81,9 +96,11 @@ class Turns:
         "_expected",
         "_far",
         "_finished",
+        "_hot_until",
         "_journal",
         "_loop",
         "_numbers",
+        "_parked",
         "_recorder",
         "_running",
         "_stop",
@@ -110,6 +127,8 @@ class Turns:
         self._far: list[tuple[float, int, Timer]] = []  # heap of timers set
         self._numbers = itertools.count()
         self._running = 0
+        self._parked: list[Parked] = []
+        self._hot_until: float | None = None  # when those parked have waited long enough to leave
 
     # Asked for by the gate
 
@@ -129,7 +148,7 @@ class Turns:
     async def recorded(self) -> None:
         """Wait until the entry just added is on disk and its turn has come."""
         future: asyncio.Future[None] = plain_future()
-        self._finished.append((self._journal.pending_number, lambda: _resolve(future)))
+        self._finished.append((self._journal.pending_number, lambda: _resolve(future, None)))
         await future
 
     async def expected(self, row: Row) -> None:
@@ -144,7 +163,7 @@ class Turns:
             except asyncio.CancelledError as exc:
                 cancellation = exc
         future: asyncio.Future[None] = plain_future()
-        self._expected[id(row)] = lambda: _resolve(future)
+        self._expected[id(row)] = lambda: _resolve(future, None)
         try:
             await future
         except asyncio.CancelledError:
@@ -153,6 +172,21 @@ class Turns:
             raise
         if cancellation is not None:
             raise cancellation
+
+    def park(self, taking: Taking) -> Parked:
+        """Wait for something to take. On resumption it is not asked for before the journal is at its end."""
+        parked = Parked(taking, asyncio.Future(loop=asyncio.get_running_loop()))
+        self._parked.append(parked)
+        if not self._journal.is_replaying:
+            self._ask(parked)
+        return parked
+
+    def unpark(self, parked: Parked) -> None:
+        """Nobody waits for it any more."""
+        if parked.alarm is not None:
+            parked.alarm.cancel()
+        if parked in self._parked:
+            self._parked.remove(parked)
 
     def set_timer(self, timer: Timer) -> None:
         """Let the timer happen: when its recorded turn comes, or at its time."""
@@ -194,7 +228,9 @@ class Turns:
         """Called when there is always something to run: let the next one through all the same."""
         if self._journal.is_replaying:
             self._replay_next(may_fail=False)
-        elif self._finished and self._journal.is_acknowledged(self._finished[0][0]):
+            return
+        self._ask_again()
+        if self._finished and self._journal.is_acknowledged(self._finished[0][0]):
             self._finished.popleft()[1]()
         else:
             self._journal.flush()
@@ -251,6 +287,7 @@ class Turns:
             early, self._early = sorted(self._early, key=lambda timer: timer.when), []
             for timer in early:
                 self._due(timer)
+        self._ask_again()
         if not self._finished:
             self._idle()
             return False
@@ -261,8 +298,35 @@ class Turns:
                 return False
             self._journal.commit()
         self._finished.popleft()
+        self._hot_until = None
         let_through()
         return True
+
+    def _ask_again(self) -> None:
+        """For those parked for whom something may have come, or whose time is over."""
+        for parked in tuple(self._parked):
+            if parked.is_due or parked.taking.has_news():
+                self._ask(parked)
+
+    def _ask(self, parked: Parked) -> None:
+        parked.is_due = False
+        reply = parked.reply = parked.taking.ask()
+        if reply is None:
+            self._set_alarm(parked)
+            return
+        self.unpark(parked)
+        self._finished.append((0, lambda: _resolve(parked.future, reply)))
+
+    def _set_alarm(self, parked: Parked) -> None:
+        if parked.alarm is not None:
+            parked.alarm.cancel()
+        wake_at = parked.taking.wake_at
+        if wake_at is not None:
+
+            def ring() -> None:
+                parked.is_due = True
+
+            parked.alarm = self._loop.schedule(self._loop.from_epoch(wake_at), ring)
 
     def _idle(self) -> None:
         """Everything waits. For activities, for a time near or far, or for nothing at all."""
@@ -273,7 +337,11 @@ class Turns:
             self._loop.cancel_main()
             return
         wake_at = self._next_time()
-        if wake_at is not None:
+        if self._parked:
+            if not self._is_hot() and (wake_at is None or self._waiting.is_far(wake_at)):
+                topics = [topic for parked in self._parked for topic in parked.taking.topics]
+                self._waiting.suspend(wake_at, topics)
+        elif wake_at is not None:
             if self._waiting.is_far(wake_at):
                 self._waiting.suspend(wake_at)
         elif not self._loop.has_foreign_events():
@@ -282,7 +350,18 @@ class Turns:
     def _next_time(self) -> float | None:
         while self._far and self._far[0][2].is_over:
             heapq.heappop(self._far)
-        return self._far[0][0] if self._far else None
+        times = [parked.taking.wake_at for parked in self._parked]
+        if self._far:
+            times.append(self._far[0][0])
+        return min((time for time in times if time is not None), default=None)
+
+    def _is_hot(self) -> bool:
+        """Whether something that came now would find the process worth its keep."""
+        now = self._recorder.now()
+        if self._hot_until is None:
+            self._hot_until = now + self._waiting.hot_window_s
+            self._loop.schedule(self._loop.from_epoch(self._hot_until), _nothing)
+        return now < self._hot_until
 
 
 def plain_future() -> asyncio.Future[None]:
@@ -290,6 +369,10 @@ def plain_future() -> asyncio.Future[None]:
     return asyncio.Future(loop=asyncio.get_running_loop())
 
 
-def _resolve(future: asyncio.Future[None]) -> None:
+def _nothing() -> None:
+    """Called in the loop to wake it."""
+
+
+def _resolve(future: asyncio.Future[_Result], result: _Result) -> None:
     if not future.done():
-        future.set_result(None)
+        future.set_result(result)
