@@ -34,23 +34,26 @@ async def variables_for(
     """Names and values for the environment of a session of this project, as they are now.
 
     The project's variables by name; `CONNECTION__NAME` for each variable of a connection;
-    `CONNECTION__connection_id`; `TRIGGER__webhook_url` for each webhook. Blank values are there as "".
+    `CONNECTION__connection_id`; `TRIGGER__webhook_url` for each webhook; `store_public_url`, under which published values
+    are found. Blank values are there as "".
     The result holds opened secrets: it goes to the session's process and nowhere else.
 
     Raises:
         SecretKeyMissingError, SecretDamagedError: a secret cannot be opened.
     """
-    return compose_variables(
+    composed = compose_variables(
         box,
         variables=await store.list_variables(project_id),
         connections=await store.list_connections(project_id),
         triggers=await store.list_triggers(project_id),
         base_url=base_url,
     )
+    return {"store_public_url": f"{base_url}/store/{project_id}"} | composed
 
 
 def compose_variables(
     box: SecretBox,
+    project_id: ProjectId,
     *,
     variables: Sequence[StoredVariable],
     connections: Iterable[Connection],
@@ -58,7 +61,7 @@ def compose_variables(
     base_url: str,
 ) -> dict[str, str]:
     """See `variables_for`; without a store. A name set by the author wins over one that is made here."""
-    made: dict[str, str] = {}
+    made = {"store_public_url": f"{base_url}/store/{project_id}"}
     for trigger in triggers:
         if trigger.slug is not None:
             made[f"{trigger.definition.name}__webhook_url"] = webhook_url(base_url, trigger.slug)
