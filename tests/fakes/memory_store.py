@@ -10,6 +10,7 @@ from pathlib import Path
 from anyio import Path as AsyncPath
 
 from hookline.errors import HooklineError
+from hookline_service.model.calls import Deliveries
 from hookline_service.model.errors import (
     EventNotFoundError,
     SessionBusyError,
@@ -37,12 +38,11 @@ from hookline_service.model.sessions import (
     SessionState,
 )
 from hookline_service.storage.errors import BackupExistsError
-from tests.fakes.memory_projects import MemoryProjects
+from tests.fakes.memory_calls import MemoryCalls
 from tests.fakes.memory_rules import (
     by_id,
     call_soon,
     changed,
-    drop,
     due_at,
     newest,
     replay_row,
@@ -50,7 +50,7 @@ from tests.fakes.memory_rules import (
 )
 
 
-class MemoryStore(MemoryProjects):
+class MemoryStore(MemoryCalls):
     """See `Store`. Nothing yields inside a method, so every method is one transaction.
 
     `refuse` makes every write fail, as on a full disk, until it is set to false again.
@@ -59,7 +59,11 @@ class MemoryStore(MemoryProjects):
     # Events
 
     async def record_event(
-        self, event: Event, sessions: Sequence[Session], schedule: Schedule | None = None
+        self,
+        event: Event,
+        sessions: Sequence[Session],
+        schedule: Schedule | None = None,
+        deliveries: Deliveries = (),
     ) -> Recorded:
         self._may_write()
         await self.get_project(event.project_id)
@@ -79,7 +83,8 @@ class MemoryStore(MemoryProjects):
                 schedule, paused=old.paused, pause_reason=old.pause_reason
             )
         ids = tuple(each.id for each in sessions)
-        return Recorded(is_new=True, event_id=event.id, session_ids=ids)
+        woken = self._deliver(event, deliveries)
+        return Recorded(is_new=True, event_id=event.id, session_ids=ids, woken=woken)
 
     async def get_event(self, event_id: EventId) -> Event:
         if event_id not in self._events:
@@ -154,6 +159,7 @@ class MemoryStore(MemoryProjects):
         self._sessions[session.id] = changed(session, change)
         self._change_attempts(change)
         self._insert(successors)
+        self._follow_change(change)
         self._insert_log(log)
         return True
 
@@ -175,10 +181,7 @@ class MemoryStore(MemoryProjects):
             await self.get_session(entry.session_id)
         self._check_log(log)
         for entry in entries:
-            journal = self._journal.setdefault(entry.session_id, {})
-            taken = {(each.branch, each.index) for each in journal.values()}
-            if entry.seq not in journal and (entry.branch, entry.index) not in taken:
-                journal[entry.seq] = entry
+            self._add_entry(entry)
         self._insert_log(log)
 
     def append_soon(
@@ -246,13 +249,13 @@ class MemoryStore(MemoryProjects):
         ended = sorted(ended, key=lambda each: each.ended_at or before)[:limit]
         for session in ended:
             self._remove(session)
-        named = {each.event_id for each in self._sessions.values()}
+        needed = self._needed_events()
         idle = [
             each.id
             for each in self._events.values()
-            if each.created_at < before and each.id not in named
+            if each.created_at < before and each.id not in needed
         ][:limit]
-        drop(self._events, idle)
+        self._forget_events(idle)
         return len(ended) + len(idle)
 
     # The whole

@@ -112,6 +112,12 @@ class MemoryTables:
         for each in sessions:
             self._sessions.setdefault(each.id, each)
 
+    def _add_entry(self, entry: JournalEntry) -> None:
+        journal = self._journal.setdefault(entry.session_id, {})
+        taken = {(each.branch, each.index) for each in journal.values()}
+        if entry.seq not in journal and (entry.branch, entry.index) not in taken:
+            journal[entry.seq] = entry
+
     def _insert_log(self, log: Iterable[LogRecord]) -> None:
         for each in log:
             self._log.setdefault(each.session_id, {}).setdefault(each.seq, each)
@@ -138,9 +144,6 @@ class MemoryTables:
     def _remove(self, session: Session) -> None:
         for table in (self._sessions, self._attempts, self._journal, self._log):
             table.pop(session.id, None)
-        named = {each.event_id for each in self._sessions.values()}
-        if session.event_id is not None and session.event_id not in named:
-            self._events.pop(session.event_id, None)
 
     def _matching(self, which: SessionFilter) -> list[Session]:
         return [

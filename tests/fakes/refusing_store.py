@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hookline_service.model.calls import CallResult, SessionCall
 from hookline_service.model.sessions import JournalEntry, LogRecord, SessionChange
 from hookline_service.storage.errors import StorageUnavailableError
 from hookline_service.storage.protocols import Store
@@ -66,6 +67,14 @@ class RefusingStore:
             asyncio.get_running_loop().call_soon(on_stored, StorageUnavailableError("full"))
         else:
             self.store.append_soon(entries, log, on_stored)
+
+    def call_soon(
+        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
+    ) -> None:
+        if self._refuse("call_soon"):
+            asyncio.get_running_loop().call_soon(on_stored, StorageUnavailableError("full"))
+        else:
+            self.store.call_soon(call, on_stored)
 
     def read_journal_rows(self, *args: Any, **kwargs: Any) -> Any:
         if self._refuse("read_journal_rows"):

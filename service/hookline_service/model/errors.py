@@ -80,6 +80,15 @@ class RunnerNotFoundError(_MissingError):
     noun = "runner"
 
 
+class EventUnreadableError(InvalidError):
+    """An event holds what no value can: it is nested too deep, or has too many items."""
+
+    code = "event.not_a_value"
+
+    def __init__(self, event_id: str, problem: str) -> None:
+        super().__init__(f"event {event_id} cannot be given to a session that waits: {problem}")
+
+
 class SubscriptionNotFoundError(_MissingError):
     """The session has no such subscription, or no longer."""
 

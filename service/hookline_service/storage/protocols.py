@@ -20,6 +20,7 @@ from hookline_service.model.calls import (
     PublishedValue,
     SessionCall,
     Subscription,
+    as_it_is,
 )
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import (
@@ -79,6 +80,13 @@ class ProjectStore(Protocol):
 
     async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
         """Insert or replace; all or nothing."""
+        ...
+
+    async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
+        """Give variables another value where they still have the one given; all in one transaction.
+
+        Everything else of them stays. Returns how many were as given; the others are left alone.
+        """
         ...
 
     async def delete_variable(self, project_id: ProjectId, scope: str, name: str) -> bool:
@@ -210,8 +218,9 @@ class EventStore(Protocol):
     ) -> Recorded:
         """Record the event, its sessions, the schedule's step and its deliveries to subscriptions in one transaction.
 
-        A delivery waits in its subscription until it is taken; one to a subscription that has ended is left out. A
-        waiting session that waits for the subscription becomes due at the event's time.
+        A delivery waits in its subscription until it is taken, and the event stays so long; one to a subscription that
+        has ended, or is of another project, is left out. A waiting session that waits for the subscription becomes due at
+        the event's time.
 
         If the id or `(source, delivery_id)` was recorded before, nothing is written and the earlier event is named with its
         sessions. Of the schedule only `next_fire_at`, `last_fire_at` and `buffered` are written, never `paused`.
@@ -391,9 +400,16 @@ class CallStore(Protocol):
         """Delete up to `limit` values that have expired; returns how many."""
         ...
 
-    async def fork_session(self, session: Session, source: SessionId, count: int) -> None:
+    async def fork_session(
+        self,
+        session: Session,
+        source: SessionId,
+        count: int,
+        reseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is,
+    ) -> None:
         """Insert the session with copies of the first `count` journal entries of `source` (by `seq`), in one transaction.
 
+        `reseal` makes the encoding and value of a copy of those of an entry, for what was sealed for `source` alone.
         Raises `SessionNotFoundError`.
         """
         ...

@@ -19,19 +19,28 @@ SELECT key, event_key FROM sessions WHERE project_key = ? LIMIT ?;
 SELECT key, event_key FROM sessions WHERE key = ?;
 
 -- name: delete_session
--- A session with its attempts, log and journal.
+-- A session with its attempts, log and journal, subscriptions and signals.
 DELETE FROM sessions WHERE key = ?;
 
 -- name: delete_event_without_sessions
--- An event that no session names any more.
-DELETE FROM events WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = ?1);
+-- An event that no session names any more, and that waits in no subscription.
+DELETE FROM events
+WHERE key = ?1
+  AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = ?1)
+  AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event_key = ?1);
+
+-- name: release_event
+-- An event that no session names any more but that still waits: what it started counts no longer, so that it goes with the idle ones.
+UPDATE events SET started = 0
+WHERE key = ?1 AND started <> 0 AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = ?1);
 
 -- name: delete_idle_events_before
--- Events before a time that started nothing.
+-- Events before a time that started nothing and wait in no subscription.
 DELETE FROM events WHERE key IN (
     SELECT e.key FROM events AS e
     WHERE e.started = 0 AND e.created_at < ?
       AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = e.key)
+      AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event_key = e.key)
     LIMIT ?
 );
 

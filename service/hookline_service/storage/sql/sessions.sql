@@ -3,8 +3,8 @@
 INSERT INTO sessions (
     id, project_key, build_key, deployment_key, trigger_key, event_key, entry_point, state, is_durable, attempt,
     created_at, started_at, ended_at, wake_at, deadline_at, scheduled_for, retry_of, retry_number, stop_reason,
-    error_type, error_message, error_traceback, input, result
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    error_type, error_message, error_traceback, input, result, parent_id, memo, forked_from
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: find_session_key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hookline.errors import InternalError
+from hookline_service.model.calls import Deliveries
 from hookline_service.model.errors import EventNotFoundError
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import EventId
@@ -20,18 +21,23 @@ from hookline_service.storage.sqlite.tables import (
     trigger_key,
 )
 from hookline_service.storage.sqlite.triggers import step_schedule
+from hookline_service.storage.sqlite.waiting import deliver
 
 
 class EventTables(Tables):
     """See `EventStore`."""
 
     async def record_event(
-        self, event: Event, sessions: Sequence[Session], schedule: Schedule | None = None
+        self,
+        event: Event,
+        sessions: Sequence[Session],
+        schedule: Schedule | None = None,
+        deliveries: Deliveries = (),
     ) -> Recorded:
         """See `EventStore.record_event`."""
         size_bytes = len(event.data) + len(event.body or b"")
         return await self._writer.run(
-            _record_event, event, sessions, schedule, size_bytes=size_bytes
+            _record_event, event, sessions, schedule, deliveries, size_bytes=size_bytes
         )
 
     async def get_event(self, event_id: EventId) -> Event:
@@ -48,13 +54,18 @@ class EventTables(Tables):
 
 
 def _record_event(
-    database: Database, event: Event, sessions: Sequence[Session], schedule: Schedule | None
+    database: Database,
+    event: Event,
+    sessions: Sequence[Session],
+    schedule: Schedule | None,
+    deliveries: Deliveries,
 ) -> Recorded:
+    project = project_key(database, event.project_id)
     trigger = trigger_key(database, event.trigger_id)
     source = None if event.source == f"trigger:{event.trigger_id}" else event.source
     row = (
         event.id,
-        project_key(database, event.project_id),
+        project,
         trigger,
         source,
         event.type,
@@ -68,13 +79,19 @@ def _record_event(
     cursor = database.execute("insert_event", row)
     if cursor.rowcount == 0:
         return _recorded_before(database, event, trigger, source)
-    database.remember_key("find_event_key", event.id, cursor.lastrowid)
+    key = cursor.lastrowid
+    if key is None:
+        raise InternalError("a new row has no number")
+    database.remember_key("find_event_key", event.id, key)
     for session in sessions:
         insert_session(database, session)
     if schedule is not None:
         step_schedule(database, schedule)
     return Recorded(
-        is_new=True, event_id=event.id, session_ids=tuple(session.id for session in sessions)
+        is_new=True,
+        event_id=event.id,
+        session_ids=tuple(session.id for session in sessions),
+        woken=deliver(database, key, project, deliveries, to_us(event.created_at)),
     )
 
 

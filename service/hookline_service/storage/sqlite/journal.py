@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hookline_service.model.errors import SessionNotFoundError
@@ -15,6 +16,7 @@ from hookline_service.storage.sqlite.writer import OnDone
 
 _PAGE_BYTES = 8 * 1024 * 1024
 _RECORD_BYTES = 100
+_COPIED_AT_ONCE = 500
 
 
 class JournalTables(Tables):
@@ -99,19 +101,43 @@ def _size_of_entries(entries: Sequence[JournalEntry]) -> int:
 
 def _append(database: Database, entries: Sequence[JournalEntry], log: Sequence[LogRecord]) -> None:
     for entry in entries:
-        key = _session_key(database, entry.session_id)
-        database.execute("insert_entry", entry_row(key, entry))
+        insert_entry(database, session_key(database, entry.session_id), entry)
     insert_log(database, log)
+
+
+def insert_entry(database: Database, session: int, entry: JournalEntry) -> bool:
+    """Insert an entry of the session of this number; false if it was recorded before."""
+    return database.execute("insert_entry", entry_row(session, entry)).rowcount > 0
+
+
+def copy_entries(
+    database: Database,
+    source: SessionId,
+    target: SessionId,
+    count: int,
+    reseal: Callable[[str, bytes], tuple[str, bytes]],
+) -> None:
+    """Give one session the first entries of another."""
+    key = session_key(database, target)
+    after_seq = -1
+    while rows := database.rows("list_entries", (source, after_seq, min(count, _COPIED_AT_ONCE))):
+        for row in rows:
+            entry = entry_of(target, row)
+            encoding, value = reseal(entry.encoding, entry.value)
+            insert_entry(database, key, replace(entry, encoding=encoding, value=value))
+        after_seq = rows[-1][2]
+        count -= len(rows)
 
 
 def insert_log(database: Database, log: Sequence[LogRecord]) -> None:
     """Insert log records; one recorded before is left as it is."""
     for record in log:
-        key = _session_key(database, record.session_id)
+        key = session_key(database, record.session_id)
         database.execute("insert_log", log_row(key, record))
 
 
-def _session_key(database: Database, session_id: SessionId) -> int:
+def session_key(database: Database, session_id: SessionId) -> int:
+    """The number of a session; raises `SessionNotFoundError`."""
     key = database.find_key("find_session_key", session_id)
     if key is None:
         raise SessionNotFoundError(session_id)

@@ -42,8 +42,9 @@ class RetentionTables(Tables):
             _remove_sessions, "list_sessions_to_remove_of_project", (key, _STEP)
         ):
             pass
-        while await self._writer.run(_remove_events, key):
-            pass
+        for statement in ("delete_events_of_project", "delete_values_of_project"):
+            while await self._writer.run(_remove_some, statement, key):
+                pass
         await self._writer.run(_remove_rest_of_project, key)
 
     async def delete_deployment(self, deployment_id: DeploymentId) -> None:
@@ -93,8 +94,8 @@ def _remove_rest_of_project(database: Database, key: int) -> None:
     database.forget_keys()
 
 
-def _remove_events(database: Database, project: int) -> int:
-    removed = database.execute("delete_events_of_project", (project, _STEP)).rowcount
+def _remove_some(database: Database, statement: str, project: int) -> int:
+    removed = database.execute(statement, (project, _STEP)).rowcount
     database.forget_keys()
     return removed
 
@@ -125,11 +126,12 @@ def _remove_finished(database: Database, before_us: int, limit: int) -> int:
 
 
 def _remove_sessions(database: Database, statement: str, parameters: tuple[int, ...]) -> int:
-    """Delete the sessions found, and those of their events that have no other; returns how many sessions."""
+    """Delete the sessions found, and those of their events that nothing else needs; returns how many sessions."""
     rows = database.rows(statement, parameters)
     database.execute_each("delete_session", [(key,) for key, _ in rows])
     events = {event for _, event in rows if event is not None}
     database.execute_each("delete_event_without_sessions", [(event,) for event in events])
+    database.execute_each("release_event", [(event,) for event in events])
     database.forget_keys()
     return len(rows)
 

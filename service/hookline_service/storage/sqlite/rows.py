@@ -8,8 +8,9 @@ from functools import cache
 import orjson
 from pydantic import TypeAdapter
 
+from hookline_service.model.calls import Outcome, Subscription
 from hookline_service.model.events import Event
-from hookline_service.model.ids import ProjectId, SessionId
+from hookline_service.model.ids import EventId, ProjectId, SessionId
 from hookline_service.model.projects import (
     Build,
     Connection,
@@ -208,6 +209,9 @@ def session_of(row: Row) -> Session:
         retry_of=row[21],
         retry_number=row[22],
         scheduled_for=from_us_or_none(row[23]),
+        parent_id=row[24],
+        memo=row[25],
+        forked_from=row[26],
     )
 
 
@@ -215,6 +219,23 @@ def _error_of(type_: str | None, message: str, traceback: str) -> SessionError |
     if type_ is None:
         return None
     return SessionError(type=type_, message=message, traceback=traceback)
+
+
+def subscription_of(row: Row) -> Subscription:
+    """The subscription of a row."""
+    return Subscription(
+        id=row[0],
+        session_id=row[1],
+        project_id=row[2],
+        source=row[3],
+        filter=row[4],
+        created_at=from_us(row[5]),
+    )
+
+
+def outcome_of(event_id: EventId, row: Row) -> Outcome:
+    """The outcome of a row."""
+    return Outcome(event_id=event_id, session_id=row[0], at=from_us(row[1]), value=row[2])
 
 
 def attempt_of(session_id: SessionId, row: Row) -> Attempt:

@@ -18,6 +18,7 @@ from hookline_service.storage.errors import (
     StorageUnavailableError,
 )
 from hookline_service.storage.sqlite.backup import copy_database
+from hookline_service.storage.sqlite.calls import CallTables
 from hookline_service.storage.sqlite.connection import (
     Database,
     open_reader,
@@ -33,6 +34,7 @@ from hookline_service.storage.sqlite.projects import ProjectTables
 from hookline_service.storage.sqlite.readers import Readers
 from hookline_service.storage.sqlite.retention import RetentionTables
 from hookline_service.storage.sqlite.sessions import SessionTables
+from hookline_service.storage.sqlite.store_values import ValueTables
 from hookline_service.storage.sqlite.triggers import TriggerTables
 from hookline_service.storage.sqlite.writer import Writer
 
@@ -47,6 +49,8 @@ class SqliteStore(
     EventTables,
     SessionTables,
     JournalTables,
+    CallTables,
+    ValueTables,
     RetentionTables,
 ):
     """See `Store`. Made by `open_sqlite_store`; an async context manager that closes itself."""

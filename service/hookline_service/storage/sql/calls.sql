@@ -1,0 +1,149 @@
+-- name: find_session_state
+-- The state of a session.
+SELECT state FROM sessions WHERE key = ?;
+
+-- name: find_recorded
+-- What a session's journal has at a position.
+SELECT kind, ok, encoding, value FROM journal WHERE session_key = ? AND branch = ? AND position = ?;
+
+-- name: find_trigger_of_name
+-- The trigger in force of a name in a project.
+SELECT id FROM trigger_values WHERE project_key = ? AND name = ?;
+
+-- name: has_connection
+-- Whether a project has a connection of this name.
+SELECT EXISTS (SELECT 1 FROM connections WHERE project_key = ? AND name = ?);
+
+-- name: list_sources
+-- The names of the triggers in force and the connections of a project.
+SELECT name FROM trigger_values WHERE project_key = ?1
+UNION
+SELECT name FROM connections WHERE project_key = ?1
+ORDER BY name;
+
+-- name: insert_subscription
+-- A subscription of a session.
+INSERT INTO subscriptions (id, session_key, source, filter, created_at) VALUES (?, ?, ?, ?, ?);
+
+-- name: delete_subscription
+-- End a subscription of a session, with what waits in it.
+DELETE FROM subscriptions WHERE id = ? AND session_key = ?;
+
+-- name: clear_subscriptions
+-- End all subscriptions of a session.
+DELETE FROM subscriptions WHERE session_key = ?;
+
+-- name: list_subscriptions
+-- Subscriptions above an id, by id.
+SELECT u.id, s.id, p.id, u.source, u.filter, u.created_at
+FROM subscriptions AS u
+JOIN sessions AS s ON s.key = u.session_key
+JOIN projects AS p ON p.key = s.project_key
+WHERE u.id > ? AND p.deleted_at IS NULL
+ORDER BY u.id LIMIT ?;
+
+-- name: insert_deliveries
+-- Put an event into those of these subscriptions (a JSON list of ids) that are there and belong to its project.
+INSERT INTO deliveries (subscription_key, event_key)
+SELECT u.key, ?2
+FROM subscriptions AS u
+JOIN sessions AS s ON s.key = u.session_key
+WHERE u.id IN (SELECT value FROM json_each(?1)) AND +s.project_key = ?3;
+
+-- name: wake_subscribers
+-- Sessions that wait for a subscription into which this event was put are due at a time.
+UPDATE sessions SET wake_at = min(coalesce(wake_at, ?2), ?2)
+WHERE state = 'waiting' AND key IN (
+    SELECT u.session_key
+    FROM deliveries AS d
+    JOIN subscriptions AS u ON u.key = d.subscription_key
+    JOIN waits AS w ON w.session_key = u.session_key AND w.topic = 'sub:' || u.id
+    WHERE d.event_key = ?1
+);
+
+-- name: list_receivers
+-- The sessions into whose subscriptions an event was put.
+SELECT DISTINCT s.id
+FROM deliveries AS d
+JOIN subscriptions AS u ON u.key = d.subscription_key
+JOIN sessions AS s ON s.key = u.session_key
+WHERE d.event_key = ?;
+
+-- name: find_oldest_delivery
+-- A subscription of a session, and the oldest delivery in it, if any.
+SELECT u.key, (SELECT min(d.key) FROM deliveries AS d WHERE d.subscription_key = u.key)
+FROM subscriptions AS u WHERE u.id = ? AND u.session_key = ?;
+
+-- name: find_delivered_event
+-- The event of a delivery.
+SELECT e.id, e.type, e.data, e.body FROM deliveries AS d JOIN events AS e ON e.key = d.event_key WHERE d.key = ?;
+
+-- name: delete_delivery
+-- A delivery is taken.
+DELETE FROM deliveries WHERE key = ?;
+
+-- name: insert_signal
+-- Queue a signal for a session.
+INSERT INTO signals (session_key, name, payload) VALUES (?, ?, ?);
+
+-- name: find_oldest_signal
+-- The signal of a name that a session takes next.
+SELECT key, payload FROM signals WHERE session_key = ? AND name = ? ORDER BY key LIMIT 1;
+
+-- name: delete_signal
+-- A signal is taken.
+DELETE FROM signals WHERE key = ?;
+
+-- name: clear_signals
+-- Drop all signals of a session.
+DELETE FROM signals WHERE session_key = ?;
+
+-- name: wake_for_topic
+-- A session that waits for this topic is due at a time.
+UPDATE sessions SET wake_at = min(coalesce(wake_at, ?3), ?3)
+WHERE key = ?1 AND state = 'waiting' AND EXISTS (SELECT 1 FROM waits AS w WHERE w.session_key = ?1 AND w.topic = ?2);
+
+-- name: wake_when_served
+-- A waiting session for which something is there already is due at a time.
+UPDATE sessions SET wake_at = min(coalesce(wake_at, ?2), ?2)
+WHERE key = ?1 AND state = 'waiting' AND (
+    EXISTS (
+        SELECT 1
+        FROM waits AS w
+        CROSS JOIN subscriptions AS u ON u.id = substr(w.topic, 5) AND +u.session_key = w.session_key
+        CROSS JOIN deliveries AS d ON d.subscription_key = u.key
+        WHERE w.session_key = ?1 AND substr(w.topic, 1, 4) = 'sub:'
+    ) OR EXISTS (
+        SELECT 1
+        FROM waits AS w
+        CROSS JOIN signals AS g ON g.session_key = w.session_key AND g.name = substr(w.topic, 5)
+        WHERE w.session_key = ?1 AND substr(w.topic, 1, 4) = 'sig:'
+    )
+);
+
+-- name: insert_wait
+-- A topic for which a session waits.
+INSERT INTO waits (session_key, topic) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
+-- name: clear_waits
+-- A session waits for nothing.
+DELETE FROM waits WHERE session_key = ?;
+
+-- name: find_parent_to_tell
+-- The number of the unfinished parent of a durable session, and the session's id.
+SELECT p.key, s.id
+FROM sessions AS s
+JOIN sessions AS p ON p.id = s.parent_id
+WHERE s.key = ? AND s.is_durable = 1 AND p.state IN ('created', 'running', 'waiting');
+
+-- name: find_event_key_in_project
+-- The number of an event of a project.
+SELECT key FROM events WHERE id = ? AND project_key = ?;
+
+-- name: insert_outcome
+-- An outcome of an event.
+INSERT INTO outcomes (event_key, session_id, at, value) VALUES (?, ?, ?, ?);
+
+-- name: list_outcomes
+-- Outcomes of an event in the order they were recorded.
+SELECT session_id, at, value FROM outcomes WHERE event_key = (SELECT key FROM events WHERE id = ?) ORDER BY key;

@@ -1,0 +1,232 @@
+"""What sessions ask of the service: each call is applied in the transaction that appends its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from hookline.errors import InternalError
+from hookline_service.model.calls import (
+    CallResult,
+    Operation,
+    Outcome,
+    RecordOutcome,
+    Refusal,
+    Refuse,
+    SendSignal,
+    SessionCall,
+    StartSession,
+    Subscribe,
+    Subscription,
+    TakeEvent,
+    TakeSignal,
+    Unsubscribe,
+    UseStore,
+)
+from hookline_service.model.errors import (
+    EventNotFoundError,
+    SessionFinalError,
+    SourceAmbiguousError,
+    SourceNotFoundError,
+    SubscriptionNotFoundError,
+)
+from hookline_service.model.ids import EventId, SubscriptionId
+from hookline_service.model.sessions import FINAL_STATES
+from hookline_service.storage.results import (
+    REFUSALS,
+    Applied,
+    finish,
+    nothing_there,
+    recorded_result,
+    refused,
+    taken_event,
+    taken_signal,
+)
+from hookline_service.storage.sqlite.connection import Database
+from hookline_service.storage.sqlite.journal import insert_entry, session_key
+from hookline_service.storage.sqlite.rows import outcome_of, subscription_of, to_us
+from hookline_service.storage.sqlite.sessions import insert_session
+from hookline_service.storage.sqlite.store_values import use_store
+from hookline_service.storage.sqlite.tables import Tables, project_key
+from hookline_service.storage.sqlite.waiting import queue_signal
+from hookline_service.storage.sqlite.writer import OnDone
+
+_CALL_BYTES = 300
+
+
+class CallTables(Tables):
+    """See `CallStore`."""
+
+    def call_soon(
+        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
+    ) -> None:
+        """See `CallStore.call_soon`."""
+
+        def tell(result: Any, failure: Exception | None) -> None:
+            on_stored(result if failure is None else failure)
+
+        self._writer.submit(OnDone(tell), _size_of(call), _apply_call, call)
+
+    async def list_subscriptions(
+        self, after: SubscriptionId | None, limit: int
+    ) -> list[Subscription]:
+        """See `CallStore.list_subscriptions`."""
+        rows = await self._readers.run(Database.rows, "list_subscriptions", (after or "", limit))
+        return [subscription_of(row) for row in rows]
+
+    async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
+        """See `CallStore.list_outcomes`."""
+        rows = await self._readers.run(Database.rows, "list_outcomes", (event_id,))
+        return [outcome_of(event_id, row) for row in rows]
+
+
+def _size_of(call: SessionCall) -> int:
+    """Roughly how many bytes wait with this call."""
+    size_bytes = _CALL_BYTES + (0 if call.entry is None else len(call.entry.arguments))
+    match call.operation:
+        case SendSignal(signal=signal):
+            return size_bytes + len(signal.payload)
+        case UseStore(operands=operands):
+            return size_bytes + sum(len(operand) for operand in operands)
+        case RecordOutcome(value=value):
+            return size_bytes + len(value)
+        case StartSession(session=session):
+            return size_bytes + len(session.input or b"")
+        case _:
+            return size_bytes
+
+
+def _apply_call(database: Database, call: SessionCall) -> CallResult:
+    key = _find_caller(database, call)
+    entry = call.entry
+    if entry is not None:
+        recorded = database.row("find_recorded", (key, entry.branch, entry.index))
+        if recorded is not None:
+            kind, ok, encoding, value = recorded
+            return recorded_result(call, kind=kind, ok=bool(ok), encoding=encoding, value=value)
+    try:
+        applied = _APPLY[type(call.operation)](database, key, call, call.operation)
+    except REFUSALS as exc:
+        applied = refused(exc)
+    result, filled = finish(call, applied)
+    if filled is not None and not insert_entry(database, key, filled):
+        raise InternalError(f"the number {filled.seq} of a call's entry was used before")
+    return result
+
+
+def _find_caller(database: Database, call: SessionCall) -> int:
+    key = session_key(database, call.session_id)
+    state: str = database.value("find_session_state", (key,))
+    if state in FINAL_STATES:
+        raise SessionFinalError(call.session_id, state)
+    return key
+
+
+def _subscribe(database: Database, caller: int, call: SessionCall, subscribe: Subscribe) -> Applied:
+    source = _find_source(database, project_key(database, call.project_id), subscribe.source)
+    subscription = Subscription(
+        id=subscribe.id,
+        session_id=call.session_id,
+        project_id=call.project_id,
+        source=source,
+        filter=subscribe.filter,
+        created_at=call.at,
+    )
+    row = (subscription.id, caller, source, subscription.filter, to_us(call.at))
+    database.execute("insert_subscription", row)
+    return Applied(value=subscription.id, subscription=subscription)
+
+
+def _find_source(database: Database, project: int, name: str) -> str:
+    trigger = database.value("find_trigger_of_name", (project, name))
+    has_connection = database.value("has_connection", (project, name))
+    if trigger is not None and has_connection:
+        raise SourceAmbiguousError(name)
+    if trigger is not None:
+        return f"trigger:{trigger}"
+    if has_connection:
+        return f"connection:{name}"
+    known = [row[0] for row in database.rows("list_sources", (project,))]
+    raise SourceNotFoundError(name, known)
+
+
+def _unsubscribe(
+    database: Database, caller: int, _call: SessionCall, unsubscribe: Unsubscribe
+) -> Applied:
+    database.execute("delete_subscription", (unsubscribe.id, caller))
+    return Applied()
+
+
+def _take_event(database: Database, caller: int, call: SessionCall, take: TakeEvent) -> Applied:
+    oldest: list[tuple[SubscriptionId, int]] = []
+    for subscription_id in take.ids:
+        row = database.row("find_oldest_delivery", (subscription_id, caller))
+        if row is None:
+            raise SubscriptionNotFoundError(subscription_id)
+        if row[1] is not None:
+            oldest.append((subscription_id, row[1]))
+    if not oldest:
+        return nothing_there(call, take)
+    subscription_id, delivery = oldest[0]
+    (event,) = database.rows("find_delivered_event", (delivery,))
+    database.execute("delete_delivery", (delivery,))  # also when it cannot be read: the next can
+    return taken_event(subscription_id, event)
+
+
+def _send_signal(database: Database, _caller: int, call: SessionCall, send: SendSignal) -> Applied:
+    signal = send.signal
+    target = session_key(database, signal.session_id)
+    state: str = database.value("find_session_state", (target,))
+    if state in FINAL_STATES:
+        raise SessionFinalError(signal.session_id, state)
+    queue_signal(database, target, signal.name, signal.payload, to_us(call.at))
+    return Applied(woken=(signal.session_id,))
+
+
+def _take_signal(database: Database, caller: int, call: SessionCall, take: TakeSignal) -> Applied:
+    for name in take.names:
+        row = database.row("find_oldest_signal", (caller, name))
+        if row is not None:
+            database.execute("delete_signal", (row[0],))
+            return taken_signal(name, row[1])
+    return nothing_there(call, take)
+
+
+def _start_session(
+    database: Database, _caller: int, _call: SessionCall, start: StartSession
+) -> Applied:
+    insert_session(database, start.session)
+    return Applied(value=start.session.id)
+
+
+def _use_store(database: Database, _caller: int, call: SessionCall, use: UseStore) -> Applied:
+    return use_store(database, call, use)
+
+
+def _refuse(_database: Database, _caller: int, _call: SessionCall, refuse: Refuse) -> Applied:
+    return Applied(refusal=Refusal(code=refuse.code, message=refuse.message))
+
+
+def _record_outcome(
+    database: Database, _caller: int, call: SessionCall, record: RecordOutcome
+) -> Applied:
+    project = project_key(database, call.project_id)
+    event = database.value("find_event_key_in_project", (record.event_id, project))
+    if event is None:
+        raise EventNotFoundError(record.event_id)
+    database.execute("insert_outcome", (event, call.session_id, to_us(call.at), record.value))
+    return Applied()
+
+
+# What refuses is raised before anything is written: a refusal does not undo the transaction. Any: each takes its own kind.
+_APPLY: Final[Mapping[type[Operation], Callable[[Database, int, SessionCall, Any], Applied]]] = {
+    Subscribe: _subscribe,
+    Unsubscribe: _unsubscribe,
+    TakeEvent: _take_event,
+    SendSignal: _send_signal,
+    TakeSignal: _take_signal,
+    StartSession: _start_session,
+    UseStore: _use_store,
+    RecordOutcome: _record_outcome,
+    Refuse: _refuse,
+}

@@ -1,0 +1,46 @@
+"""What sessions wait for, and how something that comes makes them due."""
+
+from __future__ import annotations
+
+import orjson
+
+from hookline_service.model.calls import Deliveries
+from hookline_service.model.ids import SessionId
+from hookline_service.model.sessions import FINAL_STATES, SessionChange, SessionState
+from hookline_service.storage.results import completion_of
+from hookline_service.storage.sqlite.connection import Database
+from hookline_service.storage.sqlite.rows import to_us
+
+
+def deliver(
+    database: Database, event: int, project: int, subscriptions: Deliveries, at_us: int
+) -> tuple[SessionId, ...]:
+    """Put a new event into subscriptions; the sessions that got it."""
+    if not subscriptions:
+        return ()
+    ids = orjson.dumps(list(subscriptions)).decode()
+    database.execute("insert_deliveries", (ids, event, project))
+    database.execute("wake_subscribers", (event, at_us))
+    return tuple(sorted(row[0] for row in database.rows("list_receivers", (event,))))
+
+
+def queue_signal(database: Database, session: int, name: str, payload: bytes, at_us: int) -> None:
+    """Queue a signal for a session, which becomes due when it waits for it."""
+    database.execute("insert_signal", (session, name, payload))
+    database.execute("wake_for_topic", (session, f"sig:{name}", at_us))
+
+
+def follow_change(database: Database, session: int, change: SessionChange) -> None:
+    """Keep what the session waits for in step with its state; a final one waits for nothing and tells its parent."""
+    database.execute("clear_waits", (session,))
+    if change.state is SessionState.WAITING and change.topics:
+        topics = [(session, topic) for topic in change.topics]
+        database.execute_each("insert_wait", topics)
+        database.execute("wake_when_served", (session, to_us(change.at)))
+    if change.state not in FINAL_STATES:
+        return
+    database.execute("clear_subscriptions", (session,))
+    database.execute("clear_signals", (session,))
+    parent = database.row("find_parent_to_tell", (session,))
+    if parent is not None:
+        queue_signal(database, parent[0], parent[1], completion_of(change), to_us(change.at))

@@ -1,0 +1,393 @@
+"""The part of a store in memory that applies what sessions ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from hookline import storing
+from hookline.errors import HooklineError, InternalError
+from hookline_service.model.calls import (
+    CallResult,
+    Deliveries,
+    Outcome,
+    PublishedValue,
+    RecordOutcome,
+    Refusal,
+    Refuse,
+    SendSignal,
+    SessionCall,
+    Signal,
+    StartSession,
+    StoreOperation,
+    Subscribe,
+    Subscription,
+    TakeEvent,
+    TakeSignal,
+    Unsubscribe,
+    UseStore,
+    as_it_is,
+)
+from hookline_service.model.errors import (
+    EventNotFoundError,
+    ProjectNotFoundError,
+    SessionFinalError,
+    SessionNotFoundError,
+    SourceAmbiguousError,
+    SourceNotFoundError,
+    SubscriptionNotFoundError,
+    TooManyKeysError,
+)
+from hookline_service.model.events import Event
+from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
+from hookline_service.model.sessions import (
+    FINAL_STATES,
+    JournalEntry,
+    Session,
+    SessionChange,
+    SessionState,
+)
+from hookline_service.storage.results import (
+    REFUSALS,
+    Applied,
+    completion_of,
+    finish,
+    nothing_there,
+    recorded_result,
+    refused,
+    store_step,
+    taken_event,
+    taken_signal,
+)
+from tests.fakes.memory_projects import MemoryProjects
+from tests.fakes.memory_rules import by_id, call_soon, drop
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value of a project's store."""
+
+    value: bytes
+    is_published: bool
+    expires_at: datetime | None
+
+    def is_there(self, now: datetime) -> bool:
+        return self.expires_at is None or self.expires_at > now
+
+
+class MemoryCalls(MemoryProjects):
+    """See `CallStore`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._subscriptions: dict[SubscriptionId, Subscription] = {}
+        self._deliveries: list[tuple[SubscriptionId, EventId]] = []
+        self._signals: list[Signal] = []
+        self._topics: dict[SessionId, frozenset[str]] = {}
+        self._values: dict[tuple[ProjectId, str], Kept] = {}
+        self._outcomes: list[Outcome] = []
+        self._applied: dict[type, Callable[[SessionCall, Any], Applied]] = {
+            Subscribe: self._subscribe,
+            Unsubscribe: self._unsubscribe,
+            TakeEvent: self._take_event,
+            SendSignal: self._send_signal,
+            TakeSignal: self._take_signal,
+            StartSession: self._start_session,
+            UseStore: self._use_store,
+            RecordOutcome: self._record_outcome,
+            Refuse: self._refuse,
+        }
+
+    def call_soon(
+        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
+    ) -> None:
+        try:
+            result: CallResult | Exception = self._apply(call)
+        except HooklineError as exc:
+            result = exc
+        call_soon(on_stored, result)
+
+    async def list_subscriptions(
+        self, after: SubscriptionId | None, limit: int
+    ) -> list[Subscription]:
+        found = [each for each in self._subscriptions.values() if each.id > (after or "")]
+        return sorted(found, key=by_id)[:limit]
+
+    async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
+        return [each for each in self._outcomes if each.event_id == event_id]
+
+    async def list_values(self, project_id: ProjectId, now: datetime) -> dict[str, bytes]:
+        return {
+            key: self._values[owner, key].value
+            for owner, key in sorted(self._values)
+            if owner == project_id and self._values[owner, key].is_there(now)
+        }
+
+    async def find_published(
+        self, project_id: ProjectId, key: str, now: datetime
+    ) -> PublishedValue | None:
+        kept = self._find_value(project_id, key, now)
+        is_public = kept is not None and kept.is_published
+        return PublishedValue(value=kept.value) if kept is not None and is_public else None
+
+    async def delete_expired_values(self, now: datetime, limit: int) -> int:
+        self._may_write()
+        gone = [key for key, kept in self._values.items() if not kept.is_there(now)][:limit]
+        drop(self._values, gone)
+        return len(gone)
+
+    async def fork_session(
+        self,
+        session: Session,
+        source: SessionId,
+        count: int,
+        reseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is,
+    ) -> None:
+        self._may_write()
+        self._get_unforgotten(source)
+        self._check([session])
+        self._insert([session])
+        journal = self._journal.get(source, {})
+        for seq in sorted(journal)[:count]:
+            encoding, value = reseal(journal[seq].encoding, journal[seq].value)
+            copy = replace(journal[seq], session_id=session.id, encoding=encoding, value=value)
+            self._add_entry(copy)
+
+    # What events, changes and deletions mean for it
+
+    def _deliver(self, event: Event, subscriptions: Deliveries) -> tuple[SessionId, ...]:
+        woken: set[SessionId] = set()
+        for each in dict.fromkeys(subscriptions):
+            found = self._subscriptions.get(each)
+            if found is not None and found.project_id == event.project_id:
+                self._deliveries.append((each, event.id))
+                self._wake(found.session_id, {f"sub:{each}"}, event.created_at)
+                woken.add(found.session_id)
+        return tuple(sorted(woken))
+
+    def _follow_change(self, change: SessionChange) -> None:
+        self._topics.pop(change.session_id, None)
+        if change.state is SessionState.WAITING and change.topics:
+            self._topics[change.session_id] = frozenset(change.topics)
+            self._wake(change.session_id, self._served(change.session_id), change.at)
+        if change.state not in FINAL_STATES:
+            return
+        self._forget_calls_of(change.session_id)
+        session = self._sessions[change.session_id]
+        parent = self._sessions.get(session.parent_id) if session.parent_id else None
+        if session.is_durable and parent is not None and parent.state not in FINAL_STATES:
+            payload = completion_of(change)
+            self._queue(Signal(session_id=parent.id, name=session.id, payload=payload), change.at)
+
+    def _forget_calls_of(self, session_id: SessionId) -> None:
+        gone = [s.id for s in self._subscriptions.values() if s.session_id == session_id]
+        drop(self._subscriptions, gone)
+        self._deliveries = [each for each in self._deliveries if each[0] not in gone]
+        self._signals = [each for each in self._signals if each.session_id != session_id]
+        self._topics.pop(session_id, None)
+
+    def _forget_events(self, gone: Iterable[EventId]) -> None:
+        ids = set(gone)
+        drop(self._events, ids)
+        self._outcomes = [each for each in self._outcomes if each.event_id not in ids]
+
+    def _needed_events(self) -> set[EventId | None]:
+        """Events that a session names, or that wait in a subscription."""
+        named = {each.event_id for each in self._sessions.values()}
+        return named | {event_id for _, event_id in self._deliveries}
+
+    def _remove(self, session: Session) -> None:
+        super()._remove(session)
+        self._forget_calls_of(session.id)
+        if session.event_id is not None and session.event_id not in self._needed_events():
+            self._forget_events([session.event_id])
+
+    async def delete_project(self, project_id: ProjectId) -> None:
+        await super().delete_project(project_id)
+        drop(self._values, [key for key in self._values if key[0] == project_id])
+        self._forget_events(
+            {each.event_id for each in self._outcomes if each.event_id not in self._events}
+        )
+
+    def _served(self, session_id: SessionId) -> set[str]:
+        """The topics of which the session has something to take."""
+        own = {s.id for s in self._subscriptions.values() if s.session_id == session_id}
+        events = {
+            f"sub:{subscription}" for subscription, _ in self._deliveries if subscription in own
+        }
+        return events | {f"sig:{s.name}" for s in self._signals if s.session_id == session_id}
+
+    def _wake(self, session_id: SessionId, topics: set[str], at: datetime) -> None:
+        session = self._sessions[session_id]
+        waits = session.state is SessionState.WAITING
+        if waits and self._topics.get(session_id, frozenset()) & topics:
+            wake_at = min(session.wake_at or at, at)
+            self._sessions[session_id] = replace(session, wake_at=wake_at)
+
+    def _queue(self, signal: Signal, at: datetime) -> None:
+        self._signals.append(signal)
+        self._wake(signal.session_id, {f"sig:{signal.name}"}, at)
+
+    # Calls
+
+    def _apply(self, call: SessionCall) -> CallResult:
+        self._may_write()
+        self._get_unfinished(call.session_id)
+        recorded = self._find_recorded(call)
+        if recorded is not None:
+            return recorded_result(
+                call,
+                kind=recorded.kind,
+                ok=recorded.ok,
+                encoding=recorded.encoding,
+                value=recorded.value,
+            )
+        if call.entry is not None and call.entry.seq in self._journal.get(call.session_id, {}):
+            raise InternalError("the number of the entry was used before")
+        try:
+            applied = self._applied[type(call.operation)](call, call.operation)
+        except REFUSALS as exc:
+            applied = refused(exc)
+        result, entry = finish(call, applied)
+        if entry is not None:
+            self._add_entry(entry)
+        return result
+
+    def _find_recorded(self, call: SessionCall) -> JournalEntry | None:
+        if call.entry is None:
+            return None
+        place = (call.entry.branch, call.entry.index)
+        journal = self._journal.get(call.session_id, {}).values()
+        return next((each for each in journal if (each.branch, each.index) == place), None)
+
+    def _get_unforgotten(self, session_id: SessionId) -> Session:
+        if session_id not in self._sessions:
+            raise SessionNotFoundError(session_id)
+        return self._sessions[session_id]
+
+    def _get_unfinished(self, session_id: SessionId) -> Session:
+        session = self._get_unforgotten(session_id)
+        if session.state in FINAL_STATES:
+            raise SessionFinalError(session_id, session.state)
+        return session
+
+    def _check_project(self, project_id: ProjectId) -> None:
+        if project_id not in self._projects:
+            raise ProjectNotFoundError(project_id)
+
+    def _subscribe(self, call: SessionCall, subscribe: Subscribe) -> Applied:
+        self._check_project(call.project_id)
+        subscription = Subscription(
+            id=subscribe.id,
+            session_id=call.session_id,
+            project_id=call.project_id,
+            source=self._find_source(call.project_id, subscribe.source),
+            filter=subscribe.filter,
+            created_at=call.at,
+        )
+        self._subscriptions[subscription.id] = subscription
+        return Applied(value=subscription.id, subscription=subscription)
+
+    def _find_source(self, project_id: ProjectId, name: str) -> str:
+        in_force = [self._triggers[each] for each in self._in_force]
+        own = {t.definition.name: t.id for t in in_force if t.project_id == project_id}
+        connections = {key[1] for key in self._connections if key[0] == project_id}
+        if name in own and name in connections:
+            raise SourceAmbiguousError(name)
+        if name in own:
+            return f"trigger:{own[name]}"
+        if name in connections:
+            return f"connection:{name}"
+        raise SourceNotFoundError(name, sorted({*own, *connections}))
+
+    def _unsubscribe(self, call: SessionCall, unsubscribe: Unsubscribe) -> Applied:
+        found = self._subscriptions.get(unsubscribe.id)
+        if found is not None and found.session_id == call.session_id:
+            del self._subscriptions[unsubscribe.id]
+            self._deliveries = [each for each in self._deliveries if each[0] != unsubscribe.id]
+        return Applied()
+
+    def _take_event(self, call: SessionCall, take: TakeEvent) -> Applied:
+        for each in take.ids:
+            found = self._subscriptions.get(each)
+            if found is None or found.session_id != call.session_id:
+                raise SubscriptionNotFoundError(each)
+        for each in take.ids:
+            event_id = next((event for to, event in self._deliveries if to == each), None)
+            if event_id is not None:
+                self._deliveries.remove((each, event_id))
+                event = self._events[event_id]
+                return taken_event(each, (event.id, event.type, event.data, event.body))
+        return nothing_there(call, take)
+
+    def _send_signal(self, call: SessionCall, send: SendSignal) -> Applied:
+        self._get_unfinished(send.signal.session_id)
+        self._queue(send.signal, call.at)
+        return Applied(woken=(send.signal.session_id,))
+
+    def _take_signal(self, call: SessionCall, take: TakeSignal) -> Applied:
+        own = [each for each in self._signals if each.session_id == call.session_id]
+        for name in take.names:
+            found = next((each for each in own if each.name == name), None)
+            if found is not None:
+                self._signals.remove(found)
+                return taken_signal(name, found.payload)
+        return nothing_there(call, take)
+
+    def _start_session(self, _call: SessionCall, start: StartSession) -> Applied:
+        self._check([start.session])
+        self._insert([start.session])
+        return Applied(value=start.session.id)
+
+    def _use_store(self, call: SessionCall, use: UseStore) -> Applied:
+        self._check_project(call.project_id)
+        place = (call.project_id, use.key)
+        kept = self._find_value(*place, call.at)
+        match use.operation:
+            case StoreOperation.LIST:
+                owned = [key for owner, key in sorted(self._values) if owner == call.project_id]
+                there = [key for key in owned if self._find_value(call.project_id, key, call.at)]
+                return Applied(value=there)
+            case StoreOperation.PUBLISH | StoreOperation.UNPUBLISH:
+                if kept is not None:
+                    is_published = use.operation is StoreOperation.PUBLISH
+                    self._values[place] = replace(kept, is_published=is_published)
+                return Applied()
+            case _:
+                return self._change_value(call, use, kept)
+
+    def _change_value(self, call: SessionCall, use: UseStore, kept: Kept | None) -> Applied:
+        after, result = store_step(use, None if kept is None else kept.value)
+        if after is storing.DELETED:
+            self._values.pop((call.project_id, use.key), None)
+        elif isinstance(after, bytes):
+            others = [
+                key
+                for (owner, key), each in self._values.items()
+                if owner == call.project_id and key != use.key and each.is_there(call.at)
+            ]
+            if kept is None and len(others) >= use.limits.keys:
+                raise TooManyKeysError(use.limits.keys)
+            is_published = kept is not None and kept.is_published
+            self._values[call.project_id, use.key] = Kept(after, is_published, use.expires_at)
+        return Applied(value=result)
+
+    def _find_value(self, project_id: ProjectId, key: str, now: datetime) -> Kept | None:
+        kept = self._values.get((project_id, key))
+        return kept if kept is not None and kept.is_there(now) else None
+
+    def _record_outcome(self, call: SessionCall, record: RecordOutcome) -> Applied:
+        self._check_project(call.project_id)
+        event = self._events.get(record.event_id)
+        if event is None or event.project_id != call.project_id:
+            raise EventNotFoundError(record.event_id)
+        outcome = Outcome(
+            event_id=event.id, session_id=call.session_id, at=call.at, value=record.value
+        )
+        self._outcomes.append(outcome)
+        return Applied()
+
+    def _refuse(self, _call: SessionCall, refuse: Refuse) -> Applied:
+        return Applied(refusal=Refusal(code=refuse.code, message=refuse.message))
