@@ -53,7 +53,6 @@ async def variables_for(
 
 def compose_variables(
     box: SecretBox,
-    project_id: ProjectId,
     *,
     variables: Sequence[StoredVariable],
     connections: Iterable[Connection],
@@ -61,7 +60,7 @@ def compose_variables(
     base_url: str,
 ) -> dict[str, str]:
     """See `variables_for`; without a store. A name set by the author wins over one that is made here."""
-    made = {"store_public_url": f"{base_url}/store/{project_id}"}
+    made: dict[str, str] = {}
     for trigger in triggers:
         if trigger.slug is not None:
             made[f"{trigger.definition.name}__webhook_url"] = webhook_url(base_url, trigger.slug)
