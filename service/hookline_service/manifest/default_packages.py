@@ -170,6 +170,7 @@ _HELPERS: Final[Mapping[str, tuple[str, ...]]] = {
     "twilio": ("twilio",),
     "zoom": ("requests", "requests_toolbelt"),
 }
+CLIENT_HELPERS: Final = frozenset(_HELPERS)
 _PROVIDERS: Final = ("pydantic-ai-slim[anthropic,openai]~=1.30", _OPENTELEMETRY)
 _HELPER_EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "google": ("pydantic-ai-slim[google]~=1.30", _OPENTELEMETRY),

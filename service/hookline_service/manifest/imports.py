@@ -11,6 +11,7 @@ from pathlib import Path
 import hookline
 from hookline_runner.analysis import analyse
 from hookline_service.manifest.bindings import ModuleBindings
+from hookline_service.manifest.default_packages import CLIENT_HELPERS
 from hookline_service.manifest.modules import (
     ImportFacts,
     ModuleFacts,
@@ -19,7 +20,8 @@ from hookline_service.manifest.modules import (
 )
 
 SDK_PACKAGE = "hookline"
-ALWAYS_PROVIDED = frozenset({"__future__", "__main__", SDK_PACKAGE, "autokitteh"})
+AUTOKITTEH = "autokitteh"
+ALWAYS_PROVIDED = frozenset({"__future__", "__main__", SDK_PACKAGE, AUTOKITTEH})
 
 _DISTRIBUTIONS = {
     "bs4": "beautifulsoup4",
@@ -125,6 +127,20 @@ def _check(fact: ImportFacts, sources: ImportSources) -> Iterator[UnmetImport]:
     elif not _is_provided(top, sources):
         message = f"nothing provides the module {fact.module!r}"
         yield UnmetImport(fact=fact, message=message, hint=_cure(fact.module, sources))
+    elif top == AUTOKITTEH and sources.provided is not None and top not in sources.provided:
+        yield from _check_client_helper(fact)
+
+
+def _check_client_helper(fact: ImportFacts) -> Iterator[UnmetImport]:
+    """Hookline stands in for the core of the package, but not for its helpers."""
+    wanted = [fact.module, *(f"{fact.module}.{name}" for name in fact.names)]
+    for module in wanted:
+        parts = module.split(".")
+        if len(parts) > 1 and parts[1] in CLIENT_HELPERS:
+            message = f"{'.'.join(parts[:2])!r} comes with the package autokitteh, which the project does not ask for"
+            hint = "add `autokitteh[all]` to requirements.txt"
+            yield UnmetImport(fact=fact, message=message, hint=hint)
+            return
 
 
 def _is_provided(top: str, sources: ImportSources) -> bool:

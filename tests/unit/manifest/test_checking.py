@@ -452,13 +452,36 @@ def run(event): ...
 """
     manifest = a_manifest(body="  connections: [{name: chat, integration: slack}]\n")
 
-    findings = check({"main.py": source}, manifest)
+    findings = check({"main.py": source}, manifest, provided={"autokitteh"})
 
     assert said(findings) == [
         "main.py:4:18 error `slack_client` names 'chta', which is no connection of the project",
         "main.py:6:36 error `gmail_client` names 'mail', which is no connection of the project",
     ]
     assert findings[0].hint == "did you mean `chat`?"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from autokitteh.slack import slack_client",
+        "from autokitteh import Event, slack",
+        "import autokitteh.slack as ak_slack",
+    ],
+)
+def test_a_client_helper_without_its_package_is_found(line: str):
+    findings = check({"main.py": f"{line}\ndef run(event): ...\n"})
+
+    assert said(findings) == [
+        "main.py:1:1 error 'autokitteh.slack' comes with the package autokitteh, which the project does not ask for"
+    ]
+    assert findings[0].hint == "add `autokitteh[all]` to requirements.txt"
+
+
+def test_the_core_of_autokitteh_is_always_there():
+    line = "from autokitteh import Event, connections\nfrom autokitteh.store import get_value\n"
+
+    assert check({"main.py": line + "def run(event): ...\n"}) == ()
 
 
 def test_a_project_without_triggers_gets_a_warning():
