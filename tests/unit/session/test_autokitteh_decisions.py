@@ -101,9 +101,9 @@ def action_of(function: Callable[..., Any]) -> tuple[Action, str]:
 @pytest.mark.parametrize(
     ("function", "name"),
     [
-        (dt.dt.now, "now"),
-        (dt.dt.today, "today"),
-        (dt.dt.utcnow, "utcnow"),
+        (dt.datetime.now, "now"),
+        (dt.datetime.today, "today"),
+        (dt.datetime.utcnow, "utcnow"),
         (dt.date.today, "today"),
         (time.time, "time"),
         (time.monotonic, "monotonic"),
@@ -182,8 +182,8 @@ def test_what_reaches_outside_is_recorded_under_the_name_it_has_there(
         *(xml.dom.minidom.parseString, ET.fromstring, zipfile.ZipFile, zlib.crc32),
         *(asyncio.create_task, asyncio.current_task, asyncio.gather, asyncio.Queue, asyncio.run),
         *(asyncio.shield, asyncio.timeout, asyncio.wait, asyncio.wait_for),
-        *(dt.date, dt.datetime, dt.timedelta, dt.dt.fromisoformat),
-        *(dt.dt.fromtimestamp, dt.dt.combine, dt.dt.strptime),
+        *(dt.date, dt.datetime, dt.timedelta, dt.datetime.fromisoformat),
+        *(dt.datetime.fromtimestamp, dt.datetime.combine, dt.datetime.strptime),
         *(dt.timedelta(1).total_seconds, dt.time.fromisoformat),
     ],
     ids=lambda function: getattr(function, "__qualname__", repr(function)),
