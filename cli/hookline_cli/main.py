@@ -32,6 +32,7 @@ NOUN_COMMANDS = (
     "event",
     "session",
     "var",
+    "secret",
     "manifest",
     "runner",
 )

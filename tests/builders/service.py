@@ -22,6 +22,7 @@ from hookline_service.model.secret import Secret
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.entry_points import EntryPoints
+from hookline_service.use_cases.secret_keys import SecretKeys
 from hookline_service.use_cases.secrets import SecretBox
 from tests.fakes.fake_engine import FakeEngine, FakePreparer, FakeRunners, HandClock
 from tests.fakes.memory_store import MemoryStore
@@ -96,7 +97,11 @@ class ServiceInMemory:
 
 
 def a_service(
-    store: Store | None = None, *, scratch: Path = Path("/nonexistent"), **settings: Any
+    store: Store | None = None,
+    *,
+    scratch: Path = Path("/nonexistent"),
+    key_file: Path | None = None,
+    **settings: Any,
 ) -> ServiceInMemory:
     clock = HandClock(NOW)
     chosen: Any = MemoryStore() if store is None else store
@@ -114,11 +119,13 @@ def a_service(
 
     wanted = replace(Settings(home=Path("/nonexistent")), **settings)
     preparer, runners = FakePreparer(), FakeRunners()
+    box = SecretBox((bytes(range(32)),))
     services = ApiServices(
         settings=wanted,
         clock=clock,
         token=Secret(TOKEN),
-        box=SecretBox((bytes(range(32)),)),
+        box=box,
+        keys=SecretKeys(chosen, box, key_file),
         store=chosen,
         engine=engine,
         preparer=preparer,

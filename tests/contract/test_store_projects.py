@@ -101,6 +101,24 @@ async def test_setting_a_variable_again_replaces_it(store: Store) -> None:
     assert await store.list_variables(release.project.id) == [second]
 
 
+async def test_values_are_replaced_only_where_they_are_still_as_given(store: Store) -> None:
+    release = a_release()
+    await store.apply_release(release)
+    same = a_variable(release.project.id, name="A", value=b"1", is_secret=True, description="a")
+    changed = a_variable(release.project.id, name="B", value=b"2", is_secret=True)
+    gone = a_variable(release.project.id, name="C", value=b"3")
+    elsewhere = a_variable(ProjectId("prj_nowhere"), name="A", value=b"1")
+    newer = replace(changed, value=b"set meanwhile")
+    await store.set_variables([same, newer])
+
+    count = await store.replace_values(
+        [(same, b"new"), (changed, b"new"), (gone, b"new"), (elsewhere, b"new")]
+    )
+
+    assert count == 1
+    assert await store.list_variables(release.project.id) == [replace(same, value=b"new"), newer]
+
+
 async def test_variables_are_set_all_or_not_at_all(store: Store) -> None:
     release = a_release()
     await store.apply_release(release)

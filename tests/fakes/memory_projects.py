@@ -85,6 +85,17 @@ class MemoryProjects(MemoryTables):
         for each in variables:
             self._variables[each.project_id, each.scope, each.name] = each
 
+    async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
+        self._may_write()
+        count = 0
+        for former, value in replaced:
+            key = (former.project_id, former.scope, former.name)
+            present = self._variables.get(key)
+            if present is not None and present.value == former.value:
+                self._variables[key] = replace(present, value=value)
+                count += 1
+        return count
+
     async def delete_variable(self, project_id: ProjectId, scope: str, name: str) -> bool:
         self._may_write()
         return self._variables.pop((project_id, scope, name), None) is not None

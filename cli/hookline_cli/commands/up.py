@@ -42,7 +42,13 @@ from hookline_cli.display import note
     metavar="LEVEL",
     help="debug, info, warning or error.  [default: info]",
 )
-def command(**options: str | None) -> None:
+@click.option(
+    "--forget-lost-secrets",
+    "forgets_lost_secrets",
+    is_flag=True,
+    help="Empty secrets that were sealed with a key that is lost, instead of refusing to start.",
+)
+def command(*, forgets_lost_secrets: bool, **options: str | None) -> None:
     """Start the service with its runner, until Ctrl-C.
 
     Every other setting is an environment variable: see docs/operations.md.
@@ -59,4 +65,6 @@ def command(**options: str | None) -> None:
         note(f"Hookline is up at {url} (home {home}, token in {origin})")
         note(f"deploy a project:  hookline deploy{address} DIR      stop:  Ctrl-C")
 
-    click.get_current_context().exit(run_service(settings, tell))
+    click.get_current_context().exit(
+        run_service(settings, tell, forgets_lost_secrets=forgets_lost_secrets)
+    )

@@ -19,6 +19,7 @@ from hookline_service.api import (
     events,
     projects,
     schedules,
+    secrets,
     sessions,
     system,
     triggers,
@@ -40,6 +41,7 @@ from hookline_service.use_cases.tokens import TokenCheck
 ENDPOINTS: tuple[AnyEndpoint, ...] = (
     *projects.ENDPOINTS,
     *variables.ENDPOINTS,
+    *secrets.ENDPOINTS,
     *deployments.ENDPOINTS,
     *builds.ENDPOINTS,
     *triggers.ENDPOINTS,

@@ -20,6 +20,7 @@ from hookline_service.model.sessions import Session
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.entry_points import EntryPoints
+from hookline_service.use_cases.secret_keys import SecretKeys
 from hookline_service.use_cases.secrets import SecretBox
 
 
@@ -67,6 +68,7 @@ class ApiServices:
     clock: Clock
     token: Secret
     box: SecretBox
+    keys: SecretKeys
     store: Store
     engine: Engine
     preparer: Preparer

@@ -24,7 +24,7 @@ from hookline_service.model.sessions import Session
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.entry_points import EntryPoints
-from hookline_service.use_cases.secrets import load_or_create_box
+from hookline_service.use_cases.secret_keys import SecretKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,10 @@ class Parts:
 
 
 # Long because it is a list: every part, named once and connected.
-def build_parts(settings: Settings, store: Store, token: Secret) -> Parts:
+def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKeys) -> Parts:
     """Every part, connected and not yet running."""
     clock = SystemClock()
-    box = load_or_create_box(settings.home, settings.secret_key)
-    contexts = ContextReader(store, box, settings.base_url)
+    contexts = ContextReader(store, keys.box, settings.base_url)
     engine_parts = _engine_parts(settings, store, contexts, clock)
     listeners: list[Callable[[Session], None]] = []
 
@@ -75,7 +74,8 @@ def build_parts(settings: Settings, store: Store, token: Secret) -> Parts:
         settings=settings,
         clock=clock,
         token=token,
-        box=box,
+        box=keys.box,
+        keys=keys,
         store=store,
         engine=engine,
         preparer=engine_parts.pool,

@@ -11,6 +11,7 @@ import secrets
 import signal
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -33,6 +34,7 @@ from hookline_service.storage.protocols import Store
 from hookline_service.storage.sqlite import open_sqlite_store
 from hookline_service.use_cases.private_files import ensure_home, load_or_create
 from hookline_service.use_cases.retention import delete_expired
+from hookline_service.use_cases.secret_keys import open_keys
 from hookline_service.use_cases.tokens import load_or_create_token
 
 logger = logging.getLogger(__name__)
@@ -43,8 +45,12 @@ RUNNER_TOKEN_FILE = "runner.token"  # noqa: S105 - the name of a file
 _GC_THRESHOLD = (20_000, 20, 50)  # a request makes hundreds of short-lived objects and no cycles
 
 
-def run_service(settings: Settings, on_ready: Callable[[str], None]) -> int:
+def run_service(
+    settings: Settings, on_ready: Callable[[str], None], *, forgets_lost_secrets: bool = False
+) -> int:
     """Serve until SIGINT or SIGTERM; the exit status. `on_ready` gets the base URL once sessions can be started.
+
+    With `forgets_lost_secrets`, secrets whose key is lost are emptied first.
 
     Raises:
         HooklineError: the service cannot start as it was told to.
@@ -53,7 +59,8 @@ def run_service(settings: Settings, on_ready: Callable[[str], None]) -> int:
     _allow_many_connections()
     options = {"use_uvloop": True}
     try:
-        return anyio.run(_serve, settings, on_ready, backend="asyncio", backend_options=options)
+        serve = partial(_serve, settings, on_ready, forgets_lost_secrets=forgets_lost_secrets)
+        return anyio.run(serve, backend="asyncio", backend_options=options)
     except BaseExceptionGroup as group:
         raise _first_of(group) from group
 
@@ -65,7 +72,9 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
+async def _serve(
+    settings: Settings, on_ready: Callable[[str], None], *, forgets_lost_secrets: bool
+) -> int:
     ensure_home(settings.home)
     listener = listen(settings.host, settings.port)
     settings = replace(settings, port=listener.getsockname()[1])
@@ -74,7 +83,10 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
         settings.home / RUNNER_TOKEN_FILE, secrets.token_urlsafe(32)
     ).strip()
     async with _open_store(settings) as store:
-        parts = build_parts(settings, store, token)
+        keys = await open_keys(
+            store, settings.home, settings.secret_key, forgets_lost=forgets_lost_secrets
+        )
+        parts = build_parts(settings, store, token, keys)
         inbox = FrameInbox(parts.engine_parts, parts.engine)
         async with anyio.create_task_group() as tasks:
             await tasks.start(inbox.run, name="runner links")

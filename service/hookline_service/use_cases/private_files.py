@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import stat
+from collections.abc import Generator
 from pathlib import Path
 
 from hookline.errors import UnavailableError
@@ -74,7 +75,27 @@ def _read(path: Path) -> str:
         return file.read().decode("utf-8", errors="replace")
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Put the text (mode 0600, fsynced) in the place of what the file holds: a crash leaves the one or the other.
+
+    Raises:
+        HomeUnusableError: it cannot be written.
+    """
+    with _draft_of(path, text) as draft:
+        draft.replace(path)
+
+
 def _create(path: Path, text: str) -> None:
+    with (
+        _draft_of(path, text) as draft,
+        contextlib.suppress(FileExistsError),  # another process was first: its text counts
+    ):
+        os.link(draft, path)
+
+
+@contextlib.contextmanager
+def _draft_of(path: Path, text: str) -> Generator[Path]:
+    """A finished file beside the path, to be put in its place; what was done with it is on disk afterwards."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
@@ -82,8 +103,7 @@ def _create(path: Path, text: str) -> None:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was first: its text counts
-            os.link(draft, path)
+        yield draft
         _sync_directory(path.parent)
     except OSError as exc:
         raise HomeUnusableError(path, exc.strerror or "cannot be written") from exc

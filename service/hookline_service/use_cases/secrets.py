@@ -93,6 +93,25 @@ class SecretBox:
         self._keys = {_key_id(key): AESGCM(key) for key in keys}
         self._primary = _key_id(keys[0])
 
+    @property
+    def key_id(self) -> str:
+        """Names the key that seals."""
+        return self._primary.hex()
+
+    @staticmethod
+    def key_id_of(box: bytes) -> str:
+        """Names the key that sealed the box."""
+        return box[1:_HEADER_BYTES].hex()
+
+    def has_key_of(self, box: bytes) -> bool:
+        """Whether the key that sealed the box is here; false for what is no box."""
+        return box[1:_HEADER_BYTES] in self._keys
+
+    def lead_with(self, key: bytes) -> None:
+        """Seal with this key from now on; the others go on opening."""
+        self._primary = _key_id(key)
+        self._keys[self._primary] = AESGCM(key)
+
     def seal(self, place: SecretPlace, value: Secret) -> bytes:
         """A box with the value; no two boxes are alike."""
         return self.seal_bytes(place, value.reveal().encode())  # leaves only as the sealed box
@@ -163,14 +182,25 @@ def load_or_create_box(home: Path, configured: Secret | None) -> SecretBox:
         SecretKeyInvalidError: a key is not 32 bytes in base64.
     """
     if configured is not None:
-        texts = configured.reveal().split(",")  # to be decoded
-        return SecretBox(tuple(_decode(text, "HOOKLINE_SECRET_KEY") for text in texts))
+        given = configured.reveal()  # to be decoded
+        return SecretBox(decode_keys(given, "HOOKLINE_SECRET_KEY"))
     path = home / KEY_FILE
-    fresh = base64.b64encode(os.urandom(_KEY_BYTES)).decode() + "\n"
-    lines = load_or_create(path, fresh).split()
-    if not lines:
-        raise SecretKeyInvalidError(str(path))
-    return SecretBox(tuple(_decode(line, str(path)) for line in lines))
+    lines = load_or_create(path, fresh_key() + "\n").split()
+    return SecretBox(decode_keys(",".join(lines), str(path)))
+
+
+def fresh_key() -> str:
+    """A new key as it is written in the file of keys."""
+    return base64.b64encode(os.urandom(_KEY_BYTES)).decode()
+
+
+def decode_keys(text: str, origin: str) -> tuple[bytes, ...]:
+    """The keys of a text that separates them by commas.
+
+    Raises:
+        SecretKeyInvalidError: a key is not 32 bytes in base64, or there is none.
+    """
+    return tuple(_decode(each, origin) for each in text.split(","))
 
 
 def _decode(text: str, origin: str) -> bytes:

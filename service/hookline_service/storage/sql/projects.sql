@@ -49,6 +49,10 @@ ON CONFLICT (project_key, scope, name) DO UPDATE
 SET value = excluded.value, is_secret = excluded.is_secret, description = excluded.description,
     updated_at = excluded.updated_at;
 
+-- name: replace_value
+-- Change the value of a variable if it is still the one given.
+UPDATE variables SET value = ? WHERE project_key = ? AND scope = ? AND name = ? AND value = ?;
+
 -- name: delete_variable
 -- Delete one variable.
 DELETE FROM variables WHERE project_key = ? AND scope = ? AND name = ?;

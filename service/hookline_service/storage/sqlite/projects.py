@@ -46,6 +46,10 @@ class ProjectTables(Tables):
         """See `ProjectStore.set_variables`."""
         await self._writer.run(save_variables, variables)
 
+    async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
+        """See `ProjectStore.replace_values`."""
+        return await self._writer.run(replace_values, replaced)
+
     async def delete_variable(self, project_id: ProjectId, scope: str, name: str) -> bool:
         """See `ProjectStore.delete_variable`."""
         return await self._writer.run(delete_variable, project_id, scope, name)
@@ -69,6 +73,16 @@ def save_variables(database: Database, variables: Sequence[StoredVariable]) -> N
             to_us(variable.updated_at),
         )
         database.execute("save_variable", row)
+
+
+def replace_values(database: Database, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
+    """Change values that are still as given; how many were."""
+    count = 0
+    for former, value in replaced:
+        key = database.find_key("find_project_key", former.project_id)
+        row = (value, key, former.scope, former.name, former.value)
+        count += database.execute("replace_value", row).rowcount
+    return count
 
 
 def delete_variable(database: Database, project_id: ProjectId, scope: str, name: str) -> bool:

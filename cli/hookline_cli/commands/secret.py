@@ -1,0 +1,33 @@
+"""The key that seals secret variables."""
+
+from __future__ import annotations
+
+import click
+
+from hookline_cli.client import Service
+from hookline_cli.display import note, print_json
+from hookline_cli.options import json_option, with_service
+
+
+@click.group("secret")
+def command() -> None:
+    """Look after the key that seals secrets; `hookline var` sets their values."""
+
+
+@command.command("rotate")
+@json_option
+@with_service
+def rotate_key(service: Service, *, as_json: bool) -> None:
+    """Make a new key, and seal all secret variables with it.
+
+    Former keys stay in secret.key behind the new one: journals and older backups need them. Back the file up afterwards.
+    """
+    rotation = service.post("/secrets/rotate")
+    if as_json:
+        print_json(rotation)
+    else:
+        click.echo(rotation["key_id"])
+    note(
+        f"sealed {rotation['resealed']} secrets with the new key; {rotation['former_keys']} former keys stay; "
+        "back up secret.key"
+    )

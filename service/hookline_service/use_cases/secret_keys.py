@@ -1,0 +1,206 @@
+"""The keys of an installation: that they open what is stored, and a new one that takes over from the former.
+
+At any moment the file of keys opens everything that is stored: a new key is on disk before anything is sealed with it,
+and former keys stay. What a crash left under a former key is sealed anew at the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+
+from hookline.errors import ConflictError, InvalidError
+from hookline_service.model.ids import ProjectId
+from hookline_service.model.projects import Project, StoredVariable
+from hookline_service.model.secret import Secret
+from hookline_service.use_cases.private_files import replace_file
+from hookline_service.use_cases.secrets import (
+    KEY_FILE,
+    SecretBox,
+    SecretPlace,
+    decode_keys,
+    fresh_key,
+    load_or_create_box,
+)
+
+logger = logging.getLogger(__name__)
+
+_NAMED = 5
+
+
+class SecretKeyWrongError(InvalidError):
+    """The installation's keys do not open the secrets that are stored."""
+
+    code = "secret_key.wrong"
+
+    def __init__(self, origin: str, names: Sequence[str], key_ids: Sequence[str]) -> None:
+        shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        keys = ", ".join(key_ids)
+        super().__init__(
+            f"{origin} does not open {len(names)} of the stored secrets ({shown}): they were sealed with key {keys}. Bring "
+            "that key back, on a line of its own behind the present one. If it is lost for good, start once with "
+            "`hookline up --forget-lost-secrets`, which empties them"
+        )
+
+
+class SecretKeyGivenError(ConflictError):
+    """The installation's key comes from its settings, where the service cannot change it."""
+
+    code = "secret_key.given"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the key comes from HOOKLINE_SECRET_KEY: put a new one before it, separated by a comma, and restart the "
+            "service, which then seals all secrets anew"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """What a rotation did: the id of the new key, how many secrets it sealed anew, and how many former keys stay."""
+
+    key_id: str
+    resealed: int
+    former_keys: int
+
+
+class SealedStore(Protocol):
+    """The part of the store that keeps sealed variables."""
+
+    async def list_projects(self) -> list[Project]:
+        """See `ProjectStore.list_projects`."""
+        ...
+
+    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
+        """See `ProjectStore.list_variables`."""
+        ...
+
+    async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
+        """See `ProjectStore.replace_values`."""
+        ...
+
+
+class SecretKeys:
+    """The keys of a running service; `box` seals with the first of them."""
+
+    def __init__(self, store: SealedStore, box: SecretBox, file: Path | None) -> None:
+        self.box = box
+        self._store = store
+        self._file = file  # None: they are given by the settings
+        self._lock = anyio.Lock()
+
+    async def rotate(self) -> Rotation:
+        """Make a new key, and seal all secret variables with it; the former keys stay for journals and backups.
+
+        Cut off in the middle, it leaves nothing that does not open; the next start goes on with it.
+
+        Raises:
+            SecretKeyGivenError: the keys are not in a file.
+            HomeUnusableError: the file cannot be written; then nothing has changed.
+            StorageUnavailableError: not all was sealed anew.
+        """
+        if self._file is None:
+            raise SecretKeyGivenError
+        async with self._lock:
+            fresh = fresh_key()
+            former = await anyio.to_thread.run_sync(_put_first, self._file, fresh)
+            self.box.lead_with(decode_keys(fresh, "the new key")[0])
+            resealed = await self._reseal()
+            return Rotation(key_id=self.box.key_id, resealed=resealed, former_keys=former)
+
+    async def reseal(self) -> int:
+        """Seal with the first key whatever was sealed with another; returns how many values."""
+        async with self._lock:
+            return await self._reseal()
+
+    async def _reseal(self) -> int:
+        count = 0
+        async for _, variables in _sealed(self._store):
+            replaced = [(one, self.box.rewrap(_place(one), one.value)) for one in variables]
+            changed = [(one, value) for one, value in replaced if value != one.value]
+            count += await self._store.replace_values(changed) if changed else 0
+        return count
+
+
+async def open_keys(
+    store: SealedStore, home: Path, configured: Secret | None, *, forgets_lost: bool = False
+) -> SecretKeys:
+    """The keys of this installation, which open every secret variable that is stored.
+
+    With `forgets_lost`, secrets that none of the keys opens are emptied.
+
+    Raises:
+        SecretKeyWrongError: a secret was sealed with a key that is not here.
+        SecretKeyInvalidError, HomeUnusableError: as `load_or_create_box`.
+    """
+    file = home / KEY_FILE if configured is None else None
+    if file is not None and not forgets_lost and not file.exists():
+        lost = await _list_lost(store, None)
+        _require_none(f"{file} is missing, and a new key", lost)
+    box = await anyio.to_thread.run_sync(load_or_create_box, home, configured)
+    keys = SecretKeys(store, box, file)
+    lost = await _list_lost(store, box)
+    if forgets_lost:
+        await _forget(store, box, lost)
+    else:
+        _require_none(str(file or "HOOKLINE_SECRET_KEY"), lost)
+    if resealed := await keys.reseal():
+        logger.info("secrets sealed with the present key", extra={"count": resealed})
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    project: str
+    variable: StoredVariable
+
+    @property
+    def name(self) -> str:
+        return f"{self.project}/{_place(self.variable).label}"
+
+
+async def _list_lost(store: SealedStore, box: SecretBox | None) -> list[_Lost]:
+    """Secrets that the box has no key for; all of them when there is no box."""
+    return [
+        _Lost(project.name, one)
+        async for project, variables in _sealed(store)
+        for one in variables
+        if box is None or not box.has_key_of(one.value)
+    ]
+
+
+def _require_none(origin: str, lost: Sequence[_Lost]) -> None:
+    if lost:
+        key_ids = sorted({SecretBox.key_id_of(one.variable.value) for one in lost})
+        raise SecretKeyWrongError(origin, [one.name for one in lost], key_ids)
+
+
+async def _forget(store: SealedStore, box: SecretBox, lost: Sequence[_Lost]) -> None:
+    for one in lost:
+        empty = box.seal(_place(one.variable), Secret(""))
+        await store.replace_values([(one.variable, empty)])
+        logger.warning("lost secret emptied", extra={"variable": one.name})
+
+
+async def _sealed(store: SealedStore) -> AsyncIterator[tuple[Project, list[StoredVariable]]]:
+    for project in await store.list_projects():
+        variables = await store.list_variables(project.id)
+        yield project, [one for one in variables if one.is_secret]
+
+
+def _put_first(file: Path, fresh: str) -> int:
+    """Write the key before those of the file; returns how many there were. The file is whole at any moment."""
+    former = file.read_text("utf-8", errors="replace").split()
+    decode_keys(",".join(former), str(file))
+    replace_file(file, "".join(f"{line}\n" for line in [fresh, *former]))
+    return len(former)
+
+
+def _place(variable: StoredVariable) -> SecretPlace:
+    return SecretPlace(project_id=variable.project_id, scope=variable.scope, name=variable.name)
