@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -63,6 +64,8 @@ from hookline_service.storage.results import (
 )
 from tests.fakes.memory_projects import MemoryProjects
 from tests.fakes.memory_rules import by_id, call_soon, drop
+
+_CHANGED = ("_subscriptions", "_deliveries", "_signals", "_values", "_outcomes", "_sessions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +248,17 @@ class MemoryCalls(MemoryProjects):
                 value=recorded.value,
             )
         if call.entry is not None and call.entry.seq in self._journal.get(call.session_id, {}):
-            raise InternalError("the number of the entry was used before")
+            raise InternalError(f"the number {call.entry.seq} of the entry was used before")
+        before = {name: copy(table) for name, table in vars(self).items() if name in _CHANGED}
         try:
             applied = self._applied[type(call.operation)](call, call.operation)
         except REFUSALS as exc:
             applied = refused(exc)
-        result, entry = finish(call, applied)
+        try:
+            result, entry = finish(call, applied)
+        except HooklineError:
+            vars(self).update(before)
+            raise
         if entry is not None:
             self._add_entry(entry)
         return result
