@@ -131,11 +131,19 @@ class Settings:
     body_timeout_s: float = 30.0
     queue_limit_mb: int = 32
     event_stream_heartbeat_s: float = 15.0
+    sync_webhook_timeout_s: float = 30.0
+    store_limit_keys: int = 10_000
+    store_limit_value_kb: int = 64
 
     @property
     def webhook_limit_bytes(self) -> int:
         """`webhook_limit_kb` in bytes."""
         return self.webhook_limit_kb * 1024
+
+    @property
+    def store_limit_value_bytes(self) -> int:
+        """`store_limit_value_kb` in bytes."""
+        return self.store_limit_value_kb * 1024
 
     @property
     def deploy_limit_bytes(self) -> int:
@@ -308,6 +316,21 @@ SETTINGS: tuple[Setting, ...] = (
         name="event_stream_heartbeat_s",
         read=_seconds(0.05, 3600),
         description="Seconds of silence after which a live stream sends a comment.",
+    ),
+    Setting(
+        name="sync_webhook_timeout_s",
+        read=_seconds(0.1, 3600),
+        description="Seconds for which the caller of a synchronous webhook waits for an answer, or for the next part of one; then it is answered 504.",
+    ),
+    Setting(
+        name="store_limit_keys",
+        read=_whole(1, 10_000_000),
+        description="Keys that the store of one project may hold.",
+    ),
+    Setting(
+        name="store_limit_value_kb",
+        read=_whole(1, 8192),
+        description="Largest value in the store of a project, in KiB of JSON.",
     ),
 )
 

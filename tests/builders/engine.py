@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from hookline_service.engine.link import link_factory
 from hookline_service.engine.parts import EngineParts, EngineSettings
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
+from hookline_service.model.calls import StoreLimits
 from hookline_service.model.events import Event
 from hookline_service.model.projects import Release
 from hookline_service.model.sessions import FINAL_STATES, LogRecord, Session, SessionState
 from tests.builders.moments import START
 from tests.builders.projects import a_release
 from tests.builders.sessions import a_session
-from tests.fakes.fake_engine import HandClock
+from tests.fakes.fake_engine import HandClock, Heard
 from tests.fakes.runner_host import FakeRunnerHost, Script
 from tests.fakes.start_contexts import FakeStartContexts
 
@@ -35,11 +36,12 @@ TOKEN = "a-token-for-runner-hosts"
 LIMITS = StartLimits(
     hot_window_s=1.0, log_limit_lines=10_000, log_limit_bytes=1_000_000, memory_limit_bytes=0
 )
+STORE_LIMITS = StoreLimits(keys=100, value_bytes=10_000)
 
 
 @dataclass
 class EngineRig:
-    """An engine that runs, and what is around it. `ended` are the sessions it said have ended."""
+    """An engine that runs, and what is around it. `heard` is what it told of sessions."""
 
     store: Any
     release: Release
@@ -50,7 +52,12 @@ class EngineRig:
     inbox: FrameInbox
     pool: RunnerPool
     socket: Path
-    ended: list[Session] = field(default_factory=list)
+    heard: Heard
+
+    @property
+    def ended(self) -> list[Session]:
+        """The sessions that the engine said have ended."""
+        return [end.session for end in self.heard.ends]
 
     def host(self, *, capacity: int = 10, script: Script | None = None) -> FakeRunnerHost:
         """A runner host, not yet connected."""
@@ -134,13 +141,25 @@ async def running_engine(
 ) -> AsyncIterator[EngineRig]:
     """An engine over this store, as after a start of the service."""
     chosen, hand = contexts or FakeStartContexts(), clock or HandClock(START)
+    heard = Heard()
     changes, pool = ChangeHub(), RunnerPool(prepare_timeout_s=5.0)
-    settings = EngineSettings(limits=limits, stop_grace_s=1.0, lease_s=lease_s, heartbeat_s=1.0)
-    parts = EngineParts(
-        store=store, pool=pool, contexts=chosen, changes=changes, clock=hand, settings=settings
+    settings = EngineSettings(
+        limits=limits,
+        store_limits=STORE_LIMITS,
+        stop_grace_s=1.0,
+        lease_s=lease_s,
+        heartbeat_s=1.0,
     )
-    ended: list[Session] = []
-    engine = EmbeddedEngine(parts, ended.append)
+    parts = EngineParts(
+        store=store,
+        pool=pool,
+        contexts=chosen,
+        changes=changes,
+        clock=hand,
+        settings=settings,
+        listener=heard,
+    )
+    engine = EmbeddedEngine(parts)
     inbox = FrameInbox(parts, engine)
     with tempfile.TemporaryDirectory(prefix="hookline-test-") as directory:
         path = Path(directory) / "s"
@@ -160,7 +179,7 @@ async def running_engine(
                     inbox=inbox,
                     pool=pool,
                     socket=path,
-                    ended=ended,
+                    heard=heard,
                 )
             finally:
                 server.close()

@@ -14,6 +14,7 @@ import httpx2
 from starlette.types import ASGIApp
 
 from hookline_service.api.application import create_api, mount
+from hookline_service.api.published import create_published
 from hookline_service.api.services import ApiServices
 from hookline_service.api.webhooks import create_webhooks
 from hookline_service.dispatcher import Dispatcher, RouteTable
@@ -137,7 +138,11 @@ def a_service(
         on_schedules_changed=lambda: changed.append("schedules"),
         on_project_changed=project_changed,
     )
-    app = mount(create_api(services), create_webhooks(dispatcher, wanted))
+    app = mount(
+        create_api(services),
+        create_webhooks(dispatcher, wanted),
+        create_published(chosen, clock),
+    )
     return ServiceInMemory(
         services=services,
         store=chosen,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hookline_service.clock import Clock
 from hookline_service.engine.changes import ChangeHub
+from hookline_service.engine.listening import SessionEnd
 from hookline_service.engine.protocol import Prepared, PrepareRequest, RunnerInfo
+from hookline_service.model.calls import Outcome, Subscription
 from hookline_service.model.errors import SessionFinalError
 from hookline_service.model.events import Event
-from hookline_service.model.ids import SessionId
+from hookline_service.model.ids import SessionId, SubscriptionId
 from hookline_service.model.sessions import (
     FINAL_STATES,
     LogKind,
@@ -31,14 +33,14 @@ class FakeEngine:
     clock: Clock
     changes: ChangeHub
     started: list[tuple[Session, Event | None]] = field(default_factory=list)
-    woken: list[tuple[SessionId, str]] = field(default_factory=list)
+    woken: list[SessionId] = field(default_factory=list)
 
     async def start(self, session: Session, event: Event | None) -> None:
         if all(session.id != known.id for known, _ in self.started):
             self.started.append((session, event))
 
-    async def wake(self, session_id: SessionId, topic: str) -> None:
-        self.woken.append((session_id, topic))
+    def wake(self, session_ids: Iterable[SessionId]) -> None:
+        self.woken += session_ids
 
     async def stop(self, session_id: SessionId, *, reason: str, force: bool) -> Session:
         session = await self.store.get_session(session_id)
@@ -83,6 +85,31 @@ class FakeEngine:
         )
         await self.store.append([], [record])
         self.changes.notify(session_id)
+
+
+@dataclass
+class Heard:
+    """See `EngineListener`: keeps what it is told."""
+
+    ends: list[SessionEnd] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def session_ended(self, end: SessionEnd) -> None:
+        self.ends.append(end)
+
+    def subscription_began(self, subscription: Subscription) -> None:
+        self.subscriptions.append(subscription)
+
+    def subscription_ended(self, subscription_id: SubscriptionId, session_id: SessionId) -> None:
+        self.subscriptions = [
+            each
+            for each in self.subscriptions
+            if (each.id, each.session_id) != (subscription_id, session_id)
+        ]
+
+    def outcome_recorded(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
 
 
 GOOD = Prepared(

@@ -18,6 +18,18 @@ import anyio.lowlevel
 from hookline_runner.frames import LINK_CHANNEL, Frame, FrameReader, FrameType, encode_frame
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What the service said to a call."""
+
+    header: dict[str, Any]
+    value: Any
+
+    @property
+    def code(self) -> str:
+        return (self.header["error"] or {}).get("code", "")
+
+
 @dataclass
 class Seen:
     """One attempt as this host sees it: its START and what came after."""
@@ -29,6 +41,8 @@ class Seen:
     values: bytes = b""
     acks: list[int] = field(default_factory=list)
     stops: list[dict[str, Any]] = field(default_factory=list)
+    replies: dict[int, Reply] = field(default_factory=dict["int", "Reply"])
+    wakes: int = 0
     changed: anyio.Event = field(default_factory=anyio.Event)
 
     @property
@@ -38,6 +52,11 @@ class Seen:
     @property
     def number(self) -> int:
         return self.start["attempt"]
+
+    async def reply(self, n: int) -> Reply:
+        """The reply to call `n`."""
+        await self.until(lambda seen: n in seen.replies)
+        return self.replies[n]
 
     async def until(self, claim: Callable[[Seen], object]) -> None:
         """Wait until the claim holds."""
@@ -155,16 +174,30 @@ class FakeRunnerHost:
         records = [[1.0, "print", "", text] for text in texts]
         await self.send(FrameType.LOG, seen.channel, {"r": records})
 
-    async def done(self, seen: Seen, *, ok: bool = True, stopped: bool = False) -> None:
+    async def call(
+        self, seen: Seen, n: int, op: str, *, at: int | None = None, **args: Any
+    ) -> Reply:
+        """Make a call, recorded at index `at` of the main flow if that is given; its reply."""
+        entry = None if at is None else ["", at, op, "main.py", 3, "{}", 1.0]
+        header = {"n": n, "op": op, "args": args, "entry": entry}
+        await self.send(FrameType.CALL, seen.channel, header)
+        return await seen.reply(n)
+
+    async def done(
+        self, seen: Seen, *, ok: bool = True, stopped: bool = False, answer: Any = ...
+    ) -> None:
         """Report the end of the function, and of the attempt."""
+        payload = b"" if answer is ... else json.dumps(answer).encode()
         error = None if ok else {"type": "ValueError", "message": "no", "traceback": "line 3"}
         header = {"ok": ok, "display": "1", "error": error, "stopped": stopped, "dirty": None}
-        await self.send(FrameType.DONE, seen.channel, header)
+        header["encoding"] = "none" if answer is ... else "values"
+        await self.send(FrameType.DONE, seen.channel, header, payload)
         await self.exited(seen)
 
-    async def suspend(self, seen: Seen, wake_at: float) -> None:
+    async def suspend(self, seen: Seen, wake_at: float | None, *topics: str) -> None:
         """Report that the session waits."""
-        await self.send(FrameType.SUSPEND, seen.channel, {"wake_at": wake_at})
+        header = {"wake_at": wake_at, "topics": list(topics)}
+        await self.send(FrameType.SUSPEND, seen.channel, header)
         await self.exited(seen)
 
     async def exited(self, seen: Seen, *, signal: int | None = None) -> None:
@@ -195,6 +228,10 @@ class FakeRunnerHost:
             seen.acks.append(header["n"])
         elif frame.type is FrameType.STOP:
             seen.stops.append(header)
+        elif frame.type is FrameType.WAKE:
+            seen.wakes += 1
+        elif frame.type is FrameType.REPLY:
+            seen.replies[header["n"]] = Reply(header, json.loads(frame.payload))
         seen.touch()
 
     def _begin(self, seen: Seen) -> None:

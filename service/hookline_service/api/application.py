@@ -33,6 +33,7 @@ from hookline_service.api.errors import (
     RouteNotFoundError,
 )
 from hookline_service.api.openapi import openapi_document
+from hookline_service.api.published import PUBLISHED_PREFIX
 from hookline_service.api.services import ApiServices
 from hookline_service.api.serving import error_response, json_response, make_handler
 from hookline_service.api.webhooks import WEBHOOK_PREFIX
@@ -77,12 +78,15 @@ def create_api(services: ApiServices) -> ASGIApp:
     return app
 
 
-def mount(api: ASGIApp, webhooks: ASGIApp) -> ASGIApp:
-    """One application: paths under /webhooks/ go to `webhooks` untouched, everything else to `api`."""
+def mount(api: ASGIApp, webhooks: ASGIApp, published: ASGIApp) -> ASGIApp:
+    """One application: what is under /webhooks/ and /store/ goes to `webhooks` and `published`, the rest to `api`."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(WEBHOOK_PREFIX):
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith(WEBHOOK_PREFIX):
             await webhooks(scope, receive, send)
+        elif path.startswith(PUBLISHED_PREFIX):
+            await published(scope, receive, send)
         else:
             await api(scope, receive, send)
 

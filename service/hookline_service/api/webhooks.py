@@ -18,7 +18,8 @@ from hookline_service.api.errors import (
     BodyTooLargeError,
     status_of,
 )
-from hookline_service.model.events import Recorded
+from hookline_service.api.sync_answers import answer_caller
+from hookline_service.dispatcher.events import Accepted
 from hookline_service.settings import Settings
 from hookline_triggers.webhook import event_meta
 
@@ -47,8 +48,11 @@ class WebhookDispatching(Protocol):
         meta: dict[str, Any],  # Any: the JSON of a request
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
-    ) -> Recorded | None:
-        """Record a request; None when no trigger in force has this slug. Returns when it is on disk."""
+    ) -> Accepted | None:
+        """Record a request; None when no trigger in force has this slug. Returns when it is on disk.
+
+        For a synchronous webhook it brings a waiter for the answer, which must be closed.
+        """
         ...
 
 
@@ -57,7 +61,9 @@ def create_webhooks(dispatcher: WebhookDispatching, settings: Settings) -> ASGIA
 
     Answers 202 once the event is on disk, 404 for an unknown slug, 408 and 413 for a slow or large body, and
     429 or 503 when the service cannot take more now; nothing but the 202 means that the event was kept.
+    A synchronous webhook is answered by its sessions: see `answer_caller`.
     """
+    patience_s = settings.sync_webhook_timeout_s
     limit = settings.webhook_limit_bytes
     timeout_s = settings.body_timeout_s
     accept = dispatcher.accept_webhook
@@ -68,7 +74,10 @@ def create_webhooks(dispatcher: WebhookDispatching, settings: Settings) -> ASGIA
         try:
             body = await read_body(receive, declared_size(headers), limit, timeout_s)
             meta = event_meta(scope["method"], _target(scope), slug, headers)
-            recorded = await accept(slug, meta, headers, body)
+            accepted = await accept(slug, meta, headers, body)
+            if accepted is not None and accepted.answers is not None:
+                await answer_caller(accepted.answers, receive, send, patience_s)
+                return
         except ClientGoneError:
             return
         except HooklineError as exc:
@@ -77,10 +86,10 @@ def create_webhooks(dispatcher: WebhookDispatching, settings: Settings) -> ASGIA
         except Exception as exc:  # noqa: BLE001 (the supervised place of requests)
             await _fail(send, exc)
             return
-        if recorded is None:
+        if accepted is None:
             await _answer(send, _NOT_FOUND, b"Not Found", [])
             return
-        event_id = recorded.event_id.encode()
+        event_id = accepted.recorded.event_id.encode()
         await send(
             {
                 "type": "http.response.start",

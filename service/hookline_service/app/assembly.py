@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
 from hookline_service.api.application import create_api, mount
+from hookline_service.api.published import create_published
 from hookline_service.api.services import ApiServices
 from hookline_service.api.webhooks import create_webhooks
 from hookline_service.app.contexts import ContextReader
 from hookline_service.clock import Clock, SystemClock
-from hookline_service.dispatcher import Dispatcher, RouteTable, ScheduleTicker
+from hookline_service.dispatcher import (
+    AnswerBoard,
+    Dispatcher,
+    RouteTable,
+    ScheduleTicker,
+    SubscriptionTable,
+    Switchboard,
+)
 from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.embedded import EmbeddedEngine
+from hookline_service.engine.listening import EngineListener
 from hookline_service.engine.parts import EngineParts, EngineSettings
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
+from hookline_service.model.calls import StoreLimits
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.secret import Secret
-from hookline_service.model.sessions import Session
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.entry_points import EntryPoints
@@ -37,6 +45,7 @@ class Parts:
     engine_parts: EngineParts
     routes: RouteTable
     ticker: ScheduleTicker
+    subscriptions: SubscriptionTable
     application: ASGIApp
 
 
@@ -45,14 +54,10 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
     """Every part, connected and not yet running."""
     clock = SystemClock()
     contexts = ContextReader(store, keys.box, settings.base_url)
-    engine_parts = _engine_parts(settings, store, contexts, clock)
-    listeners: list[Callable[[Session], None]] = []
-
-    def session_ended(session: Session) -> None:
-        for listener in listeners:
-            listener(session)
-
-    engine = EmbeddedEngine(engine_parts, session_ended)
+    subscriptions, answers = SubscriptionTable(), AnswerBoard()
+    switchboard = Switchboard(subscriptions, answers)
+    engine_parts = _engine_parts(settings, store, contexts, clock, switchboard)
+    engine = EmbeddedEngine(engine_parts)
     routes = RouteTable(store)
     dispatcher = Dispatcher(
         store=store,
@@ -60,11 +65,13 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         routes=routes,
         clock=clock,
         queue_limit_bytes=settings.queue_limit_bytes,
+        subscriptions=subscriptions,
+        answers=answers,
     )
     ticker = ScheduleTicker(
         store=store, engine=engine, dispatcher=dispatcher, routes=routes, clock=clock
     )
-    listeners.append(ticker.session_ended)
+    switchboard.on_end(ticker.session_ended)
 
     def project_changed(project_id: ProjectId) -> None:
         contexts.forget(project_id)
@@ -97,7 +104,12 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         engine_parts=engine_parts,
         routes=routes,
         ticker=ticker,
-        application=mount(create_api(services), create_webhooks(dispatcher, settings)),
+        subscriptions=subscriptions,
+        application=mount(
+            create_api(services),
+            create_webhooks(dispatcher, settings),
+            create_published(store, clock),
+        ),
     )
 
 
@@ -110,6 +122,9 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     )
     return EngineSettings(
         limits=limits,
+        store_limits=StoreLimits(
+            keys=settings.store_limit_keys, value_bytes=settings.store_limit_value_bytes
+        ),
         stop_grace_s=settings.stop_grace_s,
         lease_s=settings.lease_s,
         heartbeat_s=settings.heartbeat_s,
@@ -117,7 +132,11 @@ def _engine_settings(settings: Settings) -> EngineSettings:
 
 
 def _engine_parts(
-    settings: Settings, store: Store, contexts: ContextReader, clock: Clock
+    settings: Settings,
+    store: Store,
+    contexts: ContextReader,
+    clock: Clock,
+    listener: EngineListener,
 ) -> EngineParts:
     return EngineParts(
         store=store,
@@ -126,4 +145,5 @@ def _engine_parts(
         changes=ChangeHub(),
         clock=clock,
         settings=_engine_settings(settings),
+        listener=listener,
     )

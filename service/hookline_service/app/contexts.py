@@ -65,6 +65,7 @@ class ContextReader:
             limits=_limits(session, manifest, definition),
             timeout_s=definition.timeout_s if definition else None,
             retries=definition.retries if definition else _NO_RETRIES,
+            is_sync=definition is not None and definition.is_sync,
             mask=mask,
             guard=ValueGuard(mask, _JournalVault(self._box, project.id)),
         )

@@ -87,6 +87,7 @@ async def _serve(
             store, settings.home, settings.secret_key, forgets_lost=forgets_lost_secrets
         )
         parts = build_parts(settings, store, token, keys)
+        await parts.subscriptions.load(store)
         inbox = FrameInbox(parts.engine_parts, parts.engine)
         async with anyio.create_task_group() as tasks:
             await tasks.start(inbox.run, name="runner links")

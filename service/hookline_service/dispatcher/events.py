@@ -1,47 +1,71 @@
-"""From an event to its sessions: match, record, start."""
+"""From an event to its sessions: match, record, start, wake."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import anyio
 import orjson
 
 from hookline.errors import RateLimitedError
 from hookline_service.clock import Clock
-from hookline_service.dispatcher.routes import RouteTable
+from hookline_service.dispatcher.answers import AnswerBoard, AnswerWaiter
+from hookline_service.dispatcher.plans import (
+    EventFacts,
+    joined_reasons,
+    passes_filter,
+    session_for,
+    why_not,
+)
+from hookline_service.dispatcher.routes import Route, RouteTable
+from hookline_service.dispatcher.subscriptions import SubscriptionTable
+from hookline_service.engine.listening import SessionEnd
 from hookline_service.engine.protocol import Engine
+from hookline_service.model.calls import Deliveries, Outcome
 from hookline_service.model.errors import NoActiveDeploymentError, TriggerNotFoundError
 from hookline_service.model.events import Event, Recorded
-from hookline_service.model.ids import ProjectId, new_event_id, new_session_id
-from hookline_service.model.projects import (
-    Deployment,
-    DeploymentState,
-    Project,
-    Schedule,
-    Trigger,
+from hookline_service.model.ids import (
+    EventId,
+    ProjectId,
+    SessionId,
+    SubscriptionId,
+    new_event_id,
+    new_session_id,
 )
-from hookline_service.model.sessions import Session, SessionState
-from hookline_triggers.matching import matches
-from hookline_triggers.webhook import delivery_id, event_data
+from hookline_service.model.projects import Deployment, Project, Schedule, Trigger
+from hookline_service.model.sessions import FINAL_STATES, Session, SessionState
+from hookline_triggers.webhook import delivery_id
 
-_NO_DATA: Mapping[str, Any] = {}  # Any: JSON of any shape
+CONNECTION_SOURCE = "connection:"
+_MOST_LOOKED_AT = 100
 
 
 class DispatchStore(Protocol):
     """The part of the store that dispatching uses."""
 
     async def record_event(
-        self, event: Event, sessions: Sequence[Session], schedule: Schedule | None = None
+        self,
+        event: Event,
+        sessions: Sequence[Session],
+        schedule: Schedule | None = None,
+        deliveries: Deliveries = (),
     ) -> Recorded:
         """See `EventStore.record_event`."""
         ...
 
     async def add_sessions(self, sessions: Sequence[Session]) -> None:
         """See `SessionStore.add_sessions`."""
+        ...
+
+    async def get_session(self, session_id: SessionId) -> Session:
+        """See `SessionStore.get_session`."""
+        ...
+
+    async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
+        """See `CallStore.list_outcomes`."""
         ...
 
     async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
@@ -53,10 +77,32 @@ class DispatchStore(Protocol):
         ...
 
 
-class Dispatcher:
-    """Records events with the sessions that they start; what is recorded is handed to the engine."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A recorded request to a webhook. `answers` is where its answer comes, if the caller waits for one.
 
-    def __init__(
+    It must be closed.
+    """
+
+    recorded: Recorded
+    answers: AnswerWaiter | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Plan:
+    """What an event does: sessions that it starts, subscriptions that get it, and why triggers do not take it."""
+
+    event: Event
+    sessions: list[Session] = field(default_factory=list[Session])
+    deliveries: list[SubscriptionId] = field(default_factory=list[SubscriptionId])
+    schedule: Schedule | None = None
+    reasons: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+class Dispatcher:
+    """Records events with what they start and whom they are for; what is recorded is handed to the engine."""
+
+    def __init__(  # noqa: PLR0913 - a list of parts, named once in `app`
         self,
         *,
         store: DispatchStore,
@@ -64,12 +110,16 @@ class Dispatcher:
         routes: RouteTable,
         clock: Clock,
         queue_limit_bytes: int,
+        subscriptions: SubscriptionTable | None = None,
+        answers: AnswerBoard | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
         self._routes = routes
         self._clock = clock
         self._queue_limit_bytes = queue_limit_bytes
+        self._subscriptions = SubscriptionTable() if subscriptions is None else subscriptions
+        self._answers = AnswerBoard() if answers is None else answers
 
     async def accept_webhook(
         self,
@@ -77,7 +127,7 @@ class Dispatcher:
         meta: dict[str, Any],  # Any: the JSON of a request, see hookline_triggers.webhook
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
-    ) -> Recorded | None:
+    ) -> Accepted | None:
         """Record a request to a webhook; None when no trigger in force has this slug.
 
         Raises:
@@ -102,7 +152,10 @@ class Dispatcher:
             delivery_id=delivery_id(dedupe, headers, body) if dedupe else None,
             created_at=now,
         )
-        return await self._record(trigger, route.deployment, event)
+        plan = await self._plan([route], event, event.source)
+        if trigger.definition.is_sync:
+            return await self._record_and_listen(plan)
+        return Accepted(recorded=await self._record(plan))
 
     async def dispatch(
         self,
@@ -117,27 +170,54 @@ class Dispatcher:
 
         `deployment` names another than the trigger's own; it starts nothing unless active or testing.
         """
-        if deployment is None:
-            route = await self._routes.find_by_id(trigger.id)
-            if route is None:
-                raise TriggerNotFoundError(trigger.definition.name)
-            deployment = route.deployment
-        return await self._record(
-            trigger, deployment, event, scheduled_for=scheduled_for, schedule=schedule
-        )
+        route = await self._routes.find_by_id(trigger.id)
+        if route is None and deployment is None:
+            raise TriggerNotFoundError(trigger.definition.name)
+        plan = _Plan(event=event, schedule=schedule)
+        chosen = deployment or (route.deployment if route else None)
+        if chosen is not None:
+            _add_session(plan, trigger, chosen, EventFacts(event), scheduled_for)
+        await self._add_deliveries(plan, [trigger], event.source, EventFacts(event))
+        return await self._record(plan)
+
+    async def dispatch_to_connection(
+        self, event: Event, connection: str, deployment: Deployment | None = None
+    ) -> Recorded:
+        """Record an event of a connection of the project, with the sessions of all its triggers that take it."""
+        routes = await self._routes.list_by_connection(event.project_id, connection)
+        source = CONNECTION_SOURCE + connection
+        return await self._record(await self._plan(routes, event, source, deployment))
 
     async def redispatch(self, event: Event, deployment: Deployment | None) -> Recorded:
         """Record a copy of the event and start what it would start now. Raises `TriggerNotFoundError`."""
         now = self._clock.now()
+        copy = replace(
+            event, id=new_event_id(now), delivery_id=None, created_at=now, redispatch_of=event.id
+        )
+        if event.trigger_id is None and event.source.startswith(CONNECTION_SOURCE):
+            connection = event.source.removeprefix(CONNECTION_SOURCE)
+            return await self.dispatch_to_connection(copy, connection, deployment)
         route = None
         if event.trigger_id is not None:
             route = await self._routes.find_by_id(event.trigger_id)
         if route is None:
             raise TriggerNotFoundError(event.trigger_id or event.source)
-        copy = replace(
-            event, id=new_event_id(now), delivery_id=None, created_at=now, redispatch_of=event.id
-        )
-        return await self._record(route.trigger, deployment or route.deployment, copy)
+        return await self._record(await self._plan([route], copy, copy.source, deployment))
+
+    async def explain(self, event: Event) -> str:
+        """Why the event would start nothing by the triggers in force now; "" when it would start something."""
+        if event.trigger_id is None:
+            connection = event.source.removeprefix(CONNECTION_SOURCE)
+            routes = await self._routes.list_by_connection(event.project_id, connection)
+            if not routes:
+                return f"no trigger in force belongs to connection {connection!r}"
+        else:
+            route = await self._routes.find_by_id(event.trigger_id)
+            if route is None:
+                return "its trigger is no longer in force"
+            routes = [route]
+        plan = await self._plan(routes, event, event.source)
+        return "" if plan.sessions else joined_reasons(plan.reasons)
 
     async def start_manual(
         self,
@@ -174,64 +254,95 @@ class Dispatcher:
             await self._engine.start(session, None)
         return session
 
-    async def _record(
+    # -- planning ----------------------------------------------------------------------------
+
+    async def _plan(
         self,
-        trigger: Trigger,
-        deployment: Deployment,
+        routes: Sequence[Route],
         event: Event,
-        *,
-        scheduled_for: datetime | None = None,
-        schedule: Schedule | None = None,
-    ) -> Recorded:
-        sessions = sessions_for(trigger, deployment, event, scheduled_for)
+        source: str,
+        deployment: Deployment | None = None,
+    ) -> _Plan:
+        plan, facts = _Plan(event=event), EventFacts(event)
+        for route in routes:
+            _add_session(plan, route.trigger, deployment or route.deployment, facts, None)
+        await self._add_deliveries(plan, [route.trigger for route in routes], source, facts)
+        return plan
+
+    async def _add_deliveries(
+        self, plan: _Plan, triggers: Sequence[Trigger], source: str, facts: EventFacts
+    ) -> None:
+        """Subscriptions to the source, and to each trigger whose filter (not its type) takes the event."""
+        if not self._subscriptions:
+            return
+        project_id = plan.event.project_id
+        wanted = [
+            f"trigger:{trigger.id}"
+            for trigger in triggers
+            if passes_filter(trigger.definition, facts)
+        ]
+        if source.startswith(CONNECTION_SOURCE):
+            wanted.append(source)
+        for each in wanted:
+            plan.deliveries += await self._subscriptions.find(
+                project_id, each, facts.type, lambda: facts.data
+            )
+
+    # -- recording ---------------------------------------------------------------------------
+
+    async def _record(self, plan: _Plan, answers: AnswerWaiter | None = None) -> Recorded:
         # A caller who goes away must not leave a recorded session that nobody started; the store bounds the wait.
         with anyio.CancelScope(shield=True):
-            recorded = await self._record_and_start(event, sessions, schedule)
+            recorded = await self._record_and_start(plan, answers)
         return recorded  # noqa: RET504 # pyright: ignore[reportPossiblyUnboundVariable] - a scope nobody cancels
 
-    async def _record_and_start(
-        self, event: Event, sessions: list[Session], schedule: Schedule | None
-    ) -> Recorded:
-        recorded = await self._store.record_event(event, sessions, schedule)
+    async def _record_and_start(self, plan: _Plan, answers: AnswerWaiter | None) -> Recorded:
+        recorded = await self._store.record_event(
+            plan.event, plan.sessions, plan.schedule, plan.deliveries
+        )
         if recorded.is_new:
-            for session in sessions:
-                await self._engine.start(session, event)
+            if answers is not None and not plan.sessions:
+                answers.expect(recorded.woken)
+            for session in plan.sessions:
+                await self._engine.start(session, plan.event)
+            self._engine.wake(recorded.woken)
         return recorded
 
+    async def _record_and_listen(self, plan: _Plan) -> Accepted:
+        """Record an event whose sender waits: whoever answers it is heard from before it is recorded on."""
+        answers = self._answers.open(plan.event.id)
+        try:
+            answers.expect(session.id for session in plan.sessions)
+            recorded = await self._record(plan, answers)
+            if not recorded.is_new:
+                answers.close()
+                answers = self._answers.open(recorded.event_id)
+                answers.expect(recorded.session_ids)
+                answers.catch_up(await self._store.list_outcomes(recorded.event_id))
+            if not recorded.is_new or not plan.sessions:
+                await self._tell_ends(answers)
+        except BaseException:
+            answers.close()
+            raise
+        return Accepted(recorded=recorded, answers=answers)
 
-def sessions_for(
-    trigger: Trigger, deployment: Deployment, event: Event, scheduled_for: datetime | None
-) -> list[Session]:
-    """The sessions that the event starts, not yet recorded: one, or none when nothing matches."""
-    definition = trigger.definition
-    is_served = deployment.state in (DeploymentState.ACTIVE, DeploymentState.TESTING)
-    if not definition.call or not is_served:
-        return []
-    needs_data = definition.filter not in ("", ".")
-    data = matching_data(event) if needs_data else _NO_DATA
-    if not matches(definition, event.type, data):
-        return []
-    return [
-        Session(
-            id=new_session_id(event.created_at),
-            project_id=trigger.project_id,
-            build_id=deployment.build_id,
-            deployment_id=deployment.id,
-            trigger_id=trigger.id,
-            event_id=event.id,
-            entry_point=definition.call,
-            state=SessionState.CREATED,
-            is_durable=definition.is_durable,
-            created_at=event.created_at,
-            scheduled_for=scheduled_for,
-        )
-    ]
+    async def _tell_ends(self, answers: AnswerWaiter) -> None:
+        """Sessions that may have ended before somebody listened."""
+        for session_id in sorted(answers.sessions)[:_MOST_LOOKED_AT]:
+            session = await self._store.get_session(session_id)
+            if session.state in FINAL_STATES:
+                answers.take_end(SessionEnd(session=session))
 
 
-def matching_data(event: Event) -> Mapping[str, Any]:  # Any: JSON of any shape
-    """The event's data in the shape that filters see."""
-    data = cast("object", orjson.loads(event.data))
-    if not isinstance(data, dict):
-        return {"value": data}
-    known = cast("dict[str, Any]", data)
-    return known if event.body is None else event_data(known, event.body)
+def _add_session(
+    plan: _Plan,
+    trigger: Trigger,
+    deployment: Deployment,
+    facts: EventFacts,
+    scheduled_for: datetime | None,
+) -> None:
+    reason = why_not(trigger.definition, deployment, facts)
+    if reason:
+        plan.reasons.append((trigger.definition.name, reason))
+    else:
+        plan.sessions.append(session_for(trigger, deployment, plan.event, scheduled_for))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import anyio
 
 from hookline_service.model.ids import DeploymentId, ProjectId, TriggerId
 from hookline_service.model.projects import Deployment, Project, Trigger
+from hookline_triggers.definitions import TriggerKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +39,13 @@ class RouteStore(Protocol):
 
 
 class RouteTable:
-    """Routes by slug and by trigger id. After `expire` the next look-up reads them anew."""
+    """Routes by slug, by trigger id and by connection. After `expire` the next look-up reads them anew."""
 
     def __init__(self, store: RouteStore) -> None:
         self._store = store
         self._by_slug: dict[str, Route] = {}
         self._by_id: dict[TriggerId, Route] = {}
+        self._by_connection: dict[tuple[ProjectId, str], list[Route]] = {}
         self._is_current = False
         self._lock = anyio.Lock()
         self._version = 0
@@ -63,6 +66,12 @@ class RouteTable:
         if not self._is_current:
             await self._load()
         return self._by_id.get(trigger_id)
+
+    async def list_by_connection(self, project_id: ProjectId, connection: str) -> list[Route]:
+        """The routes of all triggers in force of this connection, by name."""
+        if not self._is_current:
+            await self._load()
+        return self._by_connection.get((project_id, connection), [])
 
     async def _load(self) -> None:
         async with self._lock:
@@ -86,4 +95,15 @@ class RouteTable:
             self._by_slug = {
                 route.trigger.slug: route for route in by_id.values() if route.trigger.slug
             }
+            self._by_connection = _by_connection(by_id.values())
             self._is_current = version == self._version
+
+
+def _by_connection(routes: Iterable[Route]) -> dict[tuple[ProjectId, str], list[Route]]:
+    found: dict[tuple[ProjectId, str], list[Route]] = {}
+    for route in sorted(routes, key=lambda route: route.trigger.definition.name):
+        definition = route.trigger.definition
+        if definition.kind is TriggerKind.CONNECTION:
+            key = (route.trigger.project_id, definition.connection)
+            found.setdefault(key, []).append(route)
+    return found

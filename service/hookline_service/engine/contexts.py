@@ -18,7 +18,7 @@ from hookline_triggers.definitions import RetryPolicy
 class StartContext:
     """Facts of a session's project, build and trigger.
 
-    `variables` hold revealed secrets: never log them. `mask` covers these in what the session shows, `guard` seals
+    `is_sync`: whoever sent the session's event waits for an answer. `variables` hold revealed secrets: never log them. `mask` covers these in what the session shows, `guard` seals
     what it records of them.
     """
 
@@ -28,6 +28,7 @@ class StartContext:
     limits: tuple[Limit, ...]
     timeout_s: float | None
     retries: RetryPolicy
+    is_sync: bool = False
     mask: Mask = NO_MASK
     guard: ValueGuard = NO_GUARD
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -25,9 +25,17 @@ from hookline_service.engine.contexts import StartContext
 from hookline_service.engine.ending import Done, Exit, Next, decide_ending, failure
 from hookline_service.engine.hosts import Host, LiveAttempt
 from hookline_service.engine.launch import begin, send_journal
+from hookline_service.engine.listening import SessionEnd
 from hookline_service.engine.parts import EngineParts
-from hookline_service.engine.settlement import Settlement, settle, settle_attempt
+from hookline_service.engine.settlement import (
+    Settlement,
+    last_words,
+    settle,
+    settle_attempt,
+    stop_of,
+)
 from hookline_service.engine.source import SessionSource
+from hookline_service.engine.waking import Waker
 from hookline_service.engine.wire import start_header
 from hookline_service.model.errors import SessionFinalError
 from hookline_service.model.events import Event
@@ -35,10 +43,7 @@ from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import (
     FINAL_STATES,
     AttemptOutcome,
-    LogKind,
-    LogRecord,
     Session,
-    SessionChange,
     SessionError,
     SessionState,
 )
@@ -57,21 +62,23 @@ _STORE_RETRY_S = 1.0
 class EmbeddedEngine:
     """See `Engine`. Its frames come from `FrameInbox`, its hosts from `RunnerPool`."""
 
-    def __init__(self, parts: EngineParts, on_session_ended: Callable[[Session], None]) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self._store = parts.store
         self._pool = parts.pool
         self._contexts = parts.contexts
         self._changes = parts.changes
         self._clock = parts.clock
         self._settings = parts.settings
-        self._on_session_ended = on_session_ended
+        self._listener = parts.listener
         self._queue = AdmissionQueue()
         self._live: dict[SessionId, LiveAttempt] = {}
         self._changing: set[SessionId] = set()
         self._crashes: dict[SessionId, int] = {}
-        self._woken: set[SessionId] = set()
         self._lately = RecentSessions()
         self.source = SessionSource(parts.store, parts.clock, self)
+        self._waker = Waker(
+            parts.store, self, self.source, live=self._live, changing=self._changing
+        )
         self._tasks: anyio.abc.TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -130,15 +137,9 @@ class EmbeddedEngine:
         self._changing.discard(session.id)
         return context
 
-    async def wake(self, session_id: SessionId, topic: str) -> None:
+    def wake(self, session_ids: Iterable[SessionId]) -> None:
         """See `Engine.wake`."""
-        session = await self._store.get_session(session_id)
-        if session.state is not SessionState.WAITING:
-            return
-        logger.info("session woken", extra={"session_id": session_id, "topic": topic})
-        if session_id in self._changing:
-            self._woken.add(session_id)
-        await self.take(replace(session, wake_at=None))
+        self._waker.wake(session_ids, partial(self._start_soon, self._waker.take_up))
 
     async def stop(self, session_id: SessionId, *, reason: str, force: bool) -> Session:
         """See `Engine.stop`."""
@@ -163,7 +164,7 @@ class EmbeddedEngine:
                 self._keep(session, attempt)
                 raise
         stopped = await self._store.get_session(session_id)
-        self.announce_end(stopped)
+        self._announce_end(SessionEnd(session=stopped))
         self.pump()
         return stopped
 
@@ -180,16 +181,8 @@ class EmbeddedEngine:
         """Stop a session that has no process; false if it has changed meanwhile."""
         self._changing.add(session.id)
         try:
-            change = SessionChange(
-                session_id=session.id,
-                expected_attempt=session.attempt,
-                state=SessionState.STOPPED,
-                at=self._clock.now(),
-                stop_reason=reason,
-                outcome=AttemptOutcome.STOPPED,
-                detail=reason,
-            )
-            record = await self._next_record(session, LogKind.STATE, f"stopped: {reason}")
+            seq = await self._store.last_seq(session.id) + 1
+            change, record = stop_of(session, reason, self._clock.now(), seq)
             return await self._store.change_session(change, [record])
         finally:
             self._changing.discard(session.id)
@@ -356,7 +349,7 @@ class EmbeddedEngine:
             return
         attempt.verdict = verdict
         attempt.done = None
-        attempt.suspended_until = None
+        attempt.suspension = None
         self._send_stop(attempt, "aborted", force=True)
 
     def _send_stop(self, attempt: LiveAttempt, reason: str, *, force: bool) -> None:
@@ -395,7 +388,7 @@ class EmbeddedEngine:
 
     def _is_left_to_the_next_start(self, attempt: LiveAttempt) -> bool:
         """Whether the service ends, and with it an attempt that has not ended by itself."""
-        has_ended = attempt.done is not None or attempt.suspended_until is not None
+        has_ended = attempt.done is not None or attempt.suspension is not None
         return self._tasks is None and not has_ended and attempt.stop_reason is None
 
     async def fail(self, session: Session, error: SessionError) -> None:
@@ -444,8 +437,7 @@ class EmbeddedEngine:
             asyncio.get_running_loop().call_later(_STORE_RETRY_S, again)
             return
         self._changing.discard(session.id)
-        is_woken = session.id in self._woken
-        self._woken.discard(session.id)
+        is_woken = self._waker.missed(session.id)
         if not applied:
             logger.warning("end of attempt came too late", extra={"session_id": session.id})
             self._start_soon(self._look_again, session.id)
@@ -458,7 +450,7 @@ class EmbeddedEngine:
         elif ending.next is Next.WAIT or settlement.change.successor is not None:
             self.source.notice()
         if ending.next is Next.END:
-            self.announce_end(session)
+            self._announce_end(last_words(settlement))
 
     async def _look_again(self, session_id: SessionId) -> None:
         """What was to be written did not fit what the store holds: go on from there."""
@@ -483,17 +475,10 @@ class EmbeddedEngine:
         if self._tasks is not None:
             self._tasks.start_soon(what, argument, name="engine step")
 
-    def announce_end(self, session: Session) -> None:
-        """Tell those who watch or wait that the session has ended."""
+    def _announce_end(self, end: SessionEnd) -> None:
+        """Tell those who watch, wait or started it that the session has ended."""
+        session = end.session
         self._changes.notify(session.id)
-        self._on_session_ended(session)
-
-    async def _next_record(self, session: Session, kind: LogKind, text: str) -> LogRecord:
-        return LogRecord(
-            session_id=session.id,
-            seq=await self._store.last_seq(session.id) + 1,
-            attempt=session.attempt,
-            at=self._clock.now(),
-            kind=kind,
-            text=text,
-        )
+        self._listener.session_ended(end)
+        if session.parent_id is not None:
+            self.wake([session.parent_id])

@@ -25,12 +25,34 @@ class Next(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The function returned (`ok`) or raised; `stopped` says it ended because it was asked to."""
+    """The function returned (`ok`) or raised; `stopped` says it ended because it was asked to.
+
+    `result` is for people, `answer` the value itself as JSON text of `hookline.values`, if it was asked for.
+    """
 
     ok: bool
     stopped: bool
     result: bytes | None
     error: SessionError | None
+    answer: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """The session has nothing to do before `wake_at` (None: no time), or before something comes for a topic."""
+
+    wake_at: datetime | None
+    topics: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What it waits for, for people."""
+        times = [f"until {self.wake_at.isoformat(timespec='milliseconds')}"] if self.wake_at else []
+        names = [topic.removeprefix("sig:") for topic in self.topics if topic.startswith("sig:")]
+        signals = [f"for the signal {' or '.join(repr(name)[:200] for name in names[:5])}"]
+        is_for_events = any(topic.startswith("sub:") for topic in self.topics)
+        parts = [*times, *(signals if names else []), *(["for an event"] if is_for_events else [])]
+        return "waiting " + ", or ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +75,7 @@ class AttemptFacts:
 
     is_durable: bool
     done: Done | None
-    suspended_until: datetime | None
+    suspension: Suspension | None
     exit: Exit
     stop_reason: str | None
     timed_out_after_s: float | None
@@ -72,6 +94,8 @@ class Ending:
     stop_reason: str = ""
     result: bytes | None = None
     wake_at: datetime | None = None
+    topics: tuple[str, ...] = ()
+    answer: bytes | None = None
 
 
 _SENTENCES = {
@@ -104,6 +128,7 @@ def decide_ending(facts: AttemptFacts) -> Ending:
             outcome=AttemptOutcome.FINISHED,
             text="completed",
             result=facts.done.result,
+            answer=facts.done.answer,
         )
     if facts.timed_out_after_s is not None:
         message = f"the session did not end within its time-out of {facts.timed_out_after_s:g} s"
@@ -119,13 +144,14 @@ def decide_ending(facts: AttemptFacts) -> Ending:
     if facts.done is not None:
         error = facts.done.error or SessionError(type="Error", message="the function failed")
         return failure(error, AttemptOutcome.FINISHED)
-    if facts.suspended_until is not None:
+    if facts.suspension is not None:
         return Ending(
             next=Next.WAIT,
             state=SessionState.WAITING,
             outcome=AttemptOutcome.SUSPENDED,
-            text=f"waiting until {facts.suspended_until.isoformat(timespec='milliseconds')}",
-            wake_at=facts.suspended_until,
+            text=facts.suspension.text,
+            wake_at=facts.suspension.wake_at,
+            topics=facts.suspension.topics,
         )
     return _decide_crash(facts)
 

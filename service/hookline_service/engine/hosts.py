@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hookline_service.engine.admission import Limit
 from hookline_service.engine.contexts import StartContext
-from hookline_service.engine.ending import AttemptFacts, Done, Exit
+from hookline_service.engine.ending import AttemptFacts, Done, Exit, Suspension
 from hookline_service.engine.link import RunnerLink
 from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.engine.vault import NO_GUARD, ValueGuard
@@ -40,12 +40,13 @@ class LiveAttempt:
     is_closed: bool = False
     has_recorded: bool = False
     done: Done | None = None
-    suspended_until: datetime | None = None
+    suspension: Suspension | None = None
     verdict: Exit | None = None
     stop_reason: str | None = None
     has_timed_out: bool = False
     deadline: asyncio.TimerHandle | None = None
     missed_beats: int = 0
+    open_calls: int = 0
 
     @property
     def position(self) -> Position:
@@ -80,7 +81,7 @@ class LiveAttempt:
         return AttemptFacts(
             is_durable=self.session.is_durable or not self.is_launched,
             done=self.done,
-            suspended_until=self.suspended_until,
+            suspension=self.suspension,
             exit=how,
             stop_reason=self.stop_reason,
             timed_out_after_s=(timeout_s or 0.0) if self.has_timed_out else None,

@@ -12,6 +12,7 @@ import anyio.abc
 
 from hookline.errors import HooklineError
 from hookline_runner.frames import LINK_CHANNEL, Frame, FrameType
+from hookline_service.engine.calls import CallDesk, CallRuns
 from hookline_service.engine.ending import Exit
 from hookline_service.engine.hosts import Host, LiveAttempt
 from hookline_service.engine.link import RunnerLink
@@ -35,15 +36,11 @@ _PENDING_LOW = 16 * 1024 * 1024
 _PRESSURE_CHECK_S = 0.02
 
 
-class Runs(Protocol):
+class Runs(CallRuns, Protocol):
     """The engine, as far as attempts report to it."""
 
     def finish(self, attempt: LiveAttempt, how: Exit) -> None:
         """The attempt's process is gone."""
-        ...
-
-    def abort(self, attempt: LiveAttempt, verdict: Exit) -> None:
-        """The attempt must end, for this reason."""
         ...
 
     def pump(self) -> None:
@@ -56,6 +53,7 @@ class FrameInbox:
 
     def __init__(self, parts: EngineParts, engine: Runs) -> None:
         self._engine = engine
+        self._calls = CallDesk(parts, engine)
         self._pool = parts.pool
         self._store = parts.store
         self._contexts = parts.contexts
@@ -74,6 +72,7 @@ class FrameInbox:
         """Watch leases and answer requests for builds until cancelled."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
+            self._calls.open(tasks)
             task_status.started()
             while True:
                 await anyio.sleep(self._lease_s / 2)
@@ -150,10 +149,13 @@ class FrameInbox:
                 self._append(attempt, frame)
             case FrameType.LOG:
                 self._log(attempt, frame)
+            case FrameType.CALL:
+                self._calls.take(attempt, frame)
+                self._ease_pressure()
             case FrameType.DONE:
                 attempt.done = read_done(frame, attempt.mask)
             case FrameType.SUSPEND:
-                attempt.suspended_until = read_suspend(frame)
+                attempt.suspension = read_suspend(frame)
             case FrameType.EXITED:
                 self._engine.finish(attempt, read_exit(frame, attempt.mask))
             case FrameType.STARTED:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from hookline_service.clock import Clock
 from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.contexts import StartContexts
+from hookline_service.engine.listening import NOBODY, EngineListener
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.store import EngineStore
 from hookline_service.engine.wire import StartLimits
+from hookline_service.model.calls import StoreLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class EngineSettings:
     """
 
     limits: StartLimits
+    store_limits: StoreLimits
     stop_grace_s: float
     lease_s: float
     heartbeat_s: float
@@ -28,7 +31,7 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """Everything around the engine; built once by `app`."""
+    """Everything around the engine; built once by `app`. `listener` is told what sessions do."""
 
     store: EngineStore
     pool: RunnerPool
@@ -36,3 +39,4 @@ class EngineParts:
     changes: ChangeHub
     clock: Clock
     settings: EngineSettings
+    listener: EngineListener = NOBODY

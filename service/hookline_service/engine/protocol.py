@@ -6,7 +6,7 @@ everything again. Every method is idempotent by session id.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,8 +22,11 @@ class Engine(Protocol):
         """Take on a recorded session; returns at once, before it runs. A known session is left alone."""
         ...
 
-    async def wake(self, session_id: SessionId, topic: str) -> None:
-        """Let a waiting session go on because `topic` happened. Nothing happens when it is not waiting."""
+    def wake(self, session_ids: Iterable[SessionId]) -> None:
+        """Something has come for these sessions: what runs is told, what waits goes on. Returns at once.
+
+        The store made those due which wait for it, so a wake that is lost costs a moment and nothing else.
+        """
         ...
 
     async def stop(self, session_id: SessionId, *, reason: str, force: bool) -> Session:

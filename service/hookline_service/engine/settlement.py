@@ -8,7 +8,15 @@ from datetime import datetime
 from hookline_service.engine.ending import Ending, Exit, Next, resume_delay_s
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.launch import successor_of
-from hookline_service.model.sessions import LogKind, LogRecord, Session, SessionChange
+from hookline_service.engine.listening import SessionEnd
+from hookline_service.model.sessions import (
+    AttemptOutcome,
+    LogKind,
+    LogRecord,
+    Session,
+    SessionChange,
+    SessionState,
+)
 from hookline_triggers.definitions import RetryPolicy
 
 
@@ -63,6 +71,8 @@ def settle(
         outcome=ending.outcome,
         detail=ending.text,
         successor=successor,
+        topics=ending.topics,
+        answer=ending.answer,
     )
     after = replace(
         session,
@@ -80,6 +90,39 @@ def settle(
         log=_records(session, ending, successor, now, seq),
         resume_after_s=resume_after_s,
     )
+
+
+def last_words(settlement: Settlement) -> SessionEnd:
+    """What there is to tell of a session that ended so."""
+    return SessionEnd(
+        session=settlement.session,
+        answer=settlement.change.answer,
+        successor=settlement.change.successor,
+    )
+
+
+def stop_of(
+    session: Session, reason: str, now: datetime, seq: int
+) -> tuple[SessionChange, LogRecord]:
+    """What is written when a session that has no process is stopped; `seq` is that of the record."""
+    change = SessionChange(
+        session_id=session.id,
+        expected_attempt=session.attempt,
+        state=SessionState.STOPPED,
+        at=now,
+        stop_reason=reason,
+        outcome=AttemptOutcome.STOPPED,
+        detail=reason,
+    )
+    record = LogRecord(
+        session_id=session.id,
+        seq=seq,
+        attempt=session.attempt,
+        at=now,
+        kind=LogKind.STATE,
+        text=f"stopped: {reason}",
+    )
+    return change, record
 
 
 def _records(

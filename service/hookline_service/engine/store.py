@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from hookline_service.model.calls import CallResult, SessionCall
 from hookline_service.model.events import Event
-from hookline_service.model.ids import EventId, SessionId
+from hookline_service.model.ids import EventId, ProjectId, SessionId
+from hookline_service.model.projects import Deployment, Project
 from hookline_service.model.sessions import (
     JournalEntry,
     LogRecord,
@@ -20,6 +22,14 @@ from hookline_service.model.sessions import (
 
 class EngineStore(Protocol):
     """Sessions, journals and logs, as far as running them needs."""
+
+    async def find_project(self, name: str) -> Project | None:
+        """See `ProjectStore.find_project`."""
+        ...
+
+    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
+        """See `ProjectStore.find_active_deployment`."""
+        ...
 
     async def get_event(self, event_id: EventId) -> Event:
         """See `EventStore.get_event`."""
@@ -63,6 +73,12 @@ class EngineStore(Protocol):
         on_stored: Callable[[Exception | None], None],
     ) -> None:
         """See `SessionStore.append_soon`."""
+        ...
+
+    def call_soon(
+        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
+    ) -> None:
+        """See `CallStore.call_soon`."""
         ...
 
     async def last_seq(self, session_id: SessionId) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 
 import orjson
 
+from hookline.values import decode, encode
 from hookline_runner.frames import Frame
 from hookline_service.engine.contexts import StartContext
-from hookline_service.engine.ending import Done, Exit
+from hookline_service.engine.ending import Done, Exit, Suspension
 from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.engine.vault import NO_GUARD, ValueGuard, is_sealed
 from hookline_service.model.events import Event
@@ -29,6 +30,8 @@ from hookline_triggers.webhook import event_data
 _MAX_NUMBER = 2**53
 _MAX_TEXT = 70_000
 _MAX_ERROR_TEXT = 200_000
+_MAX_TOPIC = 1_100
+_MAX_ANSWER_BYTES = 1024 * 1024
 _MAX_ROWS = 10_000  # a process or its host sends far fewer at once; reading more would hold up everybody else
 
 
@@ -57,27 +60,31 @@ class Position:
     guard: ValueGuard = NO_GUARD
 
 
-def _time_of(seconds: Any) -> datetime:  # Any: a JSON value not yet looked at
+def time_of(seconds: Any) -> datetime:  # Any: a JSON value not yet looked at
+    """A time of the wire; raises `WireError`."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as exc:
         raise WireError(f"not a time: {seconds!r:.100}") from exc
 
 
-def _number_of(value: Any) -> int:  # Any: a JSON value not yet looked at
+def number_of(value: Any) -> int:  # Any: a JSON value not yet looked at
+    """A whole number that is not negative; raises `WireError`."""
     if not isinstance(value, int) or not 0 <= value <= _MAX_NUMBER:
         raise WireError(f"not a number of this size: {value!r:.100}")
     return int(value)
 
 
-def _text_of(value: Any, limit: int = _MAX_TEXT) -> str:  # Any: a JSON value not yet looked at
+def text_of(value: Any, limit: int = _MAX_TEXT) -> str:  # Any: a JSON value not yet looked at
+    """A text, cut at `limit`; raises `WireError`."""
     if not isinstance(value, str):
         raise WireError(f"not a text: {type(value).__name__}")
     return value[:limit]
 
 
-def _shown_of(value: Any, mask: Mask, limit: int = _MAX_TEXT) -> str:  # Any: as above
-    return mask.cover(_text_of(value, 2 * limit))[:limit]
+def shown_of(value: Any, mask: Mask, limit: int = _MAX_TEXT) -> str:  # Any: as above
+    """A text for people, cut at `limit`, without secrets; raises `WireError`."""
+    return mask.cover(text_of(value, 2 * limit))[:limit]
 
 
 def _rows_of(value: Any) -> list[Any]:  # Any: as above
@@ -111,38 +118,38 @@ def read_entries(frame: Frame, position: Position) -> tuple[int, list[JournalEnt
         for row in _rows_of(header["entries"]):
             (branch, index, kind, name, file, line, ok, volatile, encoding, size) = row[:10]
             (arguments, display, started_at, ended_at, wake_at) = row[10:]
-            size = _number_of(size)
+            size = number_of(size)
             if size > len(payload) - offset:
                 raise WireError("value sizes do not add up")
             seq += 1
-            if is_sealed(encoding := _text_of(encoding, 20)):
+            if is_sealed(encoding := text_of(encoding, 20)):
                 raise WireError("a value that is sealed already")
             value = payload[offset : offset + size]
             encoding, value = position.guard.stored(position.session_id, encoding, value)
             entries.append(
                 JournalEntry(
                     session_id=position.session_id,
-                    branch=_text_of(branch),
-                    index=_number_of(index),
+                    branch=text_of(branch),
+                    index=number_of(index),
                     seq=seq,
                     attempt=position.attempt,
                     kind=EntryKind(kind),
-                    name=_text_of(name),
-                    file=_text_of(file),
-                    line=0 if line is None else _number_of(line),
+                    name=text_of(name),
+                    file=text_of(file),
+                    line=0 if line is None else number_of(line),
                     ok=bool(ok),
                     is_volatile=bool(volatile),
                     encoding=encoding,
                     value=value,
-                    arguments=_shown_of(arguments, mask).encode("utf-8", "backslashreplace"),
-                    display=_shown_of(display, mask).encode("utf-8", "backslashreplace"),
-                    started_at=_time_of(started_at),
-                    ended_at=_time_of(ended_at),
-                    wake_at=None if wake_at is None else _time_of(wake_at),
+                    arguments=shown_of(arguments, mask).encode("utf-8", "backslashreplace"),
+                    display=shown_of(display, mask).encode("utf-8", "backslashreplace"),
+                    started_at=time_of(started_at),
+                    ended_at=time_of(ended_at),
+                    wake_at=None if wake_at is None else time_of(wake_at),
                 )
             )
             offset += size
-        return _number_of(header["n"]), entries
+        return number_of(header["n"]), entries
     except (KeyError, TypeError, ValueError) as exc:
         raise WireError("a malformed APPEND") from exc
 
@@ -159,10 +166,10 @@ def read_log(frame: Frame, position: Position) -> list[LogRecord]:
                     session_id=position.session_id,
                     seq=seq,
                     attempt=position.attempt,
-                    at=_time_of(at),
+                    at=time_of(at),
                     kind=LogKind(kind),
-                    text=_shown_of(text, position.mask),
-                    level=_text_of(level, 40),
+                    text=shown_of(text, position.mask),
+                    level=text_of(level, 40),
                 )
             )
     except (KeyError, TypeError, ValueError) as exc:
@@ -179,32 +186,56 @@ def read_done(frame: Frame, mask: Mask = NO_MASK) -> Done:
         return Done(
             ok=bool(header.get("ok")),
             stopped=bool(header.get("stopped")),
-            result=None if display is None else _shown_of(display, mask).encode("utf-8", "replace"),
+            result=None if display is None else shown_of(display, mask).encode("utf-8", "replace"),
+            answer=_answer_of(frame, header),
             error=None
             if not error
             else SessionError(
-                type=_text_of(error["type"], 1000),
-                message=_shown_of(error["message"], mask, _MAX_ERROR_TEXT),
-                traceback=_shown_of(error.get("traceback") or "", mask, _MAX_ERROR_TEXT),
+                type=text_of(error["type"], 1000),
+                message=shown_of(error["message"], mask, _MAX_ERROR_TEXT),
+                traceback=shown_of(error.get("traceback") or "", mask, _MAX_ERROR_TEXT),
             ),
         )
     except (KeyError, TypeError, AttributeError) as exc:
         raise WireError("a malformed DONE") from exc
 
 
-def read_suspend(frame: Frame) -> datetime:
-    """The time to wake at in a SUSPEND; raises `WireError`."""
-    return _time_of(read_header(frame).get("wake_at"))
+def _answer_of(frame: Frame, header: dict[str, Any]) -> bytes | None:  # Any: as above
+    """The returned value, when it was asked for and can be one for others."""
+    payload = frame.payload
+    if header.get("encoding") != "values" or len(payload) > _MAX_ANSWER_BYTES:
+        return None
+    try:
+        return encode(decode(payload))
+    except ValueError as exc:
+        raise WireError(f"a malformed value: {exc!s:.200}") from exc
+
+
+def read_suspend(frame: Frame) -> Suspension:
+    """What a SUSPEND waits for; raises `WireError`."""
+    header = read_header(frame)
+    wake_at = header.get("wake_at")
+    topics = tuple(_topic_of(each) for each in _rows_of(header.get("topics") or []))
+    if wake_at is None and not topics:
+        raise WireError("a SUSPEND that waits for nothing")
+    return Suspension(wake_at=None if wake_at is None else time_of(wake_at), topics=topics)
+
+
+def _topic_of(value: Any) -> str:  # Any: a JSON value not yet looked at
+    topic = text_of(value)
+    if not topic.startswith(("sub:", "sig:")) or len(topic) > _MAX_TOPIC:
+        raise WireError(f"not a topic: {topic[:100]!r}")
+    return topic
 
 
 def read_exit(frame: Frame, mask: Mask = NO_MASK) -> Exit:
     """How the process went, from an EXITED of the runner host; raises `WireError`."""
     header = read_header(frame)
     return Exit(
-        reason=_text_of(header.get("reason") or "exited", 40),
+        reason=text_of(header.get("reason") or "exited", 40),
         status=header.get("status"),
         signal=header.get("signal"),
-        detail=_shown_of(header.get("detail") or "", mask),
+        detail=shown_of(header.get("detail") or "", mask),
     )
 
 
@@ -234,6 +265,7 @@ def start_header(
         "log_limit_lines": limits.log_limit_lines,
         "log_limit_bytes": limits.log_limit_bytes,
         "memory_limit_bytes": limits.memory_limit_bytes,
+        "answers": context.is_sync or session.parent_id is not None,
         "now": None,  # a host on this machine has our time; on its way this one would grow old
     }
     return encode_json(header), body or b""

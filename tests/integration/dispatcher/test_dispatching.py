@@ -27,7 +27,8 @@ async def post(
 ) -> Recorded | None:
     sent = [(b"content-type", b"application/json"), *(headers or [])]
     meta = event_meta("POST", f"/webhooks/{slug}".encode(), slug or "", sent)
-    return await rig.dispatcher.accept_webhook(slug or "", meta, sent, body)
+    accepted = await rig.dispatcher.accept_webhook(slug or "", meta, sent, body)
+    return None if accepted is None else accepted.recorded
 
 
 async def sessions_in_store(rig: DispatchRig) -> int:

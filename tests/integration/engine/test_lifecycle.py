@@ -184,7 +184,7 @@ async def test_a_waiting_session_can_be_woken_early(rig: EngineRig) -> None:
         session = await rig.start()
         await host.suspend(await host.next_start(), after(1000).timestamp())
         await rig.until(session, SessionState.WAITING)
-        await rig.engine.wake(session.id, "news")
+        rig.engine.wake([session.id])
         resumed = await host.next_start()
 
     assert resumed.number == 2
@@ -194,10 +194,10 @@ async def test_waking_a_session_that_does_not_wait_does_nothing(rig: EngineRig) 
     async with rig.host() as host:
         session = await rig.start()
         seen = await host.next_start()
-        await rig.engine.wake(session.id, "news")
+        rig.engine.wake([session.id])
         await host.done(seen)
         await rig.until(session)
-        await rig.engine.wake(session.id, "news")
+        rig.engine.wake([session.id])
         await rig.settle()
 
         assert not host.has_start

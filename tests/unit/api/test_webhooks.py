@@ -7,12 +7,13 @@ import pytest
 
 from hookline.errors import RateLimitedError, UnavailableError
 from hookline_service.api.webhooks import create_webhooks
+from hookline_service.dispatcher.events import Accepted
 from hookline_service.model.events import Recorded
 from hookline_service.model.ids import EventId
 from hookline_service.settings import Settings
 from tests.builders.service import a_service
 
-RECORDED = Recorded(is_new=True, event_id=EventId("evt_1"))
+RECORDED = Accepted(recorded=Recorded(is_new=True, event_id=EventId("evt_1")))
 
 
 class _Dispatcher:

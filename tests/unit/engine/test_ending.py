@@ -12,6 +12,7 @@ from hookline_service.engine.ending import (
     Done,
     Exit,
     Next,
+    Suspension,
     decide_ending,
     resume_delay_s,
 )
@@ -28,7 +29,7 @@ RETURNED = Done(ok=True, stopped=False, result=b"1", error=None)
 FACTS = AttemptFacts(
     is_durable=True,
     done=None,
-    suspended_until=None,
+    suspension=None,
     exit=Exit(reason="exited", status=0),
     stop_reason=None,
     timed_out_after_s=None,
@@ -43,10 +44,10 @@ LOST = Exit(reason="lost")
     [
         (replace(FACTS, done=RETURNED), SessionState.COMPLETED, Next.END),
         (replace(FACTS, done=RAISED), SessionState.ERROR, Next.END),
-        (replace(FACTS, suspended_until=LATER), SessionState.WAITING, Next.WAIT),
+        (replace(FACTS, suspension=Suspension(wake_at=LATER)), SessionState.WAITING, Next.WAIT),
         (replace(FACTS, done=RETURNED, stop_reason="enough"), SessionState.COMPLETED, Next.END),
         (replace(FACTS, done=RAISED, stop_reason="enough"), SessionState.STOPPED, Next.END),
-        (replace(FACTS, suspended_until=LATER, stop_reason="x"), SessionState.STOPPED, Next.END),
+        (replace(FACTS, suspension=Suspension(wake_at=LATER), stop_reason="x"), SessionState.STOPPED, Next.END),
         (replace(FACTS, exit=KILLED, stop_reason="x"), SessionState.STOPPED, Next.END),
         (replace(FACTS, exit=KILLED, timed_out_after_s=5.0), SessionState.ERROR, Next.END),
         (replace(FACTS, exit=KILLED), SessionState.RUNNING, Next.RESUME),

@@ -1,0 +1,145 @@
+"""Brings what sessions answer to those who wait for it: the callers of synchronous webhooks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import anyio
+
+from hookline_service.engine.listening import SessionEnd
+from hookline_service.model.calls import Outcome
+from hookline_service.model.ids import EventId, SessionId
+
+_Key = TypeVar("_Key")
+
+_MOST_QUEUED_BYTES: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllEnded:
+    """No session is left that could still answer; how those ended that the event started, in this order."""
+
+    ends: tuple[SessionEnd, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooMuch:
+    """More was answered than the caller has taken; the rest is lost."""
+
+
+class AnswerWaiter:
+    """What comes for one event, in order. It must be closed."""
+
+    def __init__(self, board: AnswerBoard, event_id: EventId) -> None:
+        self._board = board
+        self._outcomes: deque[Outcome] = deque()
+        self._queued_bytes = 0
+        self._known: set[Outcome] = set()
+        self._ends: list[SessionEnd] = []
+        self._pending: set[SessionId] = set()
+        self._news = anyio.Event()
+        self.event_id = event_id
+        self.sessions: set[SessionId] = set()
+
+    async def next(self) -> Outcome | AllEnded | TooMuch:
+        """The next outcome of the event; once all were given and every session has ended, how they did."""
+        while True:
+            if self._queued_bytes > _MOST_QUEUED_BYTES:
+                return TooMuch()
+            if self._outcomes:
+                outcome = self._outcomes.popleft()
+                self._queued_bytes -= len(outcome.value)
+                return outcome
+            if not self._pending:
+                return AllEnded(ends=tuple(self._ends))
+            self._news = anyio.Event()
+            await self._news.wait()
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._board.forget(self)
+
+    def expect(self, session_ids: Iterable[SessionId]) -> None:
+        """These sessions may answer."""
+        for session_id in session_ids:
+            if session_id not in self.sessions:
+                self.sessions.add(session_id)
+                self._pending.add(session_id)
+                self._board.watch(self, session_id)
+
+    def catch_up(self, outcomes: Iterable[Outcome]) -> None:
+        """Outcomes that were recorded before; none of them will be given twice."""
+        earlier = list(outcomes)
+        later = [outcome for outcome in self._outcomes if outcome not in set(earlier)]
+        self._outcomes = deque([*earlier, *later])
+        self._queued_bytes = sum(len(outcome.value) for outcome in self._outcomes)
+        self._known = set(earlier)
+        self._news.set()
+
+    def take_outcome(self, outcome: Outcome) -> None:
+        """An outcome was recorded."""
+        if outcome in self._known:
+            return
+        if self._queued_bytes <= _MOST_QUEUED_BYTES:
+            self._queued_bytes += len(outcome.value)
+            self._outcomes.append(outcome)
+        self._news.set()
+
+    def take_end(self, end: SessionEnd) -> None:
+        """A session has ended; one that tries the same again takes its place."""
+        if end.session.id not in self._pending:
+            return
+        self._pending.discard(end.session.id)
+        if end.successor is not None:
+            self.expect([end.successor.id])
+        else:
+            self._ends.append(end)
+        self._news.set()
+
+
+class AnswerBoard:
+    """Who waits for what. See `EngineListener` for when it is told."""
+
+    def __init__(self) -> None:
+        self._by_event: dict[EventId, list[AnswerWaiter]] = {}
+        self._by_session: dict[SessionId, list[AnswerWaiter]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(waiters) for waiters in self._by_event.values())
+
+    def open(self, event_id: EventId) -> AnswerWaiter:
+        """Wait for what comes for the event from now on."""
+        waiter = AnswerWaiter(self, event_id)
+        self._by_event.setdefault(event_id, []).append(waiter)
+        return waiter
+
+    def outcome_recorded(self, outcome: Outcome) -> None:
+        """Pass an outcome on."""
+        for waiter in self._by_event.get(outcome.event_id, ()):
+            waiter.take_outcome(outcome)
+
+    def session_ended(self, end: SessionEnd) -> None:
+        """Pass an end on."""
+        for waiter in tuple(self._by_session.get(end.session.id, ())):
+            waiter.take_end(end)
+
+    def watch(self, waiter: AnswerWaiter, session_id: SessionId) -> None:
+        """The waiter wants to know how this session ends."""
+        self._by_session.setdefault(session_id, []).append(waiter)
+
+    def forget(self, waiter: AnswerWaiter) -> None:
+        """The waiter is closed."""
+        _drop(self._by_event, waiter.event_id, waiter)
+        for session_id in waiter.sessions:
+            _drop(self._by_session, session_id, waiter)
+
+
+def _drop(table: dict[_Key, list[AnswerWaiter]], key: _Key, waiter: AnswerWaiter) -> None:
+    waiters = table.get(key, [])
+    if waiter in waiters:
+        waiters.remove(waiter)
+    if not waiters:
+        table.pop(key, None)

@@ -1,0 +1,82 @@
+"""What an event starts, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, cast
+
+import orjson
+
+from hookline_service.model.events import Event
+from hookline_service.model.ids import new_session_id
+from hookline_service.model.projects import Deployment, DeploymentState, Trigger
+from hookline_service.model.sessions import Session, SessionState
+from hookline_triggers.definitions import TriggerDefinition
+from hookline_triggers.matching import explain_match
+from hookline_triggers.webhook import event_data
+
+
+class EventFacts:
+    """An event as filters see it; its data are read when the first filter asks."""
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+
+    @property
+    def type(self) -> str:
+        """The event's type."""
+        return self.event.type
+
+    @cached_property
+    def data(self) -> Mapping[str, Any]:  # Any: JSON of any shape
+        """The event's data in the shape that filters see."""
+        data = cast("object", orjson.loads(self.event.data))
+        if not isinstance(data, dict):
+            return {"value": data}
+        known = cast("dict[str, Any]", data)
+        return known if self.event.body is None else event_data(known, self.event.body)
+
+
+def why_not(definition: TriggerDefinition, deployment: Deployment, facts: EventFacts) -> str:
+    """Why the event starts nothing by this trigger; "" when it does."""
+    if not definition.call:
+        return "the trigger has no entry point (`call`)"
+    if deployment.state not in (DeploymentState.ACTIVE, DeploymentState.TESTING):
+        return f"deployment {deployment.id} is {deployment.state}"
+    needs_data = definition.filter not in ("", ".")
+    explained = explain_match(definition, facts.type, facts.data if needs_data else {})
+    return "" if explained.is_match else explained.reason
+
+
+def passes_filter(definition: TriggerDefinition, facts: EventFacts) -> bool:
+    """Whether the trigger's filter lets the event pass, whatever its type."""
+    if definition.filter in ("", "."):
+        return True
+    anything = TriggerDefinition(name="", kind=definition.kind, filter=definition.filter)
+    return explain_match(anything, facts.type, facts.data).is_match
+
+
+def session_for(
+    trigger: Trigger, deployment: Deployment, event: Event, scheduled_for: datetime | None = None
+) -> Session:
+    """The session that the event starts by this trigger, not yet recorded."""
+    return Session(
+        id=new_session_id(event.created_at),
+        project_id=trigger.project_id,
+        build_id=deployment.build_id,
+        deployment_id=deployment.id,
+        trigger_id=trigger.id,
+        event_id=event.id,
+        entry_point=trigger.definition.call,
+        state=SessionState.CREATED,
+        is_durable=trigger.definition.is_durable,
+        created_at=event.created_at,
+        scheduled_for=scheduled_for,
+    )
+
+
+def joined_reasons(reasons: Sequence[tuple[str, str]]) -> str:
+    """The reasons of several triggers, as pairs of name and reason, in one text."""
+    return "; ".join(f"trigger {name!r}: {reason}" for name, reason in reasons)

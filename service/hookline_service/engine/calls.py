@@ -1,0 +1,244 @@
+"""Carries out what sessions ask of the service: a `CALL` becomes one transaction of the store, its result the `REPLY`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Final, Protocol
+
+import anyio
+import anyio.abc
+import orjson
+
+from hookline.errors import HooklineError
+from hookline_runner.frames import Frame, FrameType
+from hookline_service.engine.ending import Exit
+from hookline_service.engine.hosts import LiveAttempt
+from hookline_service.engine.operations import (
+    MAX_CALL_BYTES,
+    Caller,
+    CallFrame,
+    ChildWish,
+    operation_of,
+    read_call,
+    too_large,
+)
+from hookline_service.engine.parts import EngineParts
+from hookline_service.engine.wire import WireError
+from hookline_service.model.calls import (
+    CallResult,
+    Operation,
+    Outcome,
+    RecordOutcome,
+    Refuse,
+    SessionCall,
+    StartSession,
+    Unsubscribe,
+)
+from hookline_service.model.events import Event
+from hookline_service.model.ids import SessionId, new_session_id
+from hookline_service.model.sessions import Session, SessionState
+
+logger = logging.getLogger(__name__)
+
+_INLINE_BYTES: Final = 32 * 1024  # what is larger is read in a thread, so that nobody waits for it
+_MAX_OPEN: Final = 20_000
+
+
+class CallRuns(Protocol):
+    """The engine, as far as calls move it."""
+
+    async def start(self, session: Session, event: Event | None) -> None:
+        """See `Engine.start`."""
+        ...
+
+    def wake(self, session_ids: Iterable[SessionId]) -> None:
+        """See `Engine.wake`."""
+        ...
+
+    def abort(self, attempt: LiveAttempt, verdict: Exit) -> None:
+        """The attempt must end, for this reason."""
+        ...
+
+
+class CallDesk:
+    """Takes calls of attempts. Everything happens on the event loop but the reading of large ones."""
+
+    def __init__(self, parts: EngineParts, engine: CallRuns) -> None:
+        self._engine = engine
+        self._store = parts.store
+        self._clock = parts.clock
+        self._changes = parts.changes
+        self._listener = parts.listener
+        self._limits = parts.settings.store_limits
+        self._tasks: anyio.abc.TaskGroup | None = None
+
+    def open(self, tasks: anyio.abc.TaskGroup) -> None:
+        """What takes longer than a moment runs in this group from now on."""
+        self._tasks = tasks
+
+    def take(self, attempt: LiveAttempt, frame: Frame) -> None:
+        """Carry out a CALL; its REPLY is sent once it is on disk. Raises `WireError`."""
+        attempt.open_calls += 1
+        if attempt.open_calls > _MAX_OPEN:
+            raise WireError(f"more than {_MAX_OPEN} calls at once")
+        call = read_call(frame, attempt.position, self._clock.now())
+        size = len(frame.header)
+        if size > MAX_CALL_BYTES:
+            self._submit(attempt, call, too_large(size))
+        elif size > _INLINE_BYTES:
+            self._start_soon(attempt, call)
+        else:
+            wanted = operation_of(call, self._caller(attempt))
+            if isinstance(wanted, ChildWish) and wanted.project:
+                self._start_soon(attempt, call)
+            else:
+                self._submit(attempt, call, _at_home(wanted, self._caller(attempt)))
+
+    def _caller(self, attempt: LiveAttempt) -> Caller:
+        return Caller(session=attempt.session, at=self._clock.now(), limits=self._limits)
+
+    # -- what takes a moment -----------------------------------------------------------------
+
+    def _start_soon(self, attempt: LiveAttempt, call: CallFrame) -> None:
+        if self._tasks is not None:
+            name = f"call of {attempt.session.id}"
+            self._tasks.start_soon(self._take_slowly, attempt, call, name=name)
+
+    async def _take_slowly(self, attempt: LiveAttempt, call: CallFrame) -> None:
+        caller = self._caller(attempt)
+        try:
+            wanted = await anyio.to_thread.run_sync(operation_of, call, caller)
+            if isinstance(wanted, ChildWish) and wanted.project:
+                wanted = await self._abroad(wanted, caller)
+        except WireError as exc:
+            self._engine.abort(attempt, Exit(reason="protocol", detail=str(exc)))
+            return
+        except HooklineError as exc:
+            self._fail(attempt, exc)
+            return
+        self._submit(attempt, call, _at_home(wanted, caller))
+
+    async def _abroad(self, wish: ChildWish, caller: Caller) -> Operation:
+        """A session of another project, in the build that is active there."""
+        project = await self._store.find_project(wish.project)
+        if project is None:
+            message = f"project {wish.project!r} not found"
+            return Refuse(code="project.not_found", message=message)
+        deployment = await self._store.find_active_deployment(project.id)
+        if deployment is None:
+            message = f"project {wish.project!r} has no active deployment"
+            return Refuse(code="deployment.none_active", message=message)
+        place = replace(
+            caller.session,
+            project_id=project.id,
+            build_id=deployment.build_id,
+            deployment_id=deployment.id,
+        )
+        return StartSession(session=_child_of(place, wish, caller))
+
+    # -- the store ---------------------------------------------------------------------------
+
+    def _submit(self, attempt: LiveAttempt, call: CallFrame, operation: Operation) -> None:
+        if attempt.is_closed or attempt.verdict is not None:
+            return
+        entry = call.entry
+        if entry is not None:
+            attempt.seq += 1
+            entry = replace(entry, seq=attempt.seq)
+        session_call = SessionCall(
+            session_id=attempt.session.id,
+            project_id=attempt.session.project_id,
+            at=self._clock.now(),
+            operation=operation,
+            entry=entry,
+            seal=partial(attempt.guard.stored, attempt.session.id),
+            unseal=partial(attempt.guard.replayed, attempt.session.id),
+            cover=attempt.mask.cover,
+        )
+        self._store.call_soon(session_call, partial(self._stored, attempt, call, session_call))
+
+    def _stored(
+        self,
+        attempt: LiveAttempt,
+        call: CallFrame,
+        asked: SessionCall,
+        result: CallResult | Exception,
+    ) -> None:
+        attempt.open_calls -= 1
+        if isinstance(result, Exception):
+            self._fail(attempt, result)
+            return
+        if result.refusal is None and not result.is_waiting:
+            self._follow_up(asked, result)
+        if result.woken:
+            self._engine.wake(result.woken)
+        if call.entry is not None and not result.is_waiting:
+            attempt.has_recorded = True
+            self._changes.notify(attempt.session.id)
+        if not attempt.is_closed:
+            header, payload = _reply(call.number, result)
+            attempt.host.link.send_encoded(FrameType.REPLY, attempt.channel, header, payload)
+
+    def _fail(self, attempt: LiveAttempt, error: Exception) -> None:
+        logger.error(
+            "call not carried out; ending the attempt",
+            extra={"session_id": attempt.session.id, "error": str(error)},
+        )
+        self._engine.abort(attempt, Exit(reason="store"))
+
+    def _follow_up(self, asked: SessionCall, result: CallResult) -> None:
+        """What happens outside the database once the operation is in it."""
+        operation = asked.operation
+        if result.subscription is not None:
+            self._listener.subscription_began(result.subscription)
+        elif isinstance(operation, Unsubscribe):
+            self._listener.subscription_ended(operation.id, asked.session_id)
+        elif isinstance(operation, RecordOutcome):
+            outcome = Outcome(
+                event_id=operation.event_id,
+                session_id=asked.session_id,
+                at=asked.at,
+                value=operation.value,
+            )
+            self._listener.outcome_recorded(outcome)
+        elif isinstance(operation, StartSession) and self._tasks is not None:
+            child = operation.session
+            # A call that was recorded before answers with the child of then, and this one is none.
+            if orjson.loads(result.value) == child.id:
+                self._tasks.start_soon(self._engine.start, child, None, name=f"start {child.id}")
+
+
+def _at_home(wanted: Operation | ChildWish, caller: Caller) -> Operation:
+    """The operation; a child of the caller's own project is placed beside it."""
+    if isinstance(wanted, ChildWish):
+        return StartSession(session=_child_of(caller.session, wanted, caller))
+    return wanted
+
+
+def _child_of(place: Session, wish: ChildWish, caller: Caller) -> Session:
+    return Session(
+        id=new_session_id(caller.at),
+        project_id=place.project_id,
+        build_id=place.build_id,
+        deployment_id=place.deployment_id,
+        trigger_id=None,
+        event_id=None,
+        entry_point=wish.entry_point,
+        state=SessionState.CREATED,
+        is_durable=caller.session.is_durable,
+        created_at=caller.at,
+        input=wish.data,
+        parent_id=caller.session.id,
+        memo=wish.memo,
+    )
+
+
+def _reply(number: int, result: CallResult) -> tuple[bytes, bytes]:
+    """Header and payload of a REPLY."""
+    refusal = result.refusal
+    error = None if refusal is None else {"code": refusal.code, "message": refusal.message}
+    header = {"n": number, "ok": refusal is None, "wait": result.is_waiting, "error": error}
+    return orjson.dumps(header), result.value
