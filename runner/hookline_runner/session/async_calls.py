@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Final
 
+from hookline.errors import ActivityTimeoutError
 from hookline_runner.session.branches import INSIDE, Branch, Unrecorded, current
 from hookline_runner.session.durable_loop import DurableLoop
 from hookline_runner.session.journal import (
@@ -18,7 +19,9 @@ from hookline_runner.session.journal import (
     Row,
     Step,
 )
+from hookline_runner.session.output import LogStream
 from hookline_runner.session.recording import Call, Outcome, Recorder, hide_own_frames
+from hookline_runner.session.retrying import Tries, tries_of
 from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import FAR_FUTURE
 from hookline_runner.session.turns import Timer, Turns, plain_future
@@ -40,9 +43,10 @@ def result_suffix(outcome: Outcome) -> str:
 class AsyncCalls:
     """Makes the coroutines that stand in for recorded calls."""
 
-    __slots__ = ("_recorder", "_stop")
+    __slots__ = ("_output", "_recorder", "_stop")
 
-    def __init__(self, recorder: Recorder, stop: StopSwitch) -> None:
+    def __init__(self, recorder: Recorder, stop: StopSwitch, output: LogStream) -> None:
+        self._output = output
         self._recorder = recorder
         self._stop = stop
 
@@ -57,14 +61,16 @@ class AsyncCalls:
             row = recorder.journal.find_if_replaying(branch.path, index)
             if row is not None:
                 recorder.check(row, call)
+                tries_of(call, branch.path, index, recorder)
                 return await self._replayed(row, call)
             await self._stop_here()
+            self._output.flush()  # before what the activity's own processes write
             token = current.set(INSIDE)
             try:
                 step = recorder.begin(call, branch, index, Kind.ACTIVITY)
             finally:
                 current.reset(token)
-            return await self._live(call, step)
+            return await self._live(call, step, tries_of(call, branch.path, index, recorder))
         except BaseException as exc:
             hide_own_frames(exc)
             raise
@@ -83,11 +89,16 @@ class AsyncCalls:
                 current.reset(token)
 
     async def finish(
-        self, call: Call, step: Step, pending: Awaitable[Any], suffix: str = AWAITABLE_SUFFIX
+        self,
+        call: Call,
+        step: Step,
+        pending: Awaitable[Any],
+        suffix: str = AWAITABLE_SUFFIX,
+        tries: Tries | None = None,
     ) -> Any:
         """Go on with a call that was made already and gave an awaitable."""
         try:
-            return await self._live(call, step, pending, suffix)
+            return await self._live(call, step, tries, pending, suffix)
         except BaseException as exc:
             hide_own_frames(exc)
             raise
@@ -129,14 +140,22 @@ class AsyncCalls:
             current.reset(token)
 
     async def _live(
-        self, call: Call, step: Step, pending: Awaitable[Any] | None = None, suffix: str = ""
+        self,
+        call: Call,
+        step: Step,
+        tries: Tries | None,
+        pending: Awaitable[Any] | None = None,
+        suffix: str = "",
     ) -> Any:
         turns = _turns()
         if turns is not None:
             turns.activity_started()
         token = current.set(INSIDE)
         try:
-            outcome = await self._outcome(call, pending)
+            if tries is None:
+                outcome = await self._outcome(call, pending)
+            else:
+                outcome = await self._tried(call, tries, pending)
             if outcome.is_cancelled:
                 self._recorder.cancelled(step, suffix)
             else:
@@ -160,13 +179,49 @@ class AsyncCalls:
             self._stop.raise_now()
         await plain_future()
 
-    async def _outcome(self, call: Call, pending: Awaitable[Any] | None) -> Outcome:
+    async def _tried(self, call: Call, tries: Tries, pending: Awaitable[Any] | None) -> Outcome:
+        """Make the call; again, and within its time, as its policy says."""
+        while True:
+            if tries.wake_at is not None:
+                try:
+                    await self._pause(tries.wake_at)
+                except asyncio.CancelledError as exc:
+                    return Outcome(ok=False, value=exc, is_cancelled=True)
+            outcome = await self._outcome(call, pending, tries.policy.timeout_s)
+            if outcome.is_cancelled or not tries.fail(outcome, self._output):
+                return outcome
+            pending = None
+
+    async def _pause(self, wake_at: float) -> None:
+        """Wait for the next try; while it is waited for, nothing is under way that a suspension would cut off."""
+        turns = _turns()
+        if turns is None:
+            await asyncio.sleep(max(0.0, wake_at - self._recorder.now()))
+            return
+        turns.activity_ended()
+        try:
+            await turns.pause(wake_at)
+            await self._stop_here()
+        finally:
+            turns.activity_started()
+
+    async def _outcome(
+        self, call: Call, pending: Awaitable[Any] | None, timeout_s: float | None = None
+    ) -> Outcome:
         cancellations = _cancellations()
+        limit: asyncio.Timeout | None = None
         try:
             result: Any = call.func(*call.args, **call.kwargs) if pending is None else pending
-            return Outcome(ok=True, value=await result)
+            if timeout_s is None:
+                return Outcome(ok=True, value=await result)
+            async with asyncio.timeout(timeout_s) as limit:
+                return Outcome(ok=True, value=await result)
         except GeneratorExit:
             raise
+        except TimeoutError as exc:
+            if limit is None or timeout_s is None or not limit.expired():
+                return Outcome(ok=False, value=exc)
+            return Outcome(ok=False, value=ActivityTimeoutError(call.decision.name, timeout_s))
         except asyncio.CancelledError as exc:
             return Outcome(
                 ok=False, value=exc, is_cancelled=_cancellations() > cancellations

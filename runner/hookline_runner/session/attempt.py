@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hookline import values
 from hookline.activities import ACTIVITY_MARK
 from hookline.errors import SessionInterrupt, SessionStoppedError
 from hookline_runner.codec import encode_value
@@ -41,11 +42,11 @@ from hookline_runner.session.journal import (
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
 from hookline_runner.session.recording import Recorder
-from hookline_runner.session.sleeping import Sleeper
 from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import Waiting
 from hookline_runner.session.tracebacks import describe
 
+ANSWER_LIMIT_BYTES: Final = 1 << 20
 _DEFAULT_LINES: Final = 1_000_000
 _DEFAULT_BYTES: Final = 100 * 1024 * 1024
 _DEFAULT_HOT_WINDOW_S: Final = 5.0
@@ -104,12 +105,10 @@ class Attempt:
             hot_window_s,
             before_leaving=self._capture.finish,
         )
-        self._sleeper = Sleeper(self._recorder, self._waiting, stop)
         self._host = SessionHost(
             Calls(link, self._recorder, self.output, self._clock),
             link,
             self._waiting,
-            self._sleeper,
             stop,
             is_durable=start.is_durable,
         )
@@ -149,7 +148,7 @@ class Attempt:
         self._host.install()
         if self._start.is_durable:
             table = DecisionTable(self._project_dir)
-            self._gate = Gate(table, self._recorder, self._sleeper, self._stop, self.output)
+            self._gate = Gate(table, self._recorder, self._waiting, self._stop, self.output)
             self._gate.install()
             sys.setrecursionlimit(max(sys.getrecursionlimit(), _GATED_RECURSION_LIMIT))
             self._set_new_event_loop(self._new_loop)
@@ -204,7 +203,18 @@ class Attempt:
             "encoding": encoded.encoding if encoded else "none",
             "log_dropped": self.output.dropped,
         }
-        self._link.send(FrameType.DONE, json.dumps(header), encoded.data if encoded else b"")
+        text = f'{json.dumps(header)[:-1]},"answer":{self._answer_of(ending)}}}'
+        self._link.send(FrameType.DONE, text, encoded.data if encoded else b"")
+
+    def _answer_of(self, ending: Ending) -> str:
+        """JSON text of the result for those who asked for an answer; null when it is no value, or too large a one."""
+        if not self._start.header.get("answers") or ending.error is not None or ending.is_stopped:
+            return "null"
+        try:
+            text = values.encode(ending.value)
+        except Exception:  # noqa: BLE001 - the value's own code: nothing is known of what it raises
+            return "null"
+        return text.decode() if len(text) <= ANSWER_LIMIT_BYTES else "null"
 
     def _call(self, handler: Callable[..., Any]) -> Any:
         header = self._start.header

@@ -32,13 +32,13 @@ _json_string = json.encoder.encode_basestring_ascii
 class Calls:
     """Makes operations: recorded by the service at a position, or not at all."""
 
-    __slots__ = ("_link", "_output", "clock", "recorder")
+    __slots__ = ("_link", "clock", "output", "recorder")
 
     def __init__(
         self, link: Link, recorder: Recorder, output: LogStream, clock: SessionClock
     ) -> None:
         self._link = link
-        self._output = output
+        self.output = output
         self.recorder = recorder
         self.clock = clock
 
@@ -64,7 +64,7 @@ class Calls:
             step = recorder.begin(call, branch, index, Kind.CALL)
         finally:
             current.reset(token)
-        self._output.flush()
+        self.output.flush()
         recorder.journal.flush()
         entry = (
             f"[{_json_string(step.branch)},{step.index},{step.name_json},{_json_string(step.file)},{step.line},"
@@ -195,6 +195,7 @@ class Taking:
         step.ended_at = step.started_at
         step.wake_at = deadline
         recorder.journal.add(step)
+        recorder.journal.flush()
         self._index = recorder.take_position(self.branch)
 
 

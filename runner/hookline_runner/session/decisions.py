@@ -30,7 +30,13 @@ from enum import IntEnum
 from typing import Any, Final, cast
 
 import hookline
-from hookline.activities import ACTIVITY_MARK, INHIBIT_MARK, no_activity
+from hookline.activities import (
+    ACTIVITY_MARK,
+    INHIBIT_MARK,
+    POLICY_MARK,
+    ActivityPolicy,
+    no_activity,
+)
 from hookline.aio import AIO_MARK
 from hookline_runner.session.call_lists import (
     DIRECT_FUNCTIONS,
@@ -97,6 +103,7 @@ class Decision:
     name: str
     name_json: str
     is_async: bool = False
+    policy: ActivityPolicy | None = None
 
 
 class DecisionTable:
@@ -397,7 +404,10 @@ def _name_of(func: Any) -> str:
 
 def _decision(action: Action, func: Any) -> Decision:
     name = _name_of(func)
-    return Decision(action, name, json.dumps(name), _is_coroutine_function(func))
+    policy = _mark(func, POLICY_MARK) if action is Action.ACTIVITY else None
+    if not isinstance(policy, ActivityPolicy):
+        policy = None
+    return Decision(action, name, json.dumps(name), _is_coroutine_function(func), policy)
 
 
 def _is_coroutine_function(func: Callable[..., Any]) -> bool:

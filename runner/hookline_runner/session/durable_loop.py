@@ -179,6 +179,11 @@ class DurableLoop(asyncio.SelectorEventLoop):
         """See `TurnLoop.schedule`."""
         return super().call_at(when, _due_in_turn, callback)
 
+    def schedule_in(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """See `TurnLoop.schedule_in`."""
+        when = self._real_time() + self._jumped_s + max(0.0, delay_s)
+        return self.schedule(when, callback)
+
     def from_epoch(self, when: float) -> float:
         """See `TurnLoop.from_epoch`."""
         return when + self._jumped_s

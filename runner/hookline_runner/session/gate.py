@@ -15,14 +15,29 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, Final, cast
 
 from hookline_runner.rewriting import AWAIT_GATE, CALL_GATE, DECORATOR_GATE
-from hookline_runner.session.async_calls import AsyncCalls, refresh_time, result_suffix
+from hookline_runner.session.async_calls import (
+    AsyncCalls,
+    has_running_activities,
+    refresh_time,
+    result_suffix,
+)
 from hookline_runner.session.branches import INSIDE, Branch, Unrecorded, current
 from hookline_runner.session.decisions import Action, Decision, DecisionTable, aio_twin
-from hookline_runner.session.journal import KIND, VOLATILE, Kind, Row, awaitable_suffix
+from hookline_runner.session.journal import (
+    BRANCH,
+    INDEX,
+    KIND,
+    VOLATILE,
+    Kind,
+    Row,
+    awaitable_suffix,
+)
 from hookline_runner.session.output import LogStream
 from hookline_runner.session.recording import HERE, Call, Outcome, Recorder, hide_own_frames
+from hookline_runner.session.retrying import TimeLimit, Tries, tries_of
 from hookline_runner.session.sleeping import Sleeper
 from hookline_runner.session.stopping import StopSwitch
+from hookline_runner.session.suspending import Waiting
 
 _DIRECT: Final = Action.DIRECT
 _WAITS: Final = frozenset({Action.WAIT, Action.SLEEP})
@@ -38,6 +53,7 @@ class Gate:
         "_async",
         "_decide",
         "_is_warned",
+        "_limit",
         "_main_thread",
         "_output",
         "_recorder",
@@ -45,23 +61,26 @@ class Gate:
         "_sleeper",
         "_stop",
         "_table",
+        "_waiting",
     )
 
     def __init__(
         self,
         table: DecisionTable,
         recorder: Recorder,
-        sleeper: Sleeper,
+        waiting: Waiting,
         stop: StopSwitch,
         output: LogStream,
     ) -> None:
         self._table = table
         self._decide = table.decide
         self._recorder = recorder
-        self._sleeper = sleeper
+        self._waiting = waiting
+        self._sleeper = Sleeper(recorder, waiting, stop)
+        self._limit = TimeLimit(attempt.__code__, stop.is_shielded, output)
         self._stop = stop
         self._output = output
-        self._async = AsyncCalls(recorder, stop)
+        self._async = AsyncCalls(recorder, stop, output)
         self._main_thread = threading.get_ident()
         self._is_warned = False
         self._actions: dict[Action, Callable[[Call, Branch], Any]] = {
@@ -187,11 +206,13 @@ class Gate:
             if row is not None:
                 return self._replayed(row, call)
         self._stop.check()
+        self._output.flush()  # before what the activity's own processes write
         return self._live(call, branch, index)
 
     def _replayed(self, row: Row, call: Call) -> Any:
         recorder = self._recorder
         recorder.check(row, call)
+        tries_of(call, row[BRANCH], row[INDEX], recorder)
         suffix = awaitable_suffix(row)
         if suffix:
             return self._async.stand_in(self._async.replay(row, call), suffix)
@@ -207,10 +228,11 @@ class Gate:
         token = current.set(INSIDE)
         try:
             step = recorder.begin(call, branch, index, Kind.ACTIVITY)
-            outcome = attempt(call)
+            tries = tries_of(call, branch.path, index, recorder)
+            outcome = attempt(call) if tries is None else self._try(call, tries)
             suffix = result_suffix(outcome)
             if suffix:
-                finishing = self._async.finish(call, step, outcome.value, suffix)
+                finishing = self._async.finish(call, step, outcome.value, suffix, tries)
                 return self._async.stand_in(finishing, suffix, branch)
             outcome = recorder.finish(step, call, outcome)
             recorder.journal.commit()
@@ -219,6 +241,22 @@ class Gate:
         refresh_time()
         self._stop.check()
         return outcome.unwrap()
+
+    def _try(self, call: Call, tries: Tries) -> Outcome:
+        """Make the call; again, and within its time, as its policy says."""
+        while True:
+            if tries.wake_at is not None:
+                self._recorder.journal.commit()
+                may_suspend = not has_running_activities()
+                self._waiting.pause(tries.wake_at, self._is_stopping, may_suspend=may_suspend)
+                self._stop.check()
+            with self._limit.of(call, tries.policy.timeout_s):
+                outcome = attempt(call)
+            if not tries.fail(outcome, self._output):
+                return outcome
+
+    def _is_stopping(self) -> bool:
+        return self._stop.is_pending
 
     def _riding(self, call: Call, branch: Branch) -> Any:
         return self._ride(call, branch, is_drawn=False)

@@ -52,7 +52,6 @@ class SessionHost:
         calls: Calls,
         link: Link,
         waiting: Waiting,
-        sleeper: Sleeper,
         stop: StopSwitch,
         *,
         is_durable: bool,
@@ -60,10 +59,10 @@ class SessionHost:
         self._calls = calls
         self._link = link
         self._waiting = waiting
-        self._sleeper = sleeper
+        self._sleeper = Sleeper(calls.recorder, waiting, stop)
         self._stop = stop
         self._is_durable = is_durable
-        self._async = AsyncCalls(calls.recorder, stop)
+        self._async = AsyncCalls(calls.recorder, stop, calls.output)
         self._put_back = PutBack()
         self._watching: dict[asyncio.AbstractEventLoop, int] = {}
         self._main_thread = threading.get_ident()
@@ -145,7 +144,7 @@ class SessionHost:
 
     def sleep(self, seconds: float) -> None:
         """See `Host.sleep`."""
-        branch = self._recorded_branch()
+        branch = self._recorded_branch() if os.getpid() == self._pid else None
         if branch is None:
             _time_sleep(seconds)
             return
@@ -225,16 +224,22 @@ class SessionHost:
         """Outside the turns: the loop is held for the round trip of a call only."""
         while (reply := taking.ask()) is None:
             await self._woken(taking)
+            if isinstance(asyncio.get_running_loop(), DurableLoop):
+                self._stop.check()  # another loop's tasks are cancelled by then
         return unwrap(reply)
 
     async def _woken(self, taking: Taking) -> None:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
 
+        def wake() -> None:
+            loop.call_soon_threadsafe(_resolve, future)
+
         def heard() -> None:
             if taking.has_news():
-                loop.call_soon_threadsafe(_resolve, future)
+                wake()
 
+        self._stop.watchers.append(wake)
         self._link.listen(heard)
         self._watch(loop, 1)
         timer = None
@@ -245,6 +250,7 @@ class SessionHost:
             if not taking.has_news():
                 await future
         finally:
+            self._stop.watchers.remove(wake)
             self._link.unlisten(heard)
             self._watch(loop, -1)
             if timer is not None:

@@ -18,6 +18,7 @@ from hookline_runner.frames import Frame, FrameError, FrameReader, FrameType, en
 _CHANNEL: Final = 0
 _READ_BYTES: Final = 1 << 18
 LINK_LOST_STATUS: Final = 70
+_LONGEST_WAIT_S: Final = 86_400.0  # of one system call; there is a limit to what it takes
 _monotonic: Final = time.monotonic  # kept: user code may replace the function
 
 
@@ -180,9 +181,10 @@ class Link:
         may_be_interrupted: bool = False,
     ) -> None:
         while not is_done():
-            left = None if until is None else until - _monotonic()
-            if left is not None and left <= 0:
+            left = _LONGEST_WAIT_S if until is None else until - _monotonic()
+            if left <= 0:
                 return
+            left = min(left, _LONGEST_WAIT_S)
             if not self._begin_reading():
                 with self._arrived:
                     if self._is_reading and not is_done():
@@ -207,7 +209,7 @@ class Link:
             self._is_reading = False
             self._arrived.notify_all()
 
-    def _is_readable(self, timeout_s: float | None) -> bool:
+    def _is_readable(self, timeout_s: float) -> bool:
         """Wait until there is something to read, or an alarm, or for that long."""
         ready, _, _ = select.select((self._socket, self._alarm), (), (), timeout_s)
         if self._alarm in ready:

@@ -33,6 +33,7 @@ class StopSwitch:
         "is_raised",
         "is_requested",
         "on_loop",
+        "watchers",
     )
 
     def __init__(
@@ -47,6 +48,7 @@ class StopSwitch:
         self.is_requested = False
         self.is_raised = False
         self.on_loop: Callable[[], None] | None = None
+        self.watchers: list[Callable[[], None]] = []  # waits of a loop, inside activities
 
     def install(self) -> None:
         """Take SIGTERM over; main thread only."""
@@ -58,6 +60,7 @@ class StopSwitch:
         self.is_requested = False
         self.is_raised = False
         self.on_loop = None
+        self.watchers.clear()
 
     def note_reason(self, reason: str) -> None:
         """Why the session is to stop; the signal follows."""
@@ -66,6 +69,10 @@ class StopSwitch:
     def shield(self, *functions: Any) -> None:
         """Never raise while one of these Python functions runs in the main thread."""
         self._shielded.update(function.__code__ for function in functions)
+
+    def is_shielded(self, running: set[CodeType]) -> bool:
+        """Whether one of the functions of `shield` is among those that run."""
+        return bool(running & self._shielded)
 
     def activity(self, *functions: Any) -> None:
         """While one of these runs, an activity does: leave the request to `check`."""
@@ -104,13 +111,15 @@ class StopSwitch:
             return
         if running & self._activity_codes:
             return
-        if running & self._shielded:
+        if self.is_shielded(running):
             # a real signal, which also ends a system call that the main thread is in by then
             main = threading.main_thread().ident or 0
             retry = threading.Timer(_RETRY_S, signal.pthread_kill, (main, signum))
             retry.daemon = True
             retry.start()
             return
+        for watcher in tuple(self.watchers):
+            watcher()
         loop = asyncio._get_running_loop()  # noqa: SLF001 - no public way asks without raising
         if loop is not None and self.on_loop is not None:
             loop.call_soon_threadsafe(self.on_loop)

@@ -57,6 +57,13 @@ class Waiting:
                 self.suspend(wake_at)
             _time_sleep(min(left, _SLICE_S))
 
+    def pause(self, wake_at: float, is_over: Callable[[], bool], *, may_suspend: bool) -> None:
+        """Return at that time, or when `is_over`; or suspend the session, and never return."""
+        while (left := wake_at - self._clock.now()) > 0 and not is_over():
+            if may_suspend and left > self._hot_window_s:
+                self.suspend(wake_at)
+            self._link.wait_wake(self._link.wakes, left, is_over)
+
     def wait_woken(
         self, seen: int, wake_at: float | None, topics: Sequence[str], is_over: Callable[[], bool]
     ) -> None:

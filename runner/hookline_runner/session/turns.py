@@ -51,6 +51,10 @@ class TurnLoop(Protocol):
         """Call back at that time, in the loop's own, outside the turns."""
         ...
 
+    def schedule_in(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call back after that time, outside the turns."""
+        ...
+
     def jump_past(self, when: float) -> None:
         """Go on as if that time, in the loop's own, had come."""
         ...
@@ -96,8 +100,9 @@ class Turns:
         "_expected",
         "_far",
         "_finished",
-        "_hot_until",
+        "_is_cold",
         "_journal",
+        "_leaving",
         "_loop",
         "_numbers",
         "_parked",
@@ -128,7 +133,8 @@ class Turns:
         self._numbers = itertools.count()
         self._running = 0
         self._parked: list[Parked] = []
-        self._hot_until: float | None = None  # when those parked have waited long enough to leave
+        self._leaving: asyncio.TimerHandle | None = None  # set when those parked are all there is
+        self._is_cold = False  # they have waited long enough to leave
 
     # Asked for by the gate
 
@@ -187,6 +193,25 @@ class Turns:
             parked.alarm.cancel()
         if parked in self._parked:
             self._parked.remove(parked)
+
+    async def pause(self, when: float) -> None:
+        """Wait for that time out of turn: what follows is the inside of an activity."""
+        future: asyncio.Future[None] = plain_future()
+
+        def ring() -> None:
+            left_s = when - self._recorder.now()
+            if left_s > 0:  # the loop's time has jumped
+                timer.handle = self._loop.schedule_in(left_s, ring)
+            else:
+                _resolve(future, None)
+
+        timer = Timer("", when, ring)
+        heapq.heappush(self._far, (when, next(self._numbers), timer))
+        ring()
+        try:
+            await future
+        finally:
+            timer.cancel()
 
     def set_timer(self, timer: Timer) -> None:
         """Let the timer happen: when its recorded turn comes, or at its time."""
@@ -298,7 +323,7 @@ class Turns:
                 return False
             self._journal.commit()
         self._finished.popleft()
-        self._hot_until = None
+        self._warm_up()
         let_through()
         return True
 
@@ -306,6 +331,7 @@ class Turns:
         """For those parked for whom something may have come, or whose time is over."""
         for parked in tuple(self._parked):
             if parked.is_due or parked.taking.has_news():
+                self._warm_up()
                 self._ask(parked)
 
     def _ask(self, parked: Parked) -> None:
@@ -326,7 +352,7 @@ class Turns:
             def ring() -> None:
                 parked.is_due = True
 
-            parked.alarm = self._loop.schedule(self._loop.from_epoch(wake_at), ring)
+            parked.alarm = self._loop.schedule_in(wake_at - self._recorder.now(), ring)
 
     def _idle(self) -> None:
         """Everything waits. For activities, for a time near or far, or for nothing at all."""
@@ -356,21 +382,25 @@ class Turns:
         return min((time for time in times if time is not None), default=None)
 
     def _is_hot(self) -> bool:
-        """Whether something that came now would find the process worth its keep."""
-        now = self._recorder.now()
-        if self._hot_until is None:
-            self._hot_until = now + self._waiting.hot_window_s
-            self._loop.schedule(self._loop.from_epoch(self._hot_until), _nothing)
-        return now < self._hot_until
+        """Whether all have not been parked for long; from the first look on the time runs."""
+        if self._leaving is None and not self._is_cold:
+            self._leaving = self._loop.schedule_in(self._waiting.hot_window_s, self._cool_down)
+        return not self._is_cold
+
+    def _cool_down(self) -> None:
+        self._is_cold = True
+
+    def _warm_up(self) -> None:
+        """Something happens: the hot window begins anew."""
+        self._is_cold = False
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
 
 
 def plain_future() -> asyncio.Future[None]:
     """A future of our own, which does not count among those that the session's code made."""
     return asyncio.Future(loop=asyncio.get_running_loop())
-
-
-def _nothing() -> None:
-    """Called in the loop to wake it."""
 
 
 def _resolve(future: asyncio.Future[_Result], result: _Result) -> None:
