@@ -140,7 +140,7 @@ def a_service(
     )
     app = mount(
         create_api(services),
-        create_webhooks(dispatcher, wanted),
+        create_webhooks(dispatcher, wanted, services.webhook_counts),
         create_published(chosen, clock),
     )
     return ServiceInMemory(

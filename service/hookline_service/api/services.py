@@ -10,6 +10,7 @@ from typing import Protocol
 
 import anyio
 
+from hookline_service.api.webhook_counts import WebhookCounts
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine, Preparer, Runners, SessionChanges
 from hookline_service.model.events import Event, Recorded
@@ -61,7 +62,7 @@ class ApiServices:
     `on_project_changed` is told of a project whose variables, triggers or deployments are new, and
     `on_schedules_changed` that rows of schedules are; both are called after the write, and must not block.
     `schedule_lock` guards reading, deciding and writing a schedule row, here and in the schedule loop.
-    `gauges` adds figures to /metrics by name. `is_ready` is true once sessions can run.
+    `webhook_counts` and `gauges` add figures to /metrics by name. `is_ready` is true once sessions can run.
     """
 
     settings: Settings
@@ -80,5 +81,6 @@ class ApiServices:
     on_schedules_changed: Callable[[], None] = lambda: None
     on_project_changed: Callable[[ProjectId], None] = lambda _: None
     schedule_lock: anyio.Lock = field(default_factory=anyio.Lock)
+    webhook_counts: WebhookCounts = field(default_factory=WebhookCounts)
     gauges: Callable[[], Mapping[str, float]] = dict
     is_ready: Callable[[], bool] = lambda: True

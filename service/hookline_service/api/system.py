@@ -151,6 +151,7 @@ def metrics_handler(services: ApiServices) -> Callable[[Request], Awaitable[Resp
             "runner_capacity": sum(runner.capacity for runner in runners),
             "runner_busy": sum(runner.busy for runner in runners),
             "runner_rss_bytes": sum(runner.rss_bytes for runner in runners),
+            **services.webhook_counts.figures(),
             **services.gauges(),
         }
         return Response(_exposition(figures), media_type=_METRICS)
@@ -160,10 +161,14 @@ def metrics_handler(services: ApiServices) -> Callable[[Request], Awaitable[Resp
 
 def _exposition(figures: Mapping[str, float]) -> str:
     lines: list[str] = []
+    family = ""
     for name, value in sorted(figures.items()):
         full = f"hookline_{name}"
-        kind = "counter" if name.endswith("_total") else "gauge"
-        lines += [f"# TYPE {full} {kind}", f"{full} {value}"]
+        if (of := full.partition("{")[0]) != family:
+            family = of
+            kind = "counter" if family.endswith("_total") else "gauge"
+            lines.append(f"# TYPE {family} {kind}")
+        lines.append(f"{full} {value}")
     return "\n".join(lines) + "\n"
 
 

@@ -19,6 +19,7 @@ from hookline_service.api.errors import (
     status_of,
 )
 from hookline_service.api.sync_answers import answer_caller
+from hookline_service.api.webhook_counts import WebhookCounts
 from hookline_service.dispatcher.events import Accepted
 from hookline_service.settings import Settings
 from hookline_triggers.webhook import event_meta
@@ -56,11 +57,14 @@ class WebhookDispatching(Protocol):
         ...
 
 
-def create_webhooks(dispatcher: WebhookDispatching, settings: Settings) -> ASGIApp:
+def create_webhooks(
+    dispatcher: WebhookDispatching, settings: Settings, counts: WebhookCounts
+) -> ASGIApp:
     """The application for everything under `/webhooks/`.
 
     Answers 202 once the event is on disk, 404 for an unknown slug, 408 and 413 for a slow or large body, and
     429 or 503 when the service cannot take more now; nothing but the 202 means that the event was kept.
+    `counts` is told of each.
     A synchronous webhook is answered by its sessions: see `answer_caller`.
     """
     patience_s = settings.sync_webhook_timeout_s
@@ -75,18 +79,23 @@ def create_webhooks(dispatcher: WebhookDispatching, settings: Settings) -> ASGIA
             body = await read_body(receive, declared_size(headers), limit, timeout_s)
             meta = event_meta(scope["method"], _target(scope), slug, headers)
             accepted = await accept(slug, meta, headers, body)
+            if accepted is not None:
+                counts.accept(is_new=accepted.recorded.is_new)
             if accepted is not None and accepted.answers is not None:
                 await answer_caller(accepted.answers, receive, send, patience_s)
                 return
         except ClientGoneError:
             return
         except HooklineError as exc:
+            counts.refuse(status_of(exc))
             await _refuse(send, exc)
             return
         except Exception as exc:  # noqa: BLE001 (the supervised place of requests)
+            counts.refuse(INTERNAL_ERROR)
             await _fail(send, exc)
             return
         if accepted is None:
+            counts.refuse(_NOT_FOUND)
             await _answer(send, _NOT_FOUND, b"Not Found", [])
             return
         event_id = accepted.recorded.event_id.encode()

@@ -107,7 +107,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         subscriptions=subscriptions,
         application=mount(
             create_api(services),
-            create_webhooks(dispatcher, settings),
+            create_webhooks(dispatcher, settings, services.webhook_counts),
             create_published(store, clock),
         ),
     )

@@ -6,12 +6,13 @@ import orjson
 import pytest
 
 from hookline.errors import RateLimitedError, UnavailableError
+from hookline_service.api.webhook_counts import WebhookCounts
 from hookline_service.api.webhooks import create_webhooks
 from hookline_service.dispatcher.events import Accepted
 from hookline_service.model.events import Recorded
 from hookline_service.model.ids import EventId
 from hookline_service.settings import Settings
-from tests.builders.service import a_service
+from tests.builders.service import PROJECT, a_service
 
 RECORDED = Accepted(recorded=Recorded(is_new=True, event_id=EventId("evt_1")))
 
@@ -31,7 +32,7 @@ class _Dispatcher:
 
 
 async def _call(dispatcher: _Dispatcher, messages: list[dict[str, Any]], **scope: Any):
-    app = create_webhooks(dispatcher, Settings(body_timeout_s=0.05))
+    app = create_webhooks(dispatcher, Settings(body_timeout_s=0.05), WebhookCounts())
     sent: list[dict[str, Any]] = []
     waiting = list(messages)
 
@@ -198,3 +199,25 @@ async def test_odd_slugs_are_not_found(path):
         response = await client.post(path)
 
     assert response.status_code == 404
+
+
+async def test_webhooks_are_counted_by_what_became_of_them():
+    service = a_service()
+    manifest = PROJECT["hookline.yaml"].replace(
+        "type: webhook\n", "type: webhook\n      dedupe: header:X-Id\n"
+    )
+    deployed = await service.deploy({**PROJECT, "hookline.yaml": manifest})
+    url = deployed["triggers"][0]["url"]
+
+    async with service.client() as client:
+        for delivery in ("1", "2", "2"):
+            await client.post(url, headers={"X-Id": delivery})
+        await client.post("/webhooks/nope")
+        await client.post(url, content=b"x" * 600_000)
+        metrics = (await client.get("/metrics")).text
+
+    assert "hookline_webhooks_accepted_total 2\n" in metrics
+    assert "hookline_webhooks_duplicates_total 1\n" in metrics
+    assert 'hookline_webhooks_refused_total{status="404"} 1\n' in metrics
+    assert 'hookline_webhooks_refused_total{status="413"} 1\n' in metrics
+    assert metrics.count("# TYPE hookline_webhooks_refused_total counter") == 1
