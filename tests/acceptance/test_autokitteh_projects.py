@@ -13,7 +13,7 @@ import pytest
 from hookline_service.manifest.files import pack
 from tests.acceptance.autokitteh_cases import CASES, Case
 from tests.acceptance.autokitteh_durable_cases import DURABLE_CASES
-from tests.acceptance.conftest import RunningService, wait_until
+from tests.acceptance.conftest import EXAMPLES, RunningService, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -316,3 +316,48 @@ def test_a_schedule_with_seconds_fires(service: RunningService) -> None:
     session = latest_session(service, "ticking")["id"]
     assert prints(service, session) == ["tick {}"]
     service.api("DELETE", "/projects/ticking")
+
+
+def test_the_guest_book_of_the_examples(service: RunningService) -> None:
+    deployed = service.cli("deploy", str(EXAMPLES / "autokitteh_guestbook"))
+    page = get_url(service, "autokitteh_guestbook", "page")
+
+    signed = service.call(page, data={"name": "<Ada>"}, follow_redirects=True)
+    as_yaml = service.call(f"{page}/guests.yaml", "GET")
+    nothing = service.call(f"{page}/nothing", "GET")
+
+    assert "for its imports: autokitteh~=0.8.3, PyYAML~=6.0" in deployed.stderr
+    assert signed.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<h1>Guest book</h1><ul><li>&lt;Ada&gt;</li></ul>" in signed.text
+    assert as_yaml.text == "- <Ada>\n"
+    assert (nothing.status_code, nothing.text) == (404, "there is no such page")
+
+
+def test_the_reminder_of_the_examples(service: RunningService) -> None:
+    directory = EXAMPLES / "autokitteh_reminder"
+    service.cli("deploy", str(directory))
+    service.cli("var", "set", "autokitteh_reminder", "PATIENCE_S", "0.3")
+    ask = get_url(service, "autokitteh_reminder", "ask")
+
+    service.call(ask, json={"question": "Tea?"})
+    forgotten = latest_session(service, "autokitteh_reminder")
+    service.cli("var", "set", "autokitteh_reminder", "PATIENCE_S", "86400")
+    service.call(ask, json={"no": "question"})
+    service.call(ask, json={"question": "Cake?"})
+    asked = sessions_of(service, "autokitteh_reminder")[0]["id"]
+    link = f"{get_url(service, 'autokitteh_reminder', 'answer')}?to={asked}"
+    wait_for_print(service, asked, f"Cake? (answer at {link})")
+    service.call(link, content=b"yes")
+    answered = latest_session(service, "autokitteh_reminder")
+
+    assert prints(service, forgotten["id"])[-2:] == [
+        prints(service, forgotten["id"])[0].replace("Tea?", "again: again: Tea?"),
+        "nobody answered",
+    ]
+    assert answered["id"] == asked
+    assert answered["result"] == "yes"
+
+
+def get_url(service: RunningService, project: str, trigger: str) -> str:
+    found = service.api("GET", f"/triggers?project={project}").json()["items"]
+    return next(one["url"] for one in found if one["name"] == trigger)
