@@ -27,19 +27,16 @@ class ModuleBindings:
         self._outside: frozenset[bytes] | None = None
         self._bound: dict[str, frozenset[str] | None] = {}
 
-    def names_in(self, path: str) -> frozenset[str]:
-        """The names that the source of this file binds in its module; empty if it does not tell."""
-        if path not in self._bound:
-            self._bound[path] = _bound_names(path, self._files.get(path))
-        return self._bound[path] or frozenset()
-
     def surely_lacks(self, path: str, name: str) -> bool:
         """Whether the module of this file has no such name, whatever is called; false in doubt.
 
         In doubt are packages, what the service's Python cannot parse, code that binds names dynamically, and names
         that any file of the project sets on some object from outside.
         """
-        if name in self.names_in(path) or self._bound[path] is None:
+        if path not in self._bound:
+            self._bound[path] = _bound_names(path, self._files.get(path))
+        bound = self._bound[path]
+        if bound is None or name in bound:
             return False
         if self._outside is None:
             self._outside = _names_set_from_outside(self._files)

@@ -10,11 +10,13 @@ from typing import Protocol
 import anyio.to_thread
 
 from hookline.errors import NotFoundError
+from hookline_runner.analysis import analyse_module
 from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.files import unpack
 from hookline_service.model.ids import BuildId
 from hookline_triggers.calls import EntryPoint, parse_call
 
+_CALLED = frozenset({"function", "async", "class"})
 _REMEMBERED = 10_000
 _COMPARED = 200
 _LISTED = 10
@@ -28,7 +30,7 @@ class EntryPointNotFoundError(NotFoundError):
     def __init__(self, problem: str, wanted: str, known: Collection[str]) -> None:
         near = get_close_matches(wanted[:_COMPARED], sorted(known)[:_COMPARED], n=1)
         listed = ", ".join(sorted(known)[:_LISTED]) + (", …" if len(known) > _LISTED else "")
-        hint = f"; did you mean `{near[0]}`?" if near else f"; there are {listed}" if listed else ""
+        hint = f"; did you mean `{near[0]}`?" if near else f"; it has {listed}" if listed else ""
         super().__init__(problem + hint)
 
 
@@ -73,7 +75,8 @@ def _require(archive: bytes, entry: EntryPoint) -> None:
         known = [path for path in files if path.endswith(".py")]
         problem = f"the build has no file {entry.path!r}"
         raise EntryPointNotFoundError(problem, entry.path, known)
-    bindings = ModuleBindings(files)
-    if bindings.surely_lacks(entry.path, entry.name):
+    if ModuleBindings(files).surely_lacks(entry.path, entry.name):
         problem = f"{entry.path} has no function {entry.name!r}"
-        raise EntryPointNotFoundError(problem, entry.name, bindings.names_in(entry.path))
+        names = analyse_module(files[entry.path], entry.path)["names"]
+        known = [name for name, facts in names.items() if facts["kind"] in _CALLED]
+        raise EntryPointNotFoundError(problem, entry.name, known)

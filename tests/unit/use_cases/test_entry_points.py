@@ -28,7 +28,7 @@ class _Archives:
     [
         ("mian.py:run", "the build has no file 'mian.py'; did you mean `main.py`?"),
         ("main.py:rum", "main.py has no function 'rum'; did you mean `run`?"),
-        ("main.py:zzz", "main.py has no function 'zzz'; there are A, run"),
+        ("main.py:zzz", "main.py has no function 'zzz'; it has run"),
         ("empty.py:run", "empty.py has no function 'run'"),
     ],
 )
