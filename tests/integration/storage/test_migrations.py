@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from hookline_service.model.ids import SessionId
+from hookline_service.model.sessions import SessionState
 from hookline_service.storage.errors import (
     StorageDamagedError,
     StorageForeignError,
@@ -13,7 +15,10 @@ from hookline_service.storage.errors import (
 from hookline_service.storage.sqlite import SqliteStore, open_sqlite_store
 from hookline_service.storage.sqlite.connection import open_writer
 from hookline_service.storage.sqlite.migrations import Migration, load_migrations, migrate
+from tests.builders.calls import a_call, a_call_entry, a_use, made, value_of
+from tests.builders.moments import after
 from tests.builders.projects import a_release
+from tests.builders.sessions import a_begin
 
 HISTORY = load_migrations()
 
@@ -59,6 +64,56 @@ async def test_an_old_file_migrates_to_the_schema_of_a_new_one(
     for path in (old, new):
         await (await open_sqlite_store(path)).aclose()
 
+    assert schema_of(old) == schema_of(new)
+
+
+def a_first_file_at(path: Path) -> Path:
+    """A file as the first schema left it: a waiting session with an event, a journal entry and a log record."""
+    a_file_at(path, HISTORY[:1])
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_DATA)
+    connection.close()
+    return path
+
+
+FIRST_DATA = """
+INSERT INTO projects VALUES (1, 'prj_1', 'orders', 'Orders', 1, 1, NULL);
+INSERT INTO builds VALUES (1, 'bld_1', 1, 'env_1', 2, 2048, 1, X'7B7D');
+INSERT INTO archives VALUES (1, X'00');
+INSERT INTO deployments VALUES (1, 'dep_1', 1, 1, 'active', 1, 1);
+INSERT INTO events VALUES (1, 'evt_1', 1, NULL, 'manual', 'post', NULL, 1, 1, NULL, X'7B7D', NULL);
+INSERT INTO sessions (
+    key, id, project_key, build_key, deployment_key, trigger_key, event_key, entry_point, state, is_durable, attempt,
+    created_at, started_at, ended_at, wake_at, deadline_at, scheduled_for, retry_of, retry_number, stop_reason
+) VALUES (1, 'ses_1', 1, 1, 1, NULL, 1, 'a.py:f', 'waiting', 1, 1, 1, 1, NULL, 5000000, NULL, NULL, NULL, 0, '');
+INSERT INTO attempts VALUES (1, 1, 'run_1', 1, 2, 'suspended', '');
+INSERT INTO journal VALUES (
+    1, 1, '', 0, 1, 1, 'sleep', 'sleep(5)', 'a.py', 3, 1, 0, 'json', 1, 1, 5000000, X'5B5D', X'6E756C6C', X'6E756C6C'
+);
+INSERT INTO log VALUES (1, 1, 2, 1, 1, 'print', '', 'hello');
+"""
+
+
+async def test_a_first_file_with_data_is_as_good_as_a_new_one(tmp_path: Path) -> None:
+    old = a_first_file_at(tmp_path / "old.db")
+    new = tmp_path / "new.db"
+    await (await open_sqlite_store(new)).aclose()
+
+    async with await open_sqlite_store(old, check=True) as store:
+        session = await store.get_session(SessionId("ses_1"))
+        entries = await store.list_entries(session.id, 0, 10)
+        log = await store.list_log(session.id, 0, 10)
+        due = await store.list_due(after(0), 10)
+        await store.change_session(a_begin(session.id, 2), [])
+        entry = a_call_entry(session.id, index=1, seq=3)
+        total = await made(store, a_call(session, a_use("add", "n", 4), entry=entry))
+
+    assert (session.parent_id, session.memo, session.forked_from) == (None, None, None)
+    assert (session.event_id, session.state) == ("evt_1", SessionState.WAITING)
+    assert [each.name for each in entries] == ["sleep(5)"]
+    assert [each.text for each in log] == ["hello"]
+    assert due == [session]
+    assert value_of(total) == 4
     assert schema_of(old) == schema_of(new)
 
 
