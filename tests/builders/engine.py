@@ -18,6 +18,7 @@ from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.embedded import EmbeddedEngine
 from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory
+from hookline_service.engine.listening import EngineListener
 from hookline_service.engine.parts import EngineParts, EngineSettings
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
@@ -122,15 +123,15 @@ class EngineRig:
 _BUSY = ("sessions_queued", "sessions_running")
 
 
-async def prepared(store: Any) -> Release:
+async def prepared(store: Any, release: Release | None = None) -> Release:
     """A release that is in the store."""
-    release = a_release()
+    release = release or a_release()
     await store.apply_release(release)
     return release
 
 
 @asynccontextmanager
-async def running_engine(
+async def running_engine(  # noqa: PLR0913 - a list of parts
     store: Any,
     release: Release,
     *,
@@ -138,6 +139,7 @@ async def running_engine(
     clock: HandClock | None = None,
     limits: StartLimits = LIMITS,
     lease_s: float = 30.0,
+    listener: EngineListener | None = None,
 ) -> AsyncIterator[EngineRig]:
     """An engine over this store, as after a start of the service."""
     chosen, hand = contexts or FakeStartContexts(), clock or HandClock(START)
@@ -157,7 +159,7 @@ async def running_engine(
         changes=changes,
         clock=hand,
         settings=settings,
-        listener=heard,
+        listener=listener or heard,
     )
     engine = EmbeddedEngine(parts)
     inbox = FrameInbox(parts, engine)

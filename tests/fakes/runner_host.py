@@ -175,23 +175,27 @@ class FakeRunnerHost:
         await self.send(FrameType.LOG, seen.channel, {"r": records})
 
     async def call(
-        self, seen: Seen, n: int, op: str, *, at: int | None = None, **args: Any
+        self, seen: Seen, n: int, op: str, /, *, at: int | None = None, **args: Any
     ) -> Reply:
         """Make a call, recorded at index `at` of the main flow if that is given; its reply."""
-        entry = None if at is None else ["", at, op, "main.py", 3, "{}", 1.0]
-        header = {"n": n, "op": op, "args": args, "entry": entry}
-        await self.send(FrameType.CALL, seen.channel, header)
+        shown = args.pop("arguments", "{}")
+        entry = None if at is None else ["", at, op, "main.py", 3, shown, 1.0]
+        await self.send_call(seen, n, op, args, entry)
         return await seen.reply(n)
 
+    async def send_call(self, seen: Seen, n: Any, op: Any, args: Any, entry: Any = None) -> None:
+        """Send a call, and wait for nothing."""
+        header = {"n": n, "op": op, "args": args, "entry": entry}
+        await self.send(FrameType.CALL, seen.channel, header)
+
     async def done(
-        self, seen: Seen, *, ok: bool = True, stopped: bool = False, answer: Any = ...
+        self, seen: Seen, *, ok: bool = True, stopped: bool = False, answer: Any = None
     ) -> None:
         """Report the end of the function, and of the attempt."""
-        payload = b"" if answer is ... else json.dumps(answer).encode()
         error = None if ok else {"type": "ValueError", "message": "no", "traceback": "line 3"}
         header = {"ok": ok, "display": "1", "error": error, "stopped": stopped, "dirty": None}
-        header["encoding"] = "none" if answer is ... else "values"
-        await self.send(FrameType.DONE, seen.channel, header, payload)
+        header["answer"] = answer
+        await self.send(FrameType.DONE, seen.channel, header)
         await self.exited(seen)
 
     async def suspend(self, seen: Seen, wake_at: float | None, *topics: str) -> None:

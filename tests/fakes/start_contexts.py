@@ -9,6 +9,7 @@ import anyio.lowlevel
 from hookline.errors import HooklineError
 from hookline_service.engine.admission import Limit
 from hookline_service.engine.contexts import BuildMaterial, StartContext
+from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.model.errors import BuildNotFoundError
 from hookline_service.model.ids import BuildId, ProjectId
 from hookline_service.model.sessions import Session
@@ -26,6 +27,8 @@ class FakeStartContexts:
     failure: HooklineError | None = None
     at_hand: bool = True
     is_open: anyio.Event | None = None
+    is_sync: bool = False
+    mask: Mask = NO_MASK
 
     def find_context(self, session: Session) -> StartContext | None:
         return self._context(session) if self.at_hand else None
@@ -55,4 +58,6 @@ class FakeStartContexts:
             limits=limits,
             timeout_s=self.timeout_s,
             retries=self.retries,
+            is_sync=self.is_sync,
+            mask=self.mask,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from hookline.values import decode, encode
+from hookline.values import encode, from_tree
 from hookline_runner.frames import Frame
 from hookline_service.engine.contexts import StartContext
 from hookline_service.engine.ending import Done, Exit, Suspension
@@ -31,7 +31,7 @@ _MAX_NUMBER = 2**53
 _MAX_TEXT = 70_000
 _MAX_ERROR_TEXT = 200_000
 _MAX_TOPIC = 1_100
-_MAX_ANSWER_BYTES = 1024 * 1024
+_MAX_DONE_BYTES = 2 * 1024 * 1024  # beyond this the answer in a DONE is not read
 _MAX_ROWS = 10_000  # a process or its host sends far fewer at once; reading more would hold up everybody else
 
 
@@ -202,11 +202,11 @@ def read_done(frame: Frame, mask: Mask = NO_MASK) -> Done:
 
 def _answer_of(frame: Frame, header: dict[str, Any]) -> bytes | None:  # Any: as above
     """The returned value, when it was asked for and can be one for others."""
-    payload = frame.payload
-    if header.get("encoding") != "values" or len(payload) > _MAX_ANSWER_BYTES:
+    tree: object = header.get("answer")
+    if tree is None or len(frame.header) > _MAX_DONE_BYTES:
         return None
     try:
-        return encode(decode(payload))
+        return encode(from_tree(tree))
     except ValueError as exc:
         raise WireError(f"a malformed value: {exc!s:.200}") from exc
 

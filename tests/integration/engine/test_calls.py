@@ -1,0 +1,316 @@
+"""What sessions ask of the service, from their frame to the reply and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from hookline_service.engine.masking import Mask
+from hookline_service.model.sessions import EntryKind, Session, SessionState
+from hookline_service.storage.protocols import Store
+from tests.builders.engine import prepared
+from tests.builders.moments import START, after
+from tests.builders.projects import a_release
+from tests.builders.talking import TalkRig, a_talking_release, take_event, talking
+from tests.fakes.refusing_store import RefusingStore
+from tests.fakes.runner_host import FakeRunnerHost, Seen
+from tests.fakes.start_contexts import FakeStartContexts
+
+
+@pytest.fixture
+async def talk(store: Store) -> AsyncIterator[TalkRig]:
+    async with talking(store, await prepared(store, a_talking_release())) as found:
+        yield found
+
+
+async def begun(talk: TalkRig, host: FakeRunnerHost, **fields: Any) -> tuple[Session, Seen]:
+    session = await talk.rig.start(**fields)
+    return session, await host.next_start()
+
+
+async def store_call(host: FakeRunnerHost, seen: Seen, n: int, op: str, *operands: Any) -> Any:
+    wanted = {"op": op, "key": "k", "operands": list(operands), "ttl_s": None}
+    return await host.call(seen, n, "store", at=n - 1, **wanted)
+
+
+async def test_a_call_is_in_the_journal_when_it_is_replied_to(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        session, seen = await begun(talk, host)
+        await host.append(seen, 1, "fetch")
+        reply = await host.call(seen, 1, "store", at=1, op="set", key="k", operands=[7], ttl_s=None)
+        entries = await talk.store.list_entries(session.id, 0, 100)
+
+    assert reply.header == {"n": 1, "ok": True, "wait": False, "error": None}
+    assert [(each.index, each.kind, each.name) for each in entries] == [
+        (0, EntryKind.ACTIVITY, "fetch"),
+        (1, EntryKind.CALL, "store"),
+    ]
+    assert entries[0].seq < entries[1].seq
+    assert await talk.store.list_values(session.project_id, START) == {"k": b"7"}
+
+
+async def test_a_session_without_a_journal_makes_calls_all_the_same(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        session, seen = await begun(talk, host, is_durable=False)
+        wanted = {"op": "add", "key": "k", "operands": [2], "ttl_s": None}
+        first = await host.call(seen, 1, "store", **wanted)
+        second = await host.call(seen, 2, "store", **wanted)
+
+    assert (first.value, second.value) == (2, 4)
+    assert await talk.store.count_entries(session.id) == 0
+
+
+async def test_secrets_are_covered_in_what_is_shown_of_a_call(store: Store) -> None:
+    contexts = FakeStartContexts(mask=Mask(["hunter22"]))
+    release = await prepared(store, a_talking_release())
+    async with talking(store, release, contexts=contexts) as talk, talk.rig.host() as host:
+        session, seen = await begun(talk, host)
+        await host.call(
+            seen, 1, "store", at=0, arguments='["hunter22"]', op="set", key="k",
+            operands=["hunter22"], ttl_s=None,
+        )  # fmt: skip
+        (entry,) = await store.list_entries(session.id, 0, 10)
+
+    assert b"hunter22" not in entry.arguments + entry.display
+
+
+async def test_a_subscription_gets_what_comes_after_it_and_not_before(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        await talk.send(data=b'{"n":0}')
+        _, seen = await begun(talk, host)
+        subscription = await host.call(seen, 1, "subscribe", at=0, source="news", filter="")
+        recorded = await talk.send(data=b'{"n":1}')
+        taken = await take_event(host, seen, 2, subscription.value)
+
+    assert recorded.session_ids == ()
+    assert (taken["id"], taken["type"], taken["data"]) == (recorded.event_id, "post", {"n": 1})
+
+
+async def test_a_running_session_is_told_when_something_comes(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        subscription = await host.call(seen, 1, "subscribe", at=0, source="news", filter="")
+        assert await take_event(host, seen, 2, subscription.value) is None
+
+        await talk.send()
+        await seen.until(lambda seen: seen.wakes == 1)
+
+        assert (await take_event(host, seen, 3, subscription.value))["data"] == {"n": 1}
+
+
+async def test_a_waiting_session_goes_on_when_something_comes(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        session, subscription = await talk.waiting(host)
+        waiting = await talk.rig.until(session, SessionState.WAITING)
+        recorded = await talk.send()
+        resumed = await host.next_start()
+        taken = await take_event(host, resumed, 1, subscription)
+
+    assert waiting.wake_at is None
+    assert recorded.woken == (session.id,)
+    assert (resumed.number, taken["data"]) == (2, {"n": 1})
+    assert "waiting for an event" in await talk.rig.texts(session)
+
+
+async def test_what_comes_while_a_session_suspends_wakes_it(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        subscription = (await host.call(seen, 1, "subscribe", at=0, source="news", filter="")).value
+        assert await take_event(host, seen, 2, subscription) is None
+        await talk.send()
+        await host.suspend(seen, None, f"sub:{subscription}")
+
+        resumed = await host.next_start()
+
+        assert await take_event(host, resumed, 1, subscription) is not None
+
+
+async def test_a_filter_that_does_not_parse_is_refused_with_the_reason(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        session, seen = await begun(talk, host)
+        reply = await host.call(seen, 1, "subscribe", at=0, source="news", filter="data.x ==")
+        unknown = await host.call(seen, 2, "subscribe", at=1, source="nothing", filter="")
+        entries = await talk.store.list_entries(session.id, 0, 10)
+
+    assert (reply.header["ok"], reply.code) == (False, "subscription.filter_invalid")
+    assert "data.x ==" in reply.header["error"]["message"]
+    assert unknown.code == "subscription.source_not_found"
+    assert [each.ok for each in entries] == [False, False]
+    assert len(talk.subscriptions) == 0
+
+
+async def test_an_ended_subscription_gets_nothing_more(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        session, seen = await begun(talk, host)
+        first = (await host.call(seen, 1, "subscribe", at=0, source="news", filter="")).value
+        await host.call(seen, 2, "subscribe", at=1, source="news", filter="")
+        await host.call(seen, 3, "unsubscribe", at=2, subscription=first)
+        before = len(talk.subscriptions)
+        await host.done(seen)
+        await talk.rig.until(session)
+        recorded = await talk.send()
+
+    assert before == 1
+    assert len(talk.subscriptions) == 0
+    assert recorded.woken == ()
+
+
+async def test_a_subscription_of_another_session_is_not_ended(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, first = await begun(talk, host)
+        subscription = (
+            await host.call(first, 1, "subscribe", at=0, source="news", filter="")
+        ).value
+        _, second = await begun(talk, host)
+        await host.call(second, 1, "unsubscribe", at=0, subscription=subscription)
+        await talk.send()
+
+        assert await take_event(host, first, 2, subscription) is not None
+
+
+async def test_a_signal_reaches_a_session_that_waits_for_it(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        session, seen = await begun(talk, host)
+        wanted = {"names": ["go"], "deadline_at": None}
+        nothing = await host.call(seen, 1, "take_signal", at=0, **wanted)
+        await host.suspend(seen, None, "sig:go")
+        await talk.rig.until(session, SessionState.WAITING)
+        _, other = await begun(talk, host)
+        signal = {"session": session.id, "name": "go", "payload": {"$bytes": "aGk="}}
+        await host.call(other, 1, "signal", at=0, **signal)
+        resumed = await host.next_start()
+        taken = await host.call(resumed, 1, "take_signal", at=0, **wanted)
+
+    assert nothing.header["wait"] is True
+    assert resumed.session == session.id
+    assert taken.value == {"name": "go", "payload": {"$bytes": "aGk="}}
+
+
+async def test_a_wait_ends_at_its_deadline(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        wanted = {"names": ["go"], "deadline_at": after(10).timestamp()}
+        await host.call(seen, 1, "take_signal", at=0, **wanted)
+        await host.suspend(seen, after(10).timestamp(), "sig:go")
+        talk.rig.advance(10)
+        resumed = await host.next_start()
+        taken = await host.call(resumed, 1, "take_signal", at=0, **wanted)
+
+    assert (taken.header["wait"], taken.value) == (False, None)
+
+
+async def test_a_child_runs_what_its_parent_runs(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        parent, seen = await begun(talk, host)
+        reply = await host.call(
+            seen, 1, "start_session", at=0, entry_point="main.py:part",
+            data={"n": 1, "at": {"$time": "2026-01-01T00:00:00+00:00"}}, memo={"why": "parts"}, project="",
+        )  # fmt: skip
+        started = await host.next_start()
+        child = await talk.store.get_session(reply.value)
+
+    assert started.session == reply.value
+    assert started.start["event"] == {
+        "id": None,
+        "type": None,
+        "data": {"n": 1, "at": "2026-01-01T00:00:00+00:00"},
+    }
+    assert started.start["answers"] is True
+    assert (child.parent_id, child.memo) == (parent.id, b'{"why": "parts"}')
+    assert (child.build_id, child.deployment_id) == (parent.build_id, parent.deployment_id)
+    assert child.is_durable == parent.is_durable
+
+
+async def test_a_parent_that_waits_goes_on_when_its_child_ends(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        start = {"entry_point": "main.py:part", "data": None, "memo": None, "project": ""}
+        child = (await host.call(seen, 1, "start_session", at=0, **start)).value
+        await host.suspend(seen, None, f"sig:{child}")
+        await host.done(await host.next_start(), answer={"sum": 3})
+        resumed = await host.next_start()
+        wanted = {"names": [child], "deadline_at": None}
+        taken = await host.call(resumed, 1, "take_signal", at=1, **wanted)
+
+    assert taken.value["payload"] == {"completed": True, "value": {"sum": 3}}
+
+
+async def test_a_child_of_another_project_runs_its_active_deployment(talk: TalkRig) -> None:
+    other = await prepared(talk.store, a_release())
+    async with talk.rig.host() as host:
+        parent, seen = await begun(talk, host)
+        start = {"entry_point": "main.py:part", "data": None, "memo": None}
+        reply = await host.call(seen, 1, "start_session", at=0, project=other.project.name, **start)
+        child = await talk.store.get_session(reply.value)
+
+    assert (child.project_id, child.build_id) == (other.project.id, other.build.id)
+    assert (child.deployment_id, child.parent_id) == (other.deployment.id, parent.id)
+
+
+async def test_a_child_of_nowhere_is_refused(talk: TalkRig) -> None:
+    idle = await prepared(talk.store, a_release())
+    await talk.store.set_deployment_state(idle.deployment.id, "inactive")
+    start = {"data": None, "memo": None}
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        codes = [
+            (await host.call(seen, n, "start_session", at=n, **start, **wanted)).code
+            for n, wanted in enumerate(
+                [
+                    {"entry_point": "main.py:part", "project": "nobody"},
+                    {"entry_point": "main.py:part", "project": idle.project.name},
+                    {"entry_point": "nowhere", "project": ""},
+                ]
+            )
+        ]
+
+    assert codes == ["project.not_found", "deployment.none_active", "call.invalid"]
+
+
+async def test_an_outcome_belongs_to_the_event_that_started_the_session(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        recorded = await talk.send("work")
+        seen = await host.next_start()
+        await host.call(seen, 1, "outcome", at=0, value={"body": "hi"}, event=None)
+        _, manual = await begun(talk, host)
+        refused = await host.call(manual, 1, "outcome", at=0, value=1, event=None)
+        await host.call(manual, 2, "outcome", at=1, value=2, event=recorded.event_id)
+        outcomes = await talk.store.list_outcomes(recorded.event_id)
+
+    assert refused.code == "event.not_found"
+    assert [each.value for each in outcomes] == [b'{"body":"hi"}', b"2"]
+
+
+async def test_a_call_that_cannot_be_written_ends_the_attempt_and_is_made_again(
+    store: Store,
+) -> None:
+    refusing = RefusingStore(store)
+    release = await prepared(store, a_talking_release())
+    async with talking(refusing, release) as talk, talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        refusing.refuse_times("call_soon", 1)
+        entry = ["", 0, "store", "main.py", 3, "{}", 1.0]
+        wanted = {"op": "add", "key": "k", "operands": [1], "ttl_s": None}
+        await host.send_call(seen, 1, "store", wanted, entry)
+        await seen.until(lambda seen: seen.stops)
+        await host.exited(seen, signal=9)
+        talk.rig.advance(5)
+        resumed = await host.next_start()
+        reply = await host.call(resumed, 1, "store", at=0, **wanted)
+
+    assert seen.replies == {}
+    assert reply.value == 1
+
+
+async def test_a_large_call_holds_nobody_up_and_a_huge_one_is_refused(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        large = await store_call(host, seen, 1, "set", "x" * 40_000)
+        huge = await host.call(
+            seen, 2, "signal", at=1, session="s", name="n", payload="x" * 9_000_000
+        )
+
+    assert large.code == "store.value_too_large"
+    assert huge.code == "call.too_large"
