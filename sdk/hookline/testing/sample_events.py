@@ -1,0 +1,86 @@
+"""Events as they arrive in production, built by hand."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from hookline.attr_dict import AttrDict
+from hookline.events import Event
+from hookline.testing.rooms import webhook_data
+
+_EVENT_ID: Final = "evt_test"
+_BODIES_TYPE: Final = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+
+
+def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
+    method: str = "POST",
+    path: str = "",
+    *,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    json: Any = None,
+    form: Mapping[str, str] | None = None,
+    body: bytes | str | None = None,
+) -> Event:
+    """The event of a request to a webhook, in the shape in which a handler gets it.
+
+    Args:
+        method: The HTTP method.
+        path: What follows the trigger's URL, such as `/items/7?page=2`.
+        query: Further parameters of the URL.
+        headers: The request's headers.
+        json: A body as JSON.
+        form: A body as a form.
+        body: A body as it stands.
+
+    Raises:
+        ValueError: more than one body is given.
+
+    Example:
+        >>> event = webhook_event("post", "/items/7", json={"n": 1}, headers={"x-request-id": "a"})
+        >>> event.event_type, event.data.url.path_suffix, event.data.body.json["n"]
+        ('post', 'items/7', 1)
+        >>> event.data.headers["X-Request-Id"]
+        'a'
+    """
+    given = {"json": json, "form": form, "body": body}
+    kinds = [kind for kind, value in given.items() if value is not None]
+    if len(kinds) > 1:
+        raise ValueError(f"webhook_event: give one of {' and '.join(kinds)}")
+    sent = {name.title(): str(value) for name, value in (headers or {}).items()}
+    content: bytes | None = body.encode() if isinstance(body, str) else body
+    if json is not None:
+        content = json_format.dumps(json).encode()
+    elif form is not None:
+        content = urlencode(form).encode()
+    if kinds and kinds[0] in _BODIES_TYPE:
+        sent.setdefault("Content-Type", _BODIES_TYPE[kinds[0]])
+    data = webhook_data(method, _target(path, query), sent, content)
+    return Event(data=AttrDict(data), event_id=_EVENT_ID, event_type=method.lower())
+
+
+def tick_event() -> Event:
+    """The event of a schedule.
+
+    Example:
+        >>> tick_event().event_type
+        'tick'
+    """
+    return Event(data=AttrDict(), event_id=_EVENT_ID, event_type="tick")
+
+
+def event_of(event: Event | Mapping[str, Any] | None) -> Event:
+    """The event itself; data as the event of a manual start with it."""
+    if isinstance(event, Event):
+        return event
+    return Event(data=AttrDict(event or {}))
+
+
+def _target(path: str, query: Mapping[str, str] | None) -> str:
+    target = path if path[:1] in {"", "/", "?"} else f"/{path}"
+    if query:
+        target += ("&" if "?" in target else "?") + urlencode(query)
+    return target
