@@ -22,7 +22,7 @@ from hookline_cli.failures import (
 if TYPE_CHECKING:
     import httpx2
 
-SHORT_COMMANDS = ("up", "deploy", "run", "backup", "version", "completion")
+SHORT_COMMANDS = ("up", "dev", "deploy", "run", "backup", "version", "completion")
 NOUN_COMMANDS = (
     "project",
     "build",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import httpx2
 import pytest
 
 from tests.acceptance.conftest import (
     HOOKLINE,
     clean_environment,
+    free_port,
     processes_with,
     wait_until,
 )
@@ -20,8 +24,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    try:
+        yield desk
+    finally:
+        desk.close()
 
 
 class Desk:
@@ -30,12 +38,19 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.work = root / "work"
         self.scratch = root / "scratch"
-        self.home = root / "home"
+        self.home = root / "own_home"
         for directory in (self.work, self.scratch):
             directory.mkdir()
         self.environment = clean_environment(
             HOOKLINE_HOME=str(self.home), TMPDIR=str(self.scratch), PYTHONUNBUFFERED="1"
         )
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self._processes:
+            process.kill()
+            process.communicate()
 
     def write(self, **files: str) -> None:
         """Write files; `main__py` names `main.py`."""
@@ -44,7 +59,7 @@ class Desk:
 
     def start(self, *arguments: str, **kwargs: Any) -> subprocess.Popen[str]:
         """`hookline …`, running; what it writes goes to pipes."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*HOOKLINE, *arguments],
             env=self.environment | kwargs.pop("environment", {}),
             cwd=self.work,
@@ -54,6 +69,8 @@ class Desk:
             text=True,
             **kwargs,
         )
+        self._processes.append(process)
+        return process
 
     def run(self, *arguments: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """`hookline …`, when it has ended."""
@@ -165,14 +182,151 @@ def test_a_local_run_that_is_cut_off_leaves_nothing_behind(
     desk: Desk, sent: signal.Signals, status: int
 ) -> None:
     desk.write(main__py=WAITS)
-    with desk.start("run", "--local", "main.py:go") as process:
-        assert process.stdout is not None
-        while "begun" not in process.stdout.readline():
-            assert process.poll() is None
+    process = desk.start("run", "--local", "main.py:go")
+    assert process.stdout is not None
+    while "begun" not in process.stdout.readline():
+        assert process.poll() is None
 
-        process.send_signal(sent)
-        process.communicate(timeout=30)
+    process.send_signal(sent)
+    process.communicate(timeout=30)
 
     assert process.returncode == status
     wait_until(lambda: not processes_with(str(desk.scratch)), "all processes gone", 20)
     wait_until(lambda: not desk.leftovers, "the home removed", 10)
+
+
+DEV_MANIFEST = """\
+project:
+  name: bench
+  triggers:
+    - {name: poke, type: webhook, call: main.py:go}
+"""
+
+
+class Reader:
+    """Reads what a process writes, as it comes."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.lines: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._read, args=(stream,), daemon=True)
+            for stream in (process.stdout, process.stderr)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            self.lines.append(line.rstrip())
+
+    def wait(self, text: str, timeout_s: float = 25) -> str:
+        """The first line with this text, once it is there."""
+        wait_until(lambda: any(text in line for line in self.lines), f"told {text!r}", timeout_s)
+        return next(line for line in self.lines if text in line)
+
+    def close(self) -> None:
+        for thread in self._threads:
+            thread.join(20)
+
+
+def poke(line: str) -> None:
+    url = line.rsplit(maxsplit=1)[-1]
+    with httpx2.Client(trust_env=False, timeout=30) as client:
+        assert client.post(url).status_code == 202
+
+
+def test_a_change_is_deployed_again_and_new_sessions_are_followed(desk: Desk) -> None:
+    desk.write(hookline__yaml=DEV_MANIFEST, main__py="def go(event):\n    print('first')\n")
+    process = desk.start("dev", "--port", "0")
+    reader = Reader(process)
+    url = reader.wait("/webhooks/")
+    reader.wait("watching")
+    poke(url)
+    reader.wait("first")
+
+    desk.write(main__py="def go(event):\n    print('second')\n")
+    reader.wait("again")
+    poke(url)
+    reader.wait("second")
+
+    desk.write(main__py="def go(event):\n    print('third'\n")
+    reader.wait("main.py:2")
+    reader.wait("stays active")
+    poke(url)
+    wait_until(lambda: sum("second" in one for one in reader.lines) == 2, "still served", 20)
+
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    reader.close()
+
+    colours = {line.split()[0] for line in reader.lines if "│" in line}
+    assert len(colours) == 3
+    assert not any("Traceback" in line for line in reader.lines)
+    assert processes_with(str(desk.home)) == []
+    assert not (desk.home / "service.json").exists()
+
+
+def test_a_service_that_runs_is_used_and_left_running(desk: Desk, running_service) -> None:
+    desk.write(hookline__yaml=DEV_MANIFEST, main__py="def go(event):\n    print('first')\n")
+    process = desk.start("dev", "--home", str(running_service.home))
+    reader = Reader(process)
+    reader.wait("watching")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    reader.close()
+
+    assert running_service.cli("project", "list", json=True)[0]["name"] == "bench"
+
+
+def test_a_service_that_restarts_is_found_again(desk: Desk, running_service) -> None:
+    desk.write(hookline__yaml=DEV_MANIFEST, main__py="def go(event):\n    print('first')\n")
+    process = desk.start("dev", "--home", str(running_service.home))
+    reader = Reader(process)
+    url = reader.wait("/webhooks/")
+    reader.wait("watching")
+    running_service.stop()
+    reader.wait("connection lost")
+    desk.write(main__py="def go(event):\n    print('changed meanwhile')\n")
+
+    running_service.start()
+
+    reader.wait("again:")
+    poke(url)
+    reader.wait("changed meanwhile")
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    reader.close()
+
+
+def test_a_project_that_is_broken_from_the_start_is_waited_for(desk: Desk) -> None:
+    process = desk.start("dev", "--port", "0")
+    reader = Reader(process)
+    reader.wait("hookline.yaml")
+    reader.wait("Waiting for a change")
+
+    desk.write(hookline__yaml=DEV_MANIFEST, main__py="def go(event):\n    pass\n")
+
+    reader.wait("watching")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    reader.close()
+
+
+def test_a_url_where_nothing_runs_is_told_and_nothing_is_started(desk: Desk) -> None:
+    desk.write(hookline__yaml=DEV_MANIFEST, main__py="def go(event):\n    pass\n")
+
+    done = desk.run("dev", "--url", f"http://127.0.0.1:{free_port()}")
+
+    assert done.returncode == 4
+    assert "no Hookline service is running" in done.stderr
+    assert not desk.home.exists()
+
+
+def test_a_taken_port_is_told(desk: Desk, running_service) -> None:
+    desk.write(hookline__yaml=DEV_MANIFEST, main__py="def go(event):\n    pass\n")
+
+    done = desk.run("dev", "--port", str(running_service.port))
+
+    assert done.returncode == 4
+    assert "the port is taken" in done.stderr
+    assert "Traceback" not in done.stderr

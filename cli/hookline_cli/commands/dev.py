@@ -1,0 +1,51 @@
+"""Work on a project: deployed again at each change, its sessions followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hookline_cli.display import note
+from hookline_cli.options import TargetOptions, with_target
+
+
+@click.command("dev")
+@click.argument(
+    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
+)
+@click.option(
+    "--manifest",
+    metavar="FILE",
+    help="Name of the manifest within the directory.  [default: hookline.yaml, else autokitteh.yaml]",
+)
+@click.option(
+    "-p", "--project", metavar="NAME", help="Name that takes the place of the manifest's."
+)
+@click.option(
+    "--port",
+    envvar="HOOKLINE_PORT",
+    help="Port of a service that is started here; 0 takes a free one.  [default: 9980]",
+)
+@with_target
+def command(
+    options: TargetOptions,
+    *,
+    directory: Path,
+    manifest: str | None,
+    project: str | None,
+    port: str | None,
+) -> None:
+    """Deploy the project in DIRECTORY whenever a file of it changes, and follow its new sessions, until Ctrl-C.
+
+    What cannot be deployed is shown with all findings, and the deployment before it stays active. When no service
+    runs on the home, one is started as `hookline up` does, and ends with this command.
+    """
+    from hookline_cli.developing import Development, develop, service_at_hand
+
+    development = Development(directory=directory.resolve(), manifest=manifest, project=project)
+    try:
+        with service_at_hand(options, port) as service:
+            develop(service, development)
+    except KeyboardInterrupt:
+        note("\nstopped")
