@@ -39,10 +39,12 @@ async def take(store: Store, session: Session, *names: str, **fields: Any) -> An
     return "waiting" if result.is_waiting else value_of(result)
 
 
-async def wait_for(store: Store, session: Session, *topics: str, **fields: Any) -> None:
-    await store.change_session(a_begin(session.id), [])
+async def wait_for(
+    store: Store, session: Session, *topics: str, attempt: int = 1, **fields: Any
+) -> None:
+    await store.change_session(a_begin(session.id, attempt), [])
     waiting = a_change(
-        session.id, SessionState.WAITING, expected_attempt=1, topics=topics, **fields
+        session.id, SessionState.WAITING, expected_attempt=attempt, topics=topics, **fields
     )
     await store.change_session(waiting, [])
 
@@ -132,6 +134,19 @@ async def test_a_signal_that_came_before_the_session_waits_makes_it_due_at_once(
     await wait_for(store, session, "sig:none", "sig:go", at=after(7))
 
     assert (await store.get_session(session.id)).wake_at == after(7)
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "sub:", "ä" * 500, "'; --"])
+async def test_a_signal_may_have_any_name(store: Store, session: Session, name: str) -> None:
+    await made(store, a_call(session, a_signal(session, name)))
+    await wait_for(store, session, f"sig:{name}", at=after(7))
+    early = (await store.get_session(session.id)).wake_at
+    await take(store, session, name)
+    await wait_for(store, session, f"sig:{name}", attempt=2)
+
+    await made(store, a_call(session, a_signal(session, name), at=after(9)))
+
+    assert (early, (await store.get_session(session.id)).wake_at) == (after(7), after(9))
 
 
 async def test_signals_end_with_their_session(store: Store, session: Session) -> None:

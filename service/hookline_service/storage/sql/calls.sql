@@ -103,23 +103,9 @@ DELETE FROM signals WHERE session_key = ?;
 UPDATE sessions SET wake_at = min(coalesce(wake_at, ?3), ?3)
 WHERE key = ?1 AND state = 'waiting' AND EXISTS (SELECT 1 FROM waits AS w WHERE w.session_key = ?1 AND w.topic = ?2);
 
--- name: wake_when_served
--- A waiting session for which something is there already is due at a time.
-UPDATE sessions SET wake_at = min(coalesce(wake_at, ?2), ?2)
-WHERE key = ?1 AND state = 'waiting' AND (
-    EXISTS (
-        SELECT 1
-        FROM waits AS w
-        CROSS JOIN subscriptions AS u ON u.id = substr(w.topic, 5) AND +u.session_key = w.session_key
-        CROSS JOIN deliveries AS d ON d.subscription_key = u.key
-        WHERE w.session_key = ?1 AND substr(w.topic, 1, 4) = 'sub:'
-    ) OR EXISTS (
-        SELECT 1
-        FROM waits AS w
-        CROSS JOIN signals AS g ON g.session_key = w.session_key AND g.name = substr(w.topic, 5)
-        WHERE w.session_key = ?1 AND substr(w.topic, 1, 4) = 'sig:'
-    )
-);
+-- name: wake_session
+-- A waiting session is due at a time.
+UPDATE sessions SET wake_at = min(coalesce(wake_at, ?2), ?2) WHERE key = ?1 AND state = 'waiting';
 
 -- name: insert_wait
 -- A topic for which a session waits.

@@ -34,9 +34,9 @@ def follow_change(database: Database, session: int, change: SessionChange) -> No
     """Keep what the session waits for in step with its state; a final one waits for nothing and tells its parent."""
     database.execute("clear_waits", (session,))
     if change.state is SessionState.WAITING and change.topics:
-        topics = [(session, topic) for topic in change.topics]
-        database.execute_each("insert_wait", topics)
-        database.execute("wake_when_served", (session, to_us(change.at)))
+        database.execute_each("insert_wait", [(session, topic) for topic in change.topics])
+        if any(_has_something(database, session, topic) for topic in change.topics):
+            database.execute("wake_session", (session, to_us(change.at)))
     if change.state not in FINAL_STATES:
         return
     database.execute("clear_subscriptions", (session,))
@@ -44,3 +44,11 @@ def follow_change(database: Database, session: int, change: SessionChange) -> No
     parent = database.row("find_parent_to_tell", (session,))
     if parent is not None:
         queue_signal(database, parent[0], parent[1], completion_of(change), to_us(change.at))
+
+
+def _has_something(database: Database, session: int, topic: str) -> bool:
+    kind, _, name = topic.partition(":")
+    if kind == "sig":
+        return database.row("find_oldest_signal", (session, name)) is not None
+    row = database.row("find_oldest_delivery", (name, session))
+    return row is not None and row[1] is not None
