@@ -63,6 +63,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._note_done)
         return future
 
+    async def shutdown_default_executor(self, *options: Any) -> None:
+        """See `asyncio.loop.shutdown_default_executor`; a thread does it, for which the test's turn waits too."""
+        self._outside += 1
+        try:
+            await super().shutdown_default_executor(*options)
+        finally:
+            self._outside -= 1
+
     def works_outside(self, watched: int) -> bool:
         """Whether something may come without the test."""
         return self._outside > 0 or watched > _OWN_FILES

@@ -16,6 +16,9 @@ from hookline import Event, aio
 from hookline.testing import Call, Project
 
 
+REAL_SLEEP = time.sleep  # noqa: TID251 - a thread that takes its time is what is tested
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     with Project(tmp_path) as made:
@@ -118,6 +121,15 @@ def test_threads_and_sockets_are_waited_for_in_real_time(project: Project):
         return total, line
 
     assert project.run(handler).result == (499500, b"hi\n")
+
+
+def test_a_slow_thread_at_the_end_is_waited_for(project: Project):
+    async def handler(_event: Event) -> str:
+        working = asyncio.get_running_loop().run_in_executor(None, REAL_SLEEP, 0.05)
+        del working
+        return "done"
+
+    assert project.run(handler).result == "done"
 
 
 def test_an_async_handler_that_raises_or_is_stopped(project: Project):
