@@ -33,7 +33,7 @@ from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
 from hookline_service.storage.sqlite import open_sqlite_store
 from hookline_service.use_cases.private_files import ensure_home, load_or_create
-from hookline_service.use_cases.retention import delete_expired
+from hookline_service.use_cases.retention import delete_expired, delete_expired_values
 from hookline_service.use_cases.secret_keys import open_keys
 from hookline_service.use_cases.tokens import load_or_create_token
 
@@ -200,11 +200,12 @@ def _settle_memory() -> None:
 
 
 async def _keep_tidy(parts: Parts) -> None:
-    """Now and then: drained deployments become inactive, and finished sessions past retention go."""
+    """Now and then: drained deployments become inactive, expired values and finished sessions past retention go."""
     while True:
         try:
             if await parts.store.settle_draining():
                 parts.routes.expire()
+            await delete_expired_values(parts.store, SystemClock())
             await delete_expired(parts.store, SystemClock(), parts.settings.retention_days)
         except HooklineError:
             logger.exception("upkeep not done; trying again later")

@@ -1,4 +1,4 @@
-"""Finished sessions are kept for a time and then deleted, a few at once."""
+"""What is over is deleted, a few at once: finished sessions after a time, values of stores once they have expired."""
 
 from __future__ import annotations
 
@@ -19,6 +19,25 @@ class RetentionStore(Protocol):
     async def delete_finished_before(self, before: datetime, limit: int) -> int:
         """See `SessionStore.delete_finished_before`."""
         ...
+
+
+class ValueStore(Protocol):
+    """The part of the store whose values expire."""
+
+    async def delete_expired_values(self, now: datetime, limit: int) -> int:
+        """See `CallStore.delete_expired_values`."""
+        ...
+
+
+async def delete_expired_values(store: ValueStore, clock: Clock) -> int:
+    """Delete values of projects' stores that have expired; how many. Nobody saw them any more."""
+    now = clock.now()
+    total = 0
+    while True:
+        deleted = await store.delete_expired_values(now, _BATCH)
+        total += deleted
+        if deleted < _BATCH:
+            return total
 
 
 async def delete_expired(store: RetentionStore, clock: Clock, retention_days: int) -> int:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hookline_service.use_cases.retention import delete_expired
+from hookline_service.use_cases.retention import delete_expired, delete_expired_values
 from tests.builders.service import NOW
 from tests.fakes.fake_engine import HandClock
 
@@ -34,3 +34,25 @@ async def test_zero_days_keep_everything():
 
     assert await delete_expired(sessions, HandClock(NOW), 0) == 0
     assert sessions.before == []
+
+
+class _Values:
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.times: list[datetime] = []
+
+    async def delete_expired_values(self, now: datetime, limit: int) -> int:
+        self.times.append(now)
+        deleted = min(self.count, limit)
+        self.count -= deleted
+        return deleted
+
+
+async def test_expired_values_go_in_small_steps():
+    values = _Values(450)
+
+    deleted = await delete_expired_values(values, HandClock(NOW))
+
+    assert (deleted, values.count) == (450, 0)
+    assert len(values.times) > 1
+    assert set(values.times) == {NOW}
