@@ -15,7 +15,6 @@ import hookline
 from hookline import Event, aio
 from hookline.testing import Call, Project
 
-
 REAL_SLEEP = time.sleep  # noqa: TID251 - a thread that takes its time is what is tested
 
 
