@@ -68,7 +68,8 @@ class TalkRig:
     ) -> Recorded:
         """An event of this trigger."""
         found = self.trigger(trigger)
-        event = an_event(found, data=data, body=None, **fields)
+        given = {"created_at": self.rig.clock.now(), "data": data, "body": None}
+        event = an_event(found, **(given | fields))
         return await self.dispatcher.dispatch(found, event)
 
     async def say(self, data: bytes = b'{"n":1}', **fields: Any) -> Recorded:
@@ -78,7 +79,7 @@ class TalkRig:
 
     def a_chat_event(self, data: bytes = b'{"n":1}', **fields: Any) -> Event:
         given = {"type": "message", "source": "connection:chat", "data": data, "body": None}
-        return an_event(self.release, **(given | fields))
+        return an_event(self.release, created_at=self.rig.clock.now(), **(given | fields))
 
     async def post(self, trigger: str = "work", body: bytes = b"{}") -> Accepted:
         """A request to a webhook."""

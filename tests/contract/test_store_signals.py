@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from hookline_service.model.calls import TakeSignal
+from hookline_service.model.calls import TakeSignal, Wait
 from hookline_service.model.errors import SessionNotFoundError
+from hookline_service.model.ids import SessionId
 from hookline_service.model.projects import Release
 from hookline_service.model.sessions import Session, SessionState
 from hookline_service.storage.protocols import Store
@@ -124,6 +125,24 @@ async def test_a_session_that_waits_for_a_signal_is_due_when_it_comes(
 
     assert between == after(600)
     assert (await store.get_session(session.id)).wake_at == after(5)
+
+
+async def test_what_a_session_waits_for_can_be_read_while_it_does(
+    store: Store, release: Release, session: Session
+) -> None:
+    other = a_session(release)
+    await store.add_sessions([other])
+    await wait_for(store, session, "sig:go", "sig:at once", wake_at=after(600))
+    asked = [session.id, other.id, SessionId("ses_nobody")]
+
+    waits = await store.list_waits(asked)
+    await end(store, session, SessionState.STOPPED, expected_attempt=1)
+
+    assert waits == [
+        Wait(session_id=session.id, topic="sig:at once"),
+        Wait(session_id=session.id, topic="sig:go"),
+    ]
+    assert await store.list_waits(asked) == []
 
 
 async def test_a_signal_that_came_before_the_session_waits_makes_it_due_at_once(

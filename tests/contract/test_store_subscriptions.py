@@ -434,8 +434,13 @@ async def test_a_session_that_waits_for_something_else_sleeps_on(
 
     recorded = await store.record_event(a_request(release), [], deliveries=[other])
 
+    source = f"trigger:{release.triggers[0].id}"
     assert recorded.woken == (session.id,)
     assert (await store.get_session(session.id)).wake_at == after(600)
+    assert [(each.topic, each.source) for each in await store.list_waits([session.id])] == [
+        (f"sig:{other}", ""),
+        (f"sub:{mine}", source),
+    ]
 
 
 async def test_a_session_waits_for_what_it_said_last(

@@ -9,6 +9,12 @@ import anyio
 import pytest
 
 from hookline_service.model.calls import CallResult, PublishedValue, StoreLimits, UseStore
+from hookline_service.model.errors import (
+    ProjectNotFoundError,
+    TooManyKeysError,
+    ValueTooLargeError,
+)
+from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import Release
 from hookline_service.model.sessions import Session
 from hookline_service.storage.protocols import Store
@@ -204,6 +210,33 @@ async def test_expired_values_are_deleted_in_steps(store: Store, session: Sessio
 
     assert counts == [3, 1, 0]
     assert list(await store.list_values(session.project_id, START)) == ["k4", "kept"]
+
+
+# What people do with it
+
+
+async def test_people_use_the_store_as_sessions_do(store: Store, session: Session) -> None:
+    project_id = session.project_id
+
+    given = await store.use_value(project_id, a_use("set", "k", 7), START)
+    listed = await store.use_value(project_id, a_use("list", ""), START)
+
+    assert (given, listed) == (b"null", b'["k"]')
+    assert await use(store, session, "get", "k") == 7
+
+
+async def test_what_refuses_a_session_refuses_people(store: Store, session: Session) -> None:
+    small = StoreLimits(keys=1, value_bytes=10)
+    await store.use_value(session.project_id, a_use("set", "k", 7, limits=small), START)
+
+    with pytest.raises(TooManyKeysError):
+        await store.use_value(session.project_id, a_use("set", "l", 7, limits=small), START)
+    with pytest.raises(ValueTooLargeError):
+        await store.use_value(session.project_id, a_use("set", "k", "x" * 9, limits=small), START)
+    with pytest.raises(ProjectNotFoundError):
+        await store.use_value(ProjectId("prj_none"), a_use("get", "k"), START)
+
+    assert await use(store, session, "get", "k") == 7
 
 
 # Published values

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from hookline import storing
+from hookline import storing, values
 from hookline.errors import HooklineError, InternalError
 from hookline_service.model.calls import (
     CallResult,
@@ -29,6 +29,7 @@ from hookline_service.model.calls import (
     TakeSignal,
     Unsubscribe,
     UseStore,
+    Wait,
     as_it_is,
 )
 from hookline_service.model.errors import (
@@ -134,6 +135,22 @@ class MemoryCalls(MemoryProjects):
         kept = self._find_value(project_id, key, now)
         is_public = kept is not None and kept.is_published
         return PublishedValue(value=kept.value) if kept is not None and is_public else None
+
+    async def use_value(self, project_id: ProjectId, use: UseStore, now: datetime) -> bytes:
+        self._may_write()
+        return values.encode(self._apply_to_store(project_id, use, now).value)
+
+    async def list_waits(self, session_ids: Sequence[SessionId]) -> list[Wait]:
+        return [
+            Wait(session_id=each, topic=topic, source=self._source_of(topic))
+            for each in sorted(session_ids)
+            if each in self._sessions and self._sessions[each].state is SessionState.WAITING
+            for topic in sorted(self._topics.get(each, ()))
+        ]
+
+    def _source_of(self, topic: str) -> str:
+        found = self._subscriptions.get(SubscriptionId(topic.removeprefix("sub:")))
+        return found.source if found is not None else ""
 
     async def delete_expired_values(self, now: datetime, limit: int) -> int:
         self._may_write()
@@ -350,13 +367,16 @@ class MemoryCalls(MemoryProjects):
         return Applied(value=start.session.id)
 
     def _use_store(self, call: SessionCall, use: UseStore) -> Applied:
-        self._check_project(call.project_id)
-        place = (call.project_id, use.key)
-        kept = self._find_value(*place, call.at)
+        return self._apply_to_store(call.project_id, use, call.at)
+
+    def _apply_to_store(self, project_id: ProjectId, use: UseStore, now: datetime) -> Applied:
+        self._check_project(project_id)
+        place = (project_id, use.key)
+        kept = self._find_value(*place, now)
         match use.operation:
             case StoreOperation.LIST:
-                owned = [key for owner, key in sorted(self._values) if owner == call.project_id]
-                there = [key for key in owned if self._find_value(call.project_id, key, call.at)]
+                owned = [key for owner, key in sorted(self._values) if owner == project_id]
+                there = [key for key in owned if self._find_value(project_id, key, now)]
                 return Applied(value=there)
             case StoreOperation.PUBLISH | StoreOperation.UNPUBLISH:
                 if kept is not None:
@@ -364,22 +384,24 @@ class MemoryCalls(MemoryProjects):
                     self._values[place] = replace(kept, is_published=is_published)
                 return Applied()
             case _:
-                return self._change_value(call, use, kept)
+                return self._change_value(place, use, now, kept)
 
-    def _change_value(self, call: SessionCall, use: UseStore, kept: Kept | None) -> Applied:
+    def _change_value(
+        self, place: tuple[ProjectId, str], use: UseStore, now: datetime, kept: Kept | None
+    ) -> Applied:
         after, result = store_step(use, None if kept is None else kept.value)
         if after is storing.DELETED:
-            self._values.pop((call.project_id, use.key), None)
+            self._values.pop(place, None)
         elif isinstance(after, bytes):
             others = [
                 key
                 for (owner, key), each in self._values.items()
-                if owner == call.project_id and key != use.key and each.is_there(call.at)
+                if owner == place[0] and key != use.key and each.is_there(now)
             ]
             if kept is None and len(others) >= use.limits.keys:
                 raise TooManyKeysError(use.limits.keys)
             is_published = kept is not None and kept.is_published
-            self._values[call.project_id, use.key] = Kept(after, is_published, use.expires_at)
+            self._values[place] = Kept(after, is_published, use.expires_at)
         return Applied(value=result)
 
     def _find_value(self, project_id: ProjectId, key: str, now: datetime) -> Kept | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -76,9 +75,7 @@ class EmbeddedEngine:
         self._crashes: dict[SessionId, int] = {}
         self._lately = RecentSessions()
         self.source = SessionSource(parts.store, parts.clock, self)
-        self._waker = Waker(
-            parts.store, self, self.source, live=self._live, changing=self._changing
-        )
+        self._waker = Waker(parts.store, parts.clock, self, self.source, self._live)
         self._tasks: anyio.abc.TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -437,7 +434,6 @@ class EmbeddedEngine:
             asyncio.get_running_loop().call_later(_STORE_RETRY_S, again)
             return
         self._changing.discard(session.id)
-        is_woken = self._waker.missed(session.id)
         if not applied:
             logger.warning("end of attempt came too late", extra={"session_id": session.id})
             self._start_soon(self._look_again, session.id)
@@ -445,8 +441,6 @@ class EmbeddedEngine:
         self._changes.notify(session.id)
         if ending.next is Next.RESUME:
             self._resume(session, settlement.resume_after_s)
-        elif ending.next is Next.WAIT and is_woken:
-            self._resume(replace(session, wake_at=None), 0.0)
         elif ending.next is Next.WAIT or settlement.change.successor is not None:
             self.source.notice()
         if ending.next is Next.END:

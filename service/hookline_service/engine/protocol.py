@@ -23,7 +23,7 @@ class Engine(Protocol):
         ...
 
     def wake(self, session_ids: Iterable[SessionId]) -> None:
-        """Something has come for these sessions: what runs is told, what waits goes on. Returns at once.
+        """Something has come for these sessions: what runs is told, what waits and is due goes on. Returns at once.
 
         The store made those due which wait for it, so a wake that is lost costs a moment and nothing else.
         """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from hookline.errors import HooklineError
 from hookline_runner.frames import FrameType
+from hookline_service.clock import Clock
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.source import SessionSource, Taker
 from hookline_service.engine.store import EngineStore
@@ -26,18 +27,16 @@ class Waker:
     def __init__(
         self,
         store: EngineStore,
+        clock: Clock,
         taker: Taker,
         source: SessionSource,
-        *,
         live: Mapping[SessionId, LiveAttempt],
-        changing: AbstractSet[SessionId],
     ) -> None:
         self._store = store
+        self._clock = clock
         self._taker = taker
         self._source = source
         self._live = live
-        self._changing = changing
-        self._missed: set[SessionId] = set()
 
     def wake(
         self, session_ids: Iterable[SessionId], start_soon: Callable[[SessionId], None]
@@ -48,8 +47,6 @@ class Waker:
             attempt = self._live.get(session_id)
             if attempt is None:
                 waiting.append(session_id)
-            elif attempt.suspension is not None:
-                self._missed.add(session_id)
             elif attempt.is_launched:
                 attempt.host.link.send_encoded(FrameType.WAKE, attempt.channel, b"{}")
         if len(waiting) > _FEW:
@@ -59,20 +56,13 @@ class Waker:
             start_soon(session_id)
 
     async def take_up(self, session_id: SessionId) -> None:
-        """Let one session go on if it waits."""
+        """Let one session go on if it waits and is due."""
         try:
             session = await self._store.get_session(session_id)
+            is_due = session.wake_at is not None and session.wake_at <= self._clock.now()
+            if session.state is SessionState.WAITING and is_due:
+                await self._taker.take(replace(session, wake_at=None))
         except HooklineError as exc:
             facts = {"session_id": session_id, "reason": exc.message}
             logger.warning("session not woken; the next look will", extra=facts)
-            return
-        if session_id in self._changing:
-            self._missed.add(session_id)
-        elif session.state is SessionState.WAITING:
-            await self._taker.take(replace(session, wake_at=None))
-
-    def missed(self, session_id: SessionId) -> bool:
-        """Whether the session was woken while it was being written down as one that waits; asked once."""
-        was_missed = session_id in self._missed
-        self._missed.discard(session_id)
-        return was_missed
+            self._source.notice()

@@ -221,6 +221,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A topic for which a session waits; `source` is that of the subscription, "" for a signal."""
+
+    session_id: SessionId
+    topic: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedValue:
     """A value of a project's store that anybody may read, as JSON text of `hookline.values`."""
 

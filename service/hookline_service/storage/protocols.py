@@ -20,6 +20,8 @@ from hookline_service.model.calls import (
     PublishedValue,
     SessionCall,
     Subscription,
+    UseStore,
+    Wait,
     as_it_is,
 )
 from hookline_service.model.events import Event, EventFilter, Recorded
@@ -394,6 +396,14 @@ class CallStore(Protocol):
         self, project_id: ProjectId, key: str, now: datetime
     ) -> PublishedValue | None:
         """The value if it is there, published and not expired."""
+        ...
+
+    async def use_value(self, project_id: ProjectId, use: UseStore, now: datetime) -> bytes:
+        """Do to the project's store what a person asks for; the result as JSON text. Raises what refuses it to a session."""
+        ...
+
+    async def list_waits(self, session_ids: Sequence[SessionId]) -> list[Wait]:
+        """What these sessions wait for besides a time, while they are waiting; by session and topic."""
         ...
 
     async def delete_expired_values(self, now: datetime, limit: int) -> int:

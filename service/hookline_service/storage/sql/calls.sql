@@ -115,6 +115,15 @@ INSERT INTO waits (session_key, topic) VALUES (?, ?) ON CONFLICT DO NOTHING;
 -- A session waits for nothing.
 DELETE FROM waits WHERE session_key = ?;
 
+-- name: list_waits
+-- What sessions (a JSON list of ids) wait for, with the sources of subscriptions.
+SELECT s.id, w.topic, coalesce(u.source, '')
+FROM sessions AS s
+JOIN waits AS w ON w.session_key = s.key
+LEFT JOIN subscriptions AS u ON w.topic = 'sub:' || u.id AND u.session_key = s.key
+WHERE s.id IN (SELECT value FROM json_each(?)) AND s.state = 'waiting'
+ORDER BY s.id, w.topic;
+
 -- name: find_parent_to_tell
 -- The number of the unfinished parent of a durable session, and the session's id.
 SELECT p.key, s.id

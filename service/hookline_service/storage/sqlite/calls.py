@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+
+import orjson
 
 from hookline.errors import InternalError
 from hookline_service.model.calls import (
@@ -22,6 +24,7 @@ from hookline_service.model.calls import (
     TakeSignal,
     Unsubscribe,
     UseStore,
+    Wait,
 )
 from hookline_service.model.errors import (
     EventNotFoundError,
@@ -30,7 +33,7 @@ from hookline_service.model.errors import (
     SourceNotFoundError,
     SubscriptionNotFoundError,
 )
-from hookline_service.model.ids import EventId, SubscriptionId
+from hookline_service.model.ids import EventId, SessionId, SubscriptionId
 from hookline_service.model.sessions import FINAL_STATES
 from hookline_service.storage.results import (
     REFUSALS,
@@ -73,6 +76,12 @@ class CallTables(Tables):
         """See `CallStore.list_subscriptions`."""
         rows = await self._readers.run(Database.rows, "list_subscriptions", (after or "", limit))
         return [subscription_of(row) for row in rows]
+
+    async def list_waits(self, session_ids: Sequence[SessionId]) -> list[Wait]:
+        """See `CallStore.list_waits`."""
+        ids = orjson.dumps(list(session_ids)).decode()
+        rows = await self._readers.run(Database.rows, "list_waits", (ids,))
+        return [Wait(session_id=row[0], topic=row[1], source=row[2]) for row in rows]
 
     async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
         """See `CallStore.list_outcomes`."""
@@ -200,7 +209,7 @@ def _start_session(
 
 
 def _use_store(database: Database, _caller: int, call: SessionCall, use: UseStore) -> Applied:
-    return use_store(database, call, use)
+    return use_store(database, call.project_id, use, call.at)
 
 
 def _refuse(_database: Database, _caller: int, _call: SessionCall, refuse: Refuse) -> Applied:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hookline import storing
-from hookline_service.model.calls import PublishedValue, SessionCall, StoreOperation, UseStore
+from hookline import storing, values
+from hookline_service.model.calls import PublishedValue, StoreOperation, UseStore
 from hookline_service.model.errors import TooManyKeysError
 from hookline_service.model.ids import ProjectId
 from hookline_service.storage.results import Applied, store_step
@@ -30,6 +30,10 @@ class ValueTables(Tables):
         row = self._readers.at_once(Database.row, "find_published", parameters)
         return None if row is None else PublishedValue(value=row[0])
 
+    async def use_value(self, project_id: ProjectId, use: UseStore, now: datetime) -> bytes:
+        """See `CallStore.use_value`."""
+        return await self._writer.run(_use_value, project_id, use, now)
+
     async def delete_expired_values(self, now: datetime, limit: int) -> int:
         """See `CallStore.delete_expired_values`."""
         return await self._writer.run(_delete_expired, to_us(now), limit)
@@ -39,10 +43,14 @@ def _delete_expired(database: Database, now_us: int, limit: int) -> int:
     return database.execute("delete_expired_values", (now_us, limit)).rowcount
 
 
-def use_store(database: Database, call: SessionCall, use: UseStore) -> Applied:
-    """Do what a session asks of the project's store."""
-    project = project_key(database, call.project_id)
-    now_us = to_us(call.at)
+def _use_value(database: Database, project_id: ProjectId, use: UseStore, now: datetime) -> bytes:
+    return values.encode(use_store(database, project_id, use, now).value)
+
+
+def use_store(database: Database, project_id: ProjectId, use: UseStore, now: datetime) -> Applied:
+    """Do what is asked of the project's store."""
+    project = project_key(database, project_id)
+    now_us = to_us(now)
     match use.operation:
         case StoreOperation.LIST:
             rows = database.rows("list_keys", (project, now_us))
