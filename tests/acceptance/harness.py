@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -19,6 +20,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from tests.acceptance.conftest import RunningService
+
+
+class _PatientServer(ThreadingHTTPServer):
+    request_queue_size = 256
+
+    def handle_error(self, *_args: object) -> None:
+        """Callers are killed all the time."""
 
 
 class CountingServer:
@@ -43,13 +51,7 @@ class CountingServer:
             def log_message(self, *_args: object) -> None:
                 pass
 
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 256
-
-            def handle_error(self, *_args: object) -> None:
-                """Callers are killed all the time."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = _PatientServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
@@ -75,6 +77,40 @@ class CountingServer:
             serial = next(self._serials)
             self.asked[_step_of(path)].append((serial, time.monotonic()))
             return serial
+
+
+class World:
+    """The world outside a project: answers each GET with what `answer(path, query)` says, as JSON."""
+
+    def __init__(self, answer: Callable[[str, dict[str, str]], object]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = {name: texts[0] for name, texts in parse_qs(parts.query).items()}
+                body = json.dumps(answer(parts.path, query)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        self._server = _PatientServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 def _step_of(path: str) -> tuple[str, int]:
@@ -175,7 +211,7 @@ class Killer:
     """Kills parts of a running service, and starts the service again."""
 
     def __init__(self, service: RunningService, chance: random.Random) -> None:
-        self._service = service
+        self.service = service
         self._chance = chance
         self.kills: Counter[str] = Counter()
         self.restarts_s: list[float] = []
@@ -193,15 +229,15 @@ class Killer:
         return kind
 
     def kill_service(self) -> None:
-        self._service.kill9_service()
+        self.service.kill9_service()
         if self._chance.random() < 0.3:
             time.sleep(self._chance.uniform(0, 0.5))  # noqa: TID251 - down for a while
         began = time.monotonic()
-        self._service.start()
+        self.service.start()
         self.restarts_s.append(time.monotonic() - began)
 
     def _kill_child(self, kind: str) -> bool:
-        process = self._service.process
+        process = self.service.process
         if process is None:
             return False
         below = descendants(process.pid)

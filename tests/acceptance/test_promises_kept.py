@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ project:
       type: webhook
       dedupe: header:X-Delivery
       call: main.py:returns
+    - name: topic
+      type: webhook
 """
 MAIN = """\
 import os
 import signal
 import time
+
+import hookline
 
 VERSION = 1
 
@@ -56,6 +61,32 @@ def goes_on(event):
     print("begun")
     time.sleep(2.5)
     return VERSION
+
+
+def listens(event):
+    topic = hookline.subscribe("topic")
+    print("listening")
+    heard = hookline.next_event(topic).body.json["number"]
+    return [heard, hookline.next_event(topic, timeout=0.1)]
+
+
+def loses_patience(event):
+    print("listening")
+    return hookline.next_event(hookline.subscribe("topic"), timeout=4)
+
+
+def has_a_child(event, session_id):
+    child = hookline.start("main.py:helps", {"parent": session_id})
+    print("started")
+    told = hookline.next_signal("told").payload
+    return [told, hookline.next_signal(child).payload, hookline.next_signal("told", timeout=0.1)]
+
+
+def helps(event):
+    hookline.add_values("helped", 1)
+    time.sleep(2)
+    hookline.signal(event.data.parent, "told", hookline.add_values("helped", 1))
+    return "done"
 """
 
 
@@ -156,3 +187,66 @@ def test_a_session_keeps_its_build_over_a_deploy_and_a_kill(
     assert states[first["deployment"]] in {"draining", "inactive"}
     assert rolled_back["result"] == 1
     assert after.count("active") == 1
+
+
+@pytest.mark.parametrize("hot_window_s", [0.05, 30])
+def test_an_event_reaches_who_waits_for_it_though_the_service_dies_at_once(
+    hot_window_s: float, stopped_service: RunningService, a_project: Callable[..., Path]
+) -> None:
+    service = stopped_service
+    service.start(hot_window_s=hot_window_s)
+    url = service.deploy(a_project(MANIFEST, **{"main.py": MAIN}))["urls"]["topic"]
+    session = run(service, "listens")
+    until_printed(service, session, "listening")
+    if hot_window_s < 1:
+        wait_until(lambda: get(service, session)["state"] == "waiting", "waiting", 20)
+
+    accepted = service.call(url, json={"number": 4711})
+    service.kill9_service()
+    service.start()
+    ended = service.wait_session(session)
+
+    assert accepted.status_code == 202
+    assert (ended["state"], ended["result"]) == ("completed", [4711, None])
+
+
+def test_a_wait_does_not_grow_longer_by_kills(
+    stopped_service: RunningService, a_project: Callable[..., Path]
+) -> None:
+    service = stopped_service
+    service.start(hot_window_s=0.05)
+    service.deploy(a_project(MANIFEST, **{"main.py": MAIN}))
+    session = run(service, "loses_patience")
+    until_printed(service, session, "listening")
+    wait_until(lambda: get(service, session)["state"] == "waiting", "waiting", 20)
+
+    service.kill9_service()
+    service.start()
+    service.kill9_service()
+    service.start()
+    ended = service.wait_session(session)
+    begun_at, ended_at = (
+        datetime.fromisoformat(ended[name]) for name in ("started_at", "ended_at")
+    )
+
+    assert (ended["state"], ended["result"]) == ("completed", None)
+    assert 4 <= (ended_at - begun_at).total_seconds() < 5.5
+
+
+def test_a_child_is_started_once_and_heard_though_everything_dies(
+    stopped_service: RunningService, a_project: Callable[..., Path]
+) -> None:
+    service = stopped_service
+    service.start(hot_window_s=0.05)
+    service.deploy(a_project(MANIFEST, **{"main.py": MAIN}))
+    session = run(service, "has_a_child")
+    until_printed(service, session, "started")
+
+    service.kill9_service()
+    service.start()
+    service.kill9_runner()
+    ended = service.wait_session(session)
+    functions = [each["entry_point"] for each in all_of(service, "/sessions", "before")]
+
+    assert ended["result"] == [2, {"completed": True, "value": "done"}, None]
+    assert sorted(functions) == ["main.py:has_a_child", "main.py:helps"]
