@@ -110,6 +110,8 @@ class SessionPeer:
         self.attempts = 0
         self.process: ForkedProcess | None = None
         self.service = MemoryService()
+        self.service_now_ahead_s = 0.0
+        self.wakes_for_signals = False
         for name, text in files.items():
             path = self.project_dir / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,6 +196,8 @@ class SessionPeer:
                 result.killed = True
                 return
         _reply(process, header["n"], answer)
+        if header["op"] == "signal" and self.wakes_for_signals:
+            process.send(FrameType.WAKE, {})
 
     def _on_waiting(self, process: ForkedProcess, orders: Orders, number: int) -> None:
         _reply(process, number, Answer(is_waiting=True))
@@ -226,7 +230,7 @@ class SessionPeer:
 
     def now(self) -> float:
         """The service's time."""
-        return CLOCK.now()
+        return CLOCK.now() + self.service_now_ahead_s
 
     def close(self) -> None:
         if self.process is not None:

@@ -48,6 +48,7 @@ class MemoryService:
     children: list[Any] = field(default_factory=list)
     outcomes: list[Any] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
+    bring_at_subscription: dict[str, list[Any]] = field(default_factory=dict)  # by source
 
     def bring(self, topic: str, thing: Any) -> None:
         """Something comes. An event for a subscription that there is not is lost, as it is for the real service."""
@@ -81,6 +82,8 @@ class MemoryService:
             return Answer(code="subscription.source_not_found", message=message)
         name = f"{source}{len(self.subscriptions) + 1}"
         self.subscriptions[name] = arguments["filter"]
+        for event in self.bring_at_subscription.get(source, ()):
+            self.bring(f"sub:{name}", event)
         return name
 
     def _unsubscribe(self, arguments: dict[str, Any], now: float) -> Any:

@@ -42,11 +42,6 @@ class Calls:
         self.recorder = recorder
         self.clock = clock
 
-    @property
-    def wakes(self) -> int:
-        """How often something came for this session."""
-        return self._link.wakes
-
     def make(self, operation: str, arguments: str) -> Reply:
         """Ask for an operation that nobody records."""
         return self._link.call(operation, arguments)
@@ -135,7 +130,7 @@ class Taking:
 
     def has_news(self) -> bool:
         """Whether it was not asked yet, or something has come since."""
-        return self._seen != self._calls.wakes
+        return self._seen != self._calls.recorder.journal.wakes
 
     def begin(self, timeout_s: float | None) -> None:
         """From now on the time runs."""
@@ -165,7 +160,7 @@ class Taking:
 
     def ask(self) -> Reply | None:
         """The service's answer; None if there is nothing to take yet."""
-        self._seen = self._calls.wakes
+        self._seen = self._calls.recorder.journal.wakes
         if self.branch is None or self._call is None:
             reply = self._calls.make(self.operation, self._text)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import selectors
 import threading
@@ -206,8 +207,9 @@ class DurableLoop(asyncio.SelectorEventLoop):
 
     def _heard(self) -> None:
         """The link was read. If another thread did it, the selector does not know."""
-        if threading.current_thread() is not threading.main_thread() and self.is_running():
-            self.call_soon_threadsafe(_nothing)
+        if threading.current_thread() is not threading.main_thread():
+            with contextlib.suppress(RuntimeError):  # it may just have been closed
+                self.call_soon_threadsafe(_nothing)
 
     def _real_time(self) -> float:
         return _monotonic() + self._epoch_offset_s

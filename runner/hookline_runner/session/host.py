@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -103,7 +104,7 @@ class SessionHost:
             kept = self._put_back.take(taking.topics)
             if kept is not None:
                 return kept
-            row = taking.take_position(branch, self._describe(operation, arguments))
+            row = taking.take_position(branch, self._describe(operation, arguments, timeout_s))
             if row is not None:
                 return self._replay(row)
             self._stop.check()
@@ -131,7 +132,7 @@ class SessionHost:
         kept = self._put_back.take(taking.topics)
         if kept is not None:
             return kept
-        row = taking.take_position(branch, self._describe(operation, arguments))
+        row = taking.take_position(branch, self._describe(operation, arguments, timeout_s))
         loop = asyncio.get_running_loop()
         if not isinstance(loop, DurableLoop):  # one of the author's own choice: no turns
             if row is not None:
@@ -176,10 +177,20 @@ class SessionHost:
         return threading.get_ident() == self._main_thread
 
     def _is_stopping(self) -> bool:
-        return self._stop.is_pending
+        """Whether a stop was asked for, even if it was raised: see `_check_raised`."""
+        return self._stop.is_requested
 
-    def _describe(self, operation: str, arguments: Mapping[str, object]) -> Call:
+    def _check_raised(self) -> None:
+        """A `finally` block that waits once more does not hold a stop up."""
+        if self._stop.is_raised:
+            self._stop.raise_now()
+
+    def _describe(
+        self, operation: str, arguments: Mapping[str, object], timeout_s: float | None = None
+    ) -> Call:
         shown = shown_arguments(operation, arguments)
+        if timeout_s is not None:
+            shown["timeout"] = timeout_s
         return self._calls.recorder.operation(decision_of(operation, arguments), shown, _frame(1))
 
     def _call_recorded(self, operation: str, text: str, call: Call, branch: Branch) -> object:
@@ -212,6 +223,8 @@ class SessionHost:
         taking.begin(timeout_s)
         parked = turns.park(taking)
         try:
+            if parked.reply is None:
+                self._check_raised()
             return unwrap(await parked.future)
         except asyncio.CancelledError:
             if parked.reply is not None and parked.reply.ok:
@@ -223,9 +236,10 @@ class SessionHost:
     async def _take_in_loop(self, taking: Taking) -> object:
         """Outside the turns: the loop is held for the round trip of a call only."""
         while (reply := taking.ask()) is None:
+            self._check_raised()
             await self._woken(taking)
             if isinstance(asyncio.get_running_loop(), DurableLoop):
-                self._stop.check()  # another loop's tasks are cancelled by then
+                self._stop.check()  # another loop's tasks are cancelled when a stop is asked for
         return unwrap(reply)
 
     async def _woken(self, taking: Taking) -> None:
@@ -233,7 +247,8 @@ class SessionHost:
         future: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:
-            loop.call_soon_threadsafe(_resolve, future)
+            with contextlib.suppress(RuntimeError):  # the loop may just have been closed
+                loop.call_soon_threadsafe(_resolve, future)
 
         def heard() -> None:
             if taking.has_news():
@@ -250,7 +265,8 @@ class SessionHost:
             if not taking.has_news():
                 await future
         finally:
-            self._stop.watchers.remove(wake)
+            with contextlib.suppress(ValueError):  # the attempt is over
+                self._stop.watchers.remove(wake)
             self._link.unlisten(heard)
             self._watch(loop, -1)
             if timer is not None:
@@ -267,7 +283,7 @@ class SessionHost:
             self._watching.pop(loop, None)
         if before == 0:
             loop.add_reader(self._link.fileno(), self._link.read_available)
-        elif before + change == 0:
+        elif before + change == 0 and not loop.is_closed():
             loop.remove_reader(self._link.fileno())
 
 

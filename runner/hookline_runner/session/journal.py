@@ -213,6 +213,11 @@ class Journal:
         """Send what was added and wait until all of it is on disk."""
         self._link.wait_acknowledged(self.flush())
 
+    @property
+    def wakes(self) -> int:
+        """How often something came for this session."""
+        return self._link.wakes
+
     def is_acknowledged(self, number: int) -> bool:
         """Whether the append of that number is on disk."""
         return self._link.acknowledged >= number

@@ -100,6 +100,7 @@ class Turns:
         "_expected",
         "_far",
         "_finished",
+        "_is_any_due",
         "_is_cold",
         "_journal",
         "_leaving",
@@ -110,6 +111,7 @@ class Turns:
         "_running",
         "_stop",
         "_waiting",
+        "_wakes",
     )
 
     def __init__(
@@ -132,7 +134,9 @@ class Turns:
         self._far: list[tuple[float, int, Timer]] = []  # heap of timers set
         self._numbers = itertools.count()
         self._running = 0
-        self._parked: list[Parked] = []
+        self._parked: dict[Parked, None] = {}  # in the order in which they came
+        self._is_any_due = False
+        self._wakes = 0  # how often something had come when all of them were asked for last
         self._leaving: asyncio.TimerHandle | None = None  # set when those parked are all there is
         self._is_cold = False  # they have waited long enough to leave
 
@@ -182,8 +186,10 @@ class Turns:
     def park(self, taking: Taking) -> Parked:
         """Wait for something to take. On resumption it is not asked for before the journal is at its end."""
         parked = Parked(taking, asyncio.Future(loop=asyncio.get_running_loop()))
-        self._parked.append(parked)
-        if not self._journal.is_replaying:
+        self._parked[parked] = None
+        if self._journal.is_replaying:
+            self._is_any_due = True
+        else:
             self._ask(parked)
         return parked
 
@@ -191,8 +197,7 @@ class Turns:
         """Nobody waits for it any more."""
         if parked.alarm is not None:
             parked.alarm.cancel()
-        if parked in self._parked:
-            self._parked.remove(parked)
+        self._parked.pop(parked, None)
 
     async def pause(self, when: float) -> None:
         """Wait for that time out of turn: what follows is the inside of an activity."""
@@ -329,6 +334,11 @@ class Turns:
 
     def _ask_again(self) -> None:
         """For those parked for whom something may have come, or whose time is over."""
+        wakes = self._recorder.journal.wakes
+        if not self._is_any_due and wakes == self._wakes:
+            return
+        self._is_any_due = False
+        self._wakes = wakes
         for parked in tuple(self._parked):
             if parked.is_due or parked.taking.has_news():
                 self._warm_up()
@@ -350,7 +360,7 @@ class Turns:
         if wake_at is not None:
 
             def ring() -> None:
-                parked.is_due = True
+                parked.is_due = self._is_any_due = True
 
             parked.alarm = self._loop.schedule_in(wake_at - self._recorder.now(), ring)
 

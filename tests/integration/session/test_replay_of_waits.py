@@ -1,0 +1,85 @@
+"""A session that talks to the service, killed at any entry, goes on as if nothing had happened, and nothing happens twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.session_peer import SessionPeer
+from tests.integration.session.handlers import PRELUDE
+from tests.integration.session.waiting_handlers import HANDLERS
+
+MAX_ENTRIES = 60
+BOTH = pytest.mark.parametrize("before", [False, True], ids=["after recording", "before recording"])
+
+
+def peer_of(root: Path, name: str, **start: object) -> SessionPeer:
+    code, to_come = HANDLERS[name]
+    peer = SessionPeer(root, {"main.py": PRELUDE + code}, **start)
+    peer.service.to_come.extend(to_come)
+    return peer
+
+
+def state_of(peer: SessionPeer) -> str:
+    service = peer.service
+    facts = (service.store, service.subscriptions, service.sent, service.children, service.outcomes)
+    return json.dumps(facts, sort_keys=True)
+
+
+@BOTH
+@pytest.mark.parametrize("name", HANDLERS)
+def test_killing_at_every_entry_applies_each_operation_once(
+    tmp_path: Path, name: str, before: bool
+):
+    whole = peer_of(tmp_path / "whole", name)
+    expected = whole.run_to_end()
+    killed = 0
+
+    for kill_at in range(1, MAX_ENTRIES):
+        peer = peer_of(tmp_path / str(kill_at), name)
+        first = peer.run(kill_at=kill_at, kill_before_recording=before)
+        is_exact = not before and first.killed and peer.entries[-1].kind != "riding"
+        second = peer.run_to_end() if first.killed else first
+        length, calls = len(peer.entries), len(peer.service.applied)
+        third = peer.run()
+
+        assert second.done is not None
+        assert second.done["ok"], second.done
+        assert third.result == second.result
+        assert len(peer.entries) == length
+        assert len(peer.service.applied) == calls
+        assert not is_exact or not set(second.prints) & set(first.prints)
+        if "random" not in HANDLERS[name][0]:
+            assert state_of(peer) == state_of(whole)
+        if "asyncio" not in HANDLERS[name][0]:
+            assert second.result == expected.result
+        if not first.killed:
+            break
+        killed += 1
+
+    assert killed > 0
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_killing_at_each_entry_in_turn_ends_the_same(tmp_path: Path, name: str):
+    peer = peer_of(tmp_path, name)
+
+    for kill_at in range(1, MAX_ENTRIES):
+        result = peer.run(kill_at=kill_at)
+        if not result.killed and result.done is not None:
+            break
+    again = peer.run()
+
+    assert result.result == again.result
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_suspending_at_every_wait_ends_the_same(tmp_path: Path, name: str):
+    peer = peer_of(tmp_path, name, hot_window_s=0.0)
+
+    result = peer.run_to_end()
+    again = peer.run()
+
+    assert again.result == result.result
