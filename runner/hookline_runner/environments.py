@@ -27,12 +27,13 @@ import uv
 
 from hookline_runner.child_processes import ChildProcesses, Finished
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
-from hookline_runner.requirements import find_local_reference, normalize_requirements
+from hookline_runner.requirements import find_local_reference, layers_of, normalize_requirements
 from hookline_runner.sandbox import Sandbox, SandboxView, interpreter_mounts
 
 logger = logging.getLogger(__name__)
 
 _KEPT_LINES = 15
+_STEP = "we can conclude that"
 _QUERY_TIMEOUT_S = 30.0
 _QUERY = "import json, platform; print(json.dumps({'python': platform.python_version()}))"
 # Versions only: uv would also take the path of a program, and run it.
@@ -160,16 +161,28 @@ class Environments:
         return str(json.loads(facts)["python"])
 
     async def _install(self, building: Path, wanted: str, on_progress: Progress) -> None:
-        """Install the packages, in the sandbox; what must be built runs foreign code.
+        """Install the packages, in the sandbox; what must be built runs foreign code."""
+        files: list[Path] = []
+        for number, layer in enumerate(layers_of(wanted), start=1):  # before foreign code is there
+            files.append(building / f"requirements-{number}.txt")
+            files[-1].write_text(layer + "\n", encoding="utf-8")
+        for file in files:
+            await self._install_layer(building, file, on_progress)
+        interpreter = str(building / "bin" / "python")
+        command = [interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "0"]
+        view = self._install_view(building)
+        await self._run_contained([*command, str(building / "lib")], view=view)
 
-        That code could put something into the cache for other projects, or change what is started outside the
+    async def _install_layer(
+        self, building: Path, requirements: Path, on_progress: Progress
+    ) -> None:
+        """Install what one file asks for, on top of what is there.
+
+        Foreign code could put something into the cache for other projects, or change what is started outside the
         sandbox. So wheels alone are tried first, which run nothing; building gets a cache of its own.
         """
-        requirements = building / "requirements.txt"
-        requirements.write_text(wanted + "\n", encoding="utf-8")
-        interpreter = str(building / "bin" / "python")
         arguments = [
-            *("pip", "install", "--python", interpreter),
+            *("pip", "install", "--python", str(building / "bin" / "python")),
             *("--link-mode", "copy", "-r", str(requirements)),
         ]
         failure = "the project's packages cannot be installed"
@@ -186,9 +199,6 @@ class Environments:
                 await self._run_uv(arguments, failure, on_progress, view=view, cache=own)
             finally:
                 await anyio.to_thread.run_sync(_remove_tree, own)
-        command = [interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "0"]
-        view = self._install_view(building)
-        await self._run_contained([*command, str(building / "lib")], view=view)
 
     def _install_view(self, building: Path, *writable: Path) -> SandboxView:
         places = [Path(uv.find_uv_bin()), *self._host_places()]
@@ -220,7 +230,7 @@ class Environments:
             command, variables, view=view, on_line=_without_noise(on_progress)
         )
         if finished.status != 0:
-            lines = [line for line in finished.lines if not _is_noise(line)]
+            lines = _without_steps([line for line in finished.lines if not _is_noise(line)])
             raise EnvironmentFailedError(failure, "\n".join(lines[-_KEPT_LINES:]))
 
     async def _run_contained(
@@ -278,12 +288,22 @@ def _is_noise(line: str) -> bool:
     return line.startswith("Using Python")  # it names a temporary directory
 
 
+def _without_steps(lines: Sequence[str]) -> list[str]:
+    """The lines without the steps of a proof that versions conflict, but for the last, which names the culprits."""
+    steps = [line for line in lines if _STEP in line]
+    return [line for line in lines if _STEP not in line or line == steps[-1]]
+
+
 def _without_noise(on_progress: Progress | None) -> Progress | None:
+    """Passes on what is done; why it failed is told once, at the end."""
     if on_progress is None:
         return None
+    has_failed = False
 
     async def pass_on(line: str) -> None:
-        if not _is_noise(line):
+        nonlocal has_failed
+        has_failed = has_failed or line.startswith("error:")
+        if not has_failed and not _is_noise(line):
             await on_progress(line)
 
     return pass_on

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+DEFAULTS_MARK = "#: defaults"
+"""Stands before the packages that the project did not ask for; its own are installed on top of them, and win."""
+
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _LOCAL = re.compile(
     r"(-r|--requirement|-c|--constraint|-e|--editable)\b|\.{0,2}/|\.$|file:|[^\s@]+\s*@\s*(file:|\.{0,2}/)",
@@ -13,6 +16,16 @@ _LOCAL = re.compile(
 
 def normalize_requirements(text: str) -> str:
     """The same requirements without comments, blank lines and stray blanks; empty when there are none."""
+    layers = [_normalize(layer) for layer in text.split(f"\n{DEFAULTS_MARK}\n")]
+    return f"\n{DEFAULTS_MARK}\n".join(layer for layer in layers if layer)
+
+
+def layers_of(normalized: str) -> list[str]:
+    """What is installed one on top of the other: the defaults, if there are any, and the project's own."""
+    return normalized.split(f"\n{DEFAULTS_MARK}\n")[::-1]
+
+
+def _normalize(text: str) -> str:
     joined = re.sub(r"\\\r?\n", " ", text.removeprefix("\ufeff"))
     lines = (_COMMENT.sub("", line).strip() for line in joined.splitlines())
     return "\n".join(" ".join(line.split()) for line in lines if line)

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def a_wheel(directory: Path, name: str, files: Mapping[str, str], version: str = "1.0") -> Path:
-    """Write a pure-Python wheel with these files; returns its path."""
+def a_wheel(
+    directory: Path, name: str, files: Mapping[str, str], version: str = "1.0", needs: str = ""
+) -> Path:
+    """Write a pure-Python wheel with these files, and perhaps with a requirement; returns its path."""
     information = f"{name}-{version}.dist-info"
     contents = {
         **files,
-        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + (f"Requires-Dist: {needs}\n" if needs else ""),
         f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\n"
         "Root-Is-Purelib: true\nTag: py3-none-any\n",
     }

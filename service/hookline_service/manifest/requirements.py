@@ -9,6 +9,7 @@ from posixpath import dirname, join, normpath
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from hookline_runner.requirements import DEFAULTS_MARK
 from hookline_service.manifest.default_packages import default_requirements
 from hookline_service.manifest.reports import shown
 from hookline_service.manifest.values import DEFAULT_REQUIREMENTS, Manifest, sort_findings
@@ -37,12 +38,12 @@ _MAX_LINE = 8000
 class RequirementsRead:
     """The text to install from, with included files put in their place; empty when there is nothing.
 
-    `names` are the distributions asked for, as written. `defaults` are the lines at the end that the project did not
-    write: what an AutoKitteh project imports, and counts on.
+    `names` are the distributions asked for, as written. `defaults` are the lines at the end, after a mark, that the
+    project did not write: what an AutoKitteh project imports, and counts on.
     """
 
     text: str
-    defaults: tuple[str, ...] = ()
+    defaults: tuple[str, ...]
     names: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -50,7 +51,7 @@ class RequirementsRead:
 def read_requirements(manifest: Manifest, files: Mapping[str, bytes]) -> RequirementsRead:
     """What the project asks for: its requirements file, or the list in the manifest.
 
-    With an AutoKitteh manifest, what its imports need is added.
+    With an AutoKitteh manifest, what its imports need is added; the project's own is installed on top of that.
     """
     reader = _Reader(files)
     source = manifest.requirements
@@ -69,8 +70,9 @@ def read_requirements(manifest: Manifest, files: Mapping[str, bytes]) -> Require
     defaults: tuple[str, ...] = ()
     if manifest.is_lenient and not isinstance(source, tuple):
         defaults = default_requirements(files, "\n".join(reader.lines), reader.names)
+    layered = [*reader.lines, *([DEFAULTS_MARK] if reader.lines and defaults else []), *defaults]
     return RequirementsRead(
-        text="".join(f"{line}\n" for line in [*reader.lines, *defaults]),
+        text="".join(f"{line}\n" for line in layered),
         defaults=defaults,
         names=tuple(reader.names),
         findings=sort_findings(reader.findings),

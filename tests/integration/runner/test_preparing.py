@@ -61,6 +61,40 @@ async def test_requirements_are_installed_and_importable(tmp_path: Path, sandbox
         assert any("greetings" in text for text in progress)
 
 
+async def test_a_projects_own_packages_win_over_the_defaults(tmp_path: Path, sandbox: str) -> None:
+    for version in ("1.0", "2.0"):
+        a_wheel(tmp_path / "wheels", "lib", {"lib.py": f"V = '{version}'\n"}, version)
+    a_wheel(tmp_path / "wheels", "helper", {"helper.py": ""}, needs="lib<2")
+    a_wheel(tmp_path / "wheels", "modern", {"modern.py": ""}, needs="lib>=2")
+    source = "import helper, lib, modern\ndef version(_):\n    return lib.V\n"
+    async with running_host(tmp_path, sandbox, **_offline(tmp_path)) as service:
+        prepared = await service.prepare(
+            "bld_1", {"main.py": source}, requirements="modern\n#: defaults\nhelper\nlib~=1.0\n"
+        )
+
+        assert prepared["ok"], prepared["error"]
+        assert await service.start("bld_1", "main.py:version").result() == "2.0"
+
+
+async def test_versions_that_conflict_are_told_without_the_whole_proof(
+    tmp_path: Path, sandbox: str
+) -> None:
+    for number in range(30):
+        a_wheel(tmp_path / "wheels", "lib", {"lib.py": ""}, f"{number}.0", needs=f"other=={number}")
+        a_wheel(tmp_path / "wheels", "other", {"other.py": ""}, f"{number}.0")
+    async with running_host(tmp_path, sandbox, **_offline(tmp_path)) as service:
+        prepared = await service.prepare(
+            "bld_1", {"main.py": HELLO}, requirements="lib\nother==99\n"
+        )
+
+        assert not prepared["ok"]
+        message = prepared["error"]["message"]
+        assert "other==99" in message
+        assert len(message.splitlines()) < 10
+        progress = [h["text"] for kind, h, _ in service.link_frames if kind is FrameType.PROGRESS]
+        assert not any("conclude" in text for text in progress)
+
+
 async def test_projects_with_the_same_requirements_share_one_environment(
     tmp_path: Path, sandbox: str
 ) -> None:

@@ -83,7 +83,10 @@ def test_a_provider_is_found_where_it_stood_before(helper: str):
 
 @pytest.mark.parametrize(
     ("manifest", "expected"),
-    [("autokitteh.yaml", "six\nautokitteh~=0.8.3\nrequests~=2.32\n"), ("hookline.yaml", "six\n")],
+    [
+        ("autokitteh.yaml", "six\n#: defaults\nautokitteh~=0.8.3\nrequests~=2.32\n"),
+        ("hookline.yaml", "six\n"),
+    ],
 )
 def test_only_an_autokitteh_project_gets_more_than_it_asks_for(manifest: str, expected: str):
     parsed = parse_manifest(b"version: v1\nproject:\n  name: p\n", manifest).manifest

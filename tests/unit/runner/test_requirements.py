@@ -3,7 +3,11 @@ from __future__ import annotations
 import pytest
 
 from hookline_runner.environments import environment_id
-from hookline_runner.requirements import find_local_reference, normalize_requirements
+from hookline_runner.requirements import (
+    find_local_reference,
+    layers_of,
+    normalize_requirements,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,6 +18,9 @@ from hookline_runner.requirements import find_local_reference, normalize_require
         ("requests  ==  2.0 # why\r\n", "requests == 2.0"),
         ("a\\\n  >=1\nb", "a >=1\nb"),
         ("\ufeffa\n", "a"),
+        ("a # own\n#: defaults\n# none\nb ~= 1", "a\n#: defaults\nb ~= 1"),
+        ("# none\n#: defaults\nb", "b"),
+        ("a\n#: defaults\n", "a"),
         ("pkg @ https://example.org/pkg#egg=pkg", "pkg @ https://example.org/pkg#egg=pkg"),
     ],
 )
@@ -50,3 +57,8 @@ def test_the_same_requirements_have_the_same_environment() -> None:
 @pytest.mark.parametrize(("python", "text"), [("3.13", "a==1"), ("3.12", "a==2"), ("", "a==1")])
 def test_other_requirements_have_another_environment(python: str, text: str) -> None:
     assert environment_id("3.12", "a==1") != environment_id(python, text)
+
+
+def test_a_projects_own_packages_come_on_top_of_the_defaults() -> None:
+    assert layers_of("a\n#: defaults\nb\nc") == ["b\nc", "a"]
+    assert layers_of("a\nb") == ["a\nb"]
