@@ -158,6 +158,33 @@ def handler(event):
     assert prints(service, session) == ["old waits", "old got 7"]
 
 
+def test_bytes_of_a_body_are_bytes_wherever_the_event_comes_from(service: RunningService) -> None:
+    triggers = """
+{name: hook, type: webhook, call: "main.py:handler"}
+{name: more, type: webhook}
+"""
+    code = """
+import autokitteh
+def handler(event):
+    s = autokitteh.subscribe("more")
+    print(event.data.body.bytes, autokitteh.next_event(s).body.bytes)
+"""
+    urls = deploy(service, a_project("bytes", triggers, code))
+
+    service.call(urls["hook"], content=b"\x00\xff")
+    session = sessions_of(service, "bytes")[0]["id"]
+    wait_until(lambda: is_waiting(service, session), "waiting", 20)
+    service.call(urls["more"], content=b"\x01{}")
+
+    assert prints(service, latest_session(service, "bytes")["id"]) == ["b'\\x00\\xff' b'\\x01{}'"]
+
+
+def is_waiting(service: RunningService, session: str) -> bool:
+    """Whether the session has made its subscription."""
+    recorded = service.api("GET", f"/sessions/{session}/activities").json()["items"]
+    return [one["name"] for one in recorded] == ["subscribe"]
+
+
 def test_children_are_durable_as_their_parent_and_tell_their_end(service: RunningService) -> None:
     code = """
 import os, autokitteh
