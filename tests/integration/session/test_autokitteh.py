@@ -345,6 +345,42 @@ def handler(event):
     assert {"caught AutoKittehError"} == {*first.prints, *second.prints}
 
 
+@pytest.mark.usefixtures("package")
+@pytest.mark.parametrize("before", [True, False], ids=["before-recording", "after-recording"])
+def test_a_session_killed_anywhere_does_everything_once(before: bool, tmp_path: Path):
+    code = """
+import autokitteh
+from autokitteh import store
+def handler(event, session_id):
+    s = autokitteh.subscribe("orders")
+    print("n", autokitteh.add_values("n", 1))
+    print("got", autokitteh.next_event(s, timeout=60).x)
+    autokitteh.signal(session_id, "me", {"y": 2})
+    print("signal", autokitteh.next_signal("me").payload.y)
+    try:
+        autokitteh.subscribe("nope")
+    except autokitteh.AutoKittehError:
+        store["refused"] = [store["n"]]
+    print("child", autokitteh.start("main.py:child"))
+    autokitteh.http_outcome(201, json=store["refused"])
+"""
+    printed: list[str] = []
+    peer = peer_of(tmp_path, code)
+    peer.service.to_come.append(("sub:orders1", {"x": 1}))
+
+    for number in range(1, 20):
+        result = peer.run(kill_at=number, kill_before_recording=before)
+        printed += result.prints
+        if not result.killed:
+            break
+    else:
+        printed += peer.run().prints
+
+    assert list(dict.fromkeys(printed)) == ["n 1", "got 1", "signal 2", "child ses_child1"]
+    assert peer.service.store == {"n": 1, "refused": [1]}
+    assert len(peer.service.children) == len(peer.service.outcomes) == len(peer.service.sent) == 1
+
+
 def test_a_client_helper_without_the_package_says_what_to_install(tmp_path: Path):
     for number, line in enumerate(
         ("import autokitteh.slack", "from autokitteh import github", "from autokitteh.aws import x")
