@@ -333,6 +333,7 @@ class ForkedProcess:
             try:
                 ours.close()
                 importlib.reload(warnings)  # without the test runner's hooks
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 serve(theirs, project_dir=str(project_dir), code_dir=str(code_dir), reuse=reuse)
             except BaseException:  # noqa: BLE001 - the end of a forked process
                 os.write(2, traceback.format_exc().encode())

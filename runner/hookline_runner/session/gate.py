@@ -77,7 +77,7 @@ class Gate:
         self._recorder = recorder
         self._waiting = waiting
         self._sleeper = Sleeper(recorder, waiting, stop)
-        self._limit = TimeLimit(attempt.__code__, stop.is_shielded, output)
+        self._limit = TimeLimit(attempt.__code__, stop, waiting.break_wait, output)
         self._stop = stop
         self._output = output
         self._async = AsyncCalls(recorder, stop, output)

@@ -44,8 +44,8 @@ class Link:
     __slots__ = (
         "_alarm",
         "_arrived",
+        "_breaking",
         "_inbox",
-        "_is_reading",
         "_is_sending",
         "_listeners",
         "_lock",
@@ -53,6 +53,7 @@ class Link:
         "_on_stop",
         "_queued",
         "_reader",
+        "_reading",
         "_replies",
         "_socket",
         "acknowledged",
@@ -67,7 +68,8 @@ class Link:
         self._is_sending = False
         self._queued: list[bytes] = []
         self._arrived = threading.Condition()
-        self._is_reading = False
+        self._reading = 0  # ident of the thread that reads, 0 for none
+        self._breaking: BaseException | None = None
         self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # ends a wait of the reader
         self._listeners: list[Callable[[], None]] = []
         self._on_stop: Callable[[str], None] | None = None
@@ -155,7 +157,20 @@ class Link:
     def wait_wake(self, seen: int, timeout_s: float | None, is_over: Callable[[], bool]) -> None:
         """Return when `wakes` is no longer `seen`, after that time, or when `is_over` after an `interrupt`."""
         until = None if timeout_s is None else _monotonic() + timeout_s
-        self._read_until(lambda: self.wakes != seen or is_over(), until, may_be_interrupted=True)
+        is_main = threading.get_ident() == threading.main_thread().ident
+
+        def is_done() -> bool:
+            return self.wakes != seen or is_over() or (is_main and self._breaking is not None)
+
+        self._read_until(is_done, until, may_be_interrupted=True)
+        if is_main and self._breaking is not None:
+            raise self._breaking
+
+    def break_wait(self, error: BaseException | None) -> None:
+        """Make `wait_wake` in the main thread raise this, from a signal handler; None takes it back."""
+        self._breaking = error
+        if error is not None:
+            self.interrupt()
 
     def interrupt(self) -> None:
         """Make `wait_wake` look again; for signal handlers too."""
@@ -165,13 +180,14 @@ class Link:
 
     def read_available(self) -> None:
         """Take in what has arrived, without blocking; nothing while another thread reads, which then tells."""
-        if not self._begin_reading():
+        me = threading.get_ident()
+        if not self._begin_reading(me):
             return
         try:
             while select.select((self._socket,), (), (), 0)[0]:
                 self._read_or_end()
         finally:
-            self._end_reading()
+            self._end_reading(me)
 
     def _read_until(
         self,
@@ -180,34 +196,40 @@ class Link:
         *,
         may_be_interrupted: bool = False,
     ) -> None:
-        while not is_done():
-            left = _LONGEST_WAIT_S if until is None else until - _monotonic()
-            if left <= 0:
-                return
-            left = min(left, _LONGEST_WAIT_S)
-            if not self._begin_reading():
-                with self._arrived:
-                    if self._is_reading and not is_done():
-                        self._arrived.wait(left)
-                continue
-            try:
+        me = threading.get_ident()
+        try:
+            while not is_done():
+                left = _LONGEST_WAIT_S if until is None else until - _monotonic()
+                if left <= 0:
+                    return
+                left = min(left, _LONGEST_WAIT_S)
+                if not self._begin_reading(me):
+                    self._wait_for_reader(is_done, left)
+                    continue
                 if not may_be_interrupted or self._is_readable(left):
                     self._read_or_end()
-            finally:
-                self._end_reading()
+                self._end_reading(me)
+        finally:
+            self._end_reading(me)  # a signal handler of the session's code may have raised anywhere
 
-    def _begin_reading(self) -> bool:
-        """Become the one that reads, unless somebody is."""
+    def _wait_for_reader(self, is_done: Callable[[], bool], timeout_s: float) -> None:
         with self._arrived:
-            if self._is_reading:
+            if self._reading and not is_done():
+                self._arrived.wait(timeout_s)
+
+    def _begin_reading(self, me: int) -> bool:
+        """Become the one that reads, unless another thread does."""
+        with self._arrived:
+            if self._reading not in {0, me}:
                 return False
-            self._is_reading = True
+            self._reading = me
             return True
 
-    def _end_reading(self) -> None:
-        with self._arrived:
-            self._is_reading = False
-            self._arrived.notify_all()
+    def _end_reading(self, me: int) -> None:
+        if self._reading == me:
+            with self._arrived:
+                self._reading = 0
+                self._arrived.notify_all()
 
     def _is_readable(self, timeout_s: float) -> bool:
         """Wait until there is something to read, or an alarm, or for that long."""

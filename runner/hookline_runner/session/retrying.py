@@ -20,6 +20,7 @@ from hookline_runner.session.display import display, safe_repr
 from hookline_runner.session.journal import WAKE_AT, Kind, Step
 from hookline_runner.session.output import LogStream
 from hookline_runner.session.recording import Call, Outcome, Recorder
+from hookline_runner.session.stopping import StopSwitch
 
 _FAILED_TRIES: Final = frozenset({Kind.WAIT})
 _AGAIN_S: Final = 0.01
@@ -105,13 +106,18 @@ class TimeLimit:
     where that call is by signals. Not set when the session's code uses that signal for itself.
     """
 
-    __slots__ = ("_inside", "_is_shielded", "_output")
+    __slots__ = ("_break_wait", "_inside", "_output", "_stop")
 
     def __init__(
-        self, inside: CodeType, is_shielded: Callable[[set[CodeType]], bool], output: LogStream
+        self,
+        inside: CodeType,
+        stop: StopSwitch,
+        break_wait: Callable[[BaseException | None], None],
+        output: LogStream,
     ) -> None:
         self._inside = inside  # raised only while this runs
-        self._is_shielded = is_shielded
+        self._stop = stop
+        self._break_wait = break_wait
         self._output = output
 
     @contextmanager
@@ -136,10 +142,15 @@ class TimeLimit:
                 frame = frame.f_back
             if self._inside not in running:
                 return
-            if self._is_shielded(running):
+            error = ActivityTimeoutError(call.decision.name, seconds)
+            is_waiting = self._stop.is_waiting(running)
+            if is_waiting:
+                self._break_wait(error)
+            if is_waiting or self._stop.is_shielded(running):
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
                 return
-            raise ActivityTimeoutError(call.decision.name, seconds)
+            self._break_wait(None)
+            raise error
 
         signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -147,6 +158,7 @@ class TimeLimit:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            self._break_wait(None)
             signal.signal(signal.SIGALRM, former)
 
 

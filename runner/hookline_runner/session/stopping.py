@@ -74,6 +74,10 @@ class StopSwitch:
         """Whether one of the functions of `shield` is among those that run."""
         return bool(running & self._shielded)
 
+    def is_waiting(self, running: set[CodeType]) -> bool:
+        """Whether one of the functions of `wait` is among those that run."""
+        return bool(running & self._waits)
+
     def activity(self, *functions: Any) -> None:
         """While one of these runs, an activity does: leave the request to `check`."""
         self._activity_codes.update(function.__code__ for function in functions)
@@ -106,7 +110,7 @@ class StopSwitch:
         while frame is not None:
             running.add(frame.f_code)
             frame = frame.f_back
-        if running & self._waits and self._interrupt is not None:
+        if self.is_waiting(running) and self._interrupt is not None:
             self._interrupt()
             return
         if running & self._activity_codes:

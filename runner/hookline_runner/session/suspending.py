@@ -57,6 +57,10 @@ class Waiting:
                 self.suspend(wake_at)
             _time_sleep(min(left, _SLICE_S))
 
+    def break_wait(self, error: BaseException | None) -> None:
+        """See `Link.break_wait`."""
+        self._link.break_wait(error)
+
     def pause(self, wake_at: float, is_over: Callable[[], bool], *, may_suspend: bool) -> None:
         """Return at that time, or when `is_over`; or suspend the session, and never return."""
         while (left := wake_at - self._clock.now()) > 0 and not is_over():
