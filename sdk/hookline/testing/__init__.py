@@ -8,6 +8,7 @@ from __future__ import annotations
 from hookline.testing.fakes import Call, Fake
 from hookline.testing.hosting import EndlessError
 from hookline.testing.project import Project
+from hookline.testing.rooms import replay
 from hookline.testing.sample_events import tick_event, webhook_event
 from hookline.testing.session import (
     ActivityRun,
@@ -27,6 +28,7 @@ __all__ = [
     "Session",
     "StillWaitingError",
     "StuckHandlerError",
+    "replay",
     "tick_event",
     "webhook_event",
 ]

@@ -99,7 +99,32 @@ def webhook_data(
     return webhook.event_data(meta, body)
 
 
-def replay(path: Path) -> Any:
-    """See `hookline.testing.replay`."""
+def replay(
+    path: str | Path,
+    *,
+    project: str | Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    patience_s: float = 30.0,
+) -> Any:
+    """Run the project's present code against the recording of a session, and check that it does the same.
+
+    Recorded calls are answered from the recording, and not made; a call that was not recorded is refused. Only results that
+    could not be written down (an open file, a client) are made again.
+
+    Args:
+        path: The file that `hookline session export ID --as-test` wrote.
+        project: The project's directory; else the nearest above the recording that has a manifest.
+        variables: Variables of the environment.
+        patience_s: How long it may take, in seconds.
+
+    Returns:
+        What came of it: `state`, `result` (as it is shown), `error`, `prints`.
+
+    Raises:
+        AssertionError: the code makes other calls, ends otherwise, or prints what was not printed.
+
+    Example:
+        `replay("recordings/ses_01jx.json")`
+    """
     replaying: Any = importlib.import_module("hookline_runner.testing")
-    return replaying.replay(path)
+    return replaying.replay(path, project=project, variables=variables, patience_s=patience_s)

@@ -70,7 +70,7 @@ def test_the_other_examples_of_the_page_are_python_and_do_what_they_show():
     for text in shown:
         runner.run(parser.get_doctest(text, {}, "sdk.md", str(PAGE), 0))
 
-    assert len(plain) >= 8
+    assert len(plain) >= 9
     assert runner.summarize().failed == 0
     host.uninstall()
 
