@@ -142,6 +142,16 @@ class VariableNotFoundHereError(NotFoundError):
         self.name = name
 
 
+class ValueNotFoundHereError(NotFoundError):
+    """The project's store has no such value."""
+
+    code = "store.value_not_found"
+
+    def __init__(self, project: str, key: str) -> None:
+        super().__init__(f"the store of project {project!r} has no {key!r}")
+        self.key = key
+
+
 class InternalAnswerError(InternalError):
     """The service broke its own contract."""
 

@@ -31,6 +31,7 @@ NOUN_COMMANDS = (
     "schedule",
     "event",
     "session",
+    "store",
     "var",
     "secret",
     "manifest",

@@ -41,6 +41,8 @@ class FakeService(httpx2.BaseTransport):
     silent_streams: bool = False
     waits_until_final: int = 0
     absent_projects: set[str] = field(default_factory=set)
+    sent_event: dict[str, Any] = field(default_factory=dict)
+    stored: dict[str, Any] = field(default_factory=dict)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -137,7 +139,45 @@ def _deploy(fake: FakeService, request: httpx2.Request, match: re.Match[str]) ->
 
 @route("POST", "/events")
 def _send(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
-    return httpx2.Response(202, json={"event": "evt_1", "sessions": ["ses_1"], "duplicate": False})
+    sent = {"event": "evt_1", "sessions": ["ses_1"], "duplicate": False}
+    return httpx2.Response(202, json=fake.sent_event or sent)
+
+
+@route("POST", "/events/redispatch")
+def _again_many(
+    fake: FakeService, request: httpx2.Request, match: re.Match[str]
+) -> httpx2.Response:
+    counts = {"events": 5, "sessions": 4, "woken": 1, "skipped": 1, "cut": False}
+    return httpx2.Response(202, json=counts)
+
+
+@route("GET", "/projects/{id}/store")
+def _keys(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(200, json={"items": sorted(fake.stored), "next": None})
+
+
+@route("GET", "/projects/{id}/store/value")
+def _value(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    key = request.url.params["key"]
+    value = fake.stored.get(key, {}).get("value")
+    return httpx2.Response(200, json={"key": key, "value": value})
+
+
+@route("PUT", "/projects/{id}/store/value")
+def _keep(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    fake.stored[request.url.params["key"]] = json.loads(request.content)
+    return httpx2.Response(200, json={})
+
+
+@route("DELETE", "/projects/{id}/store/value")
+def _drop(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    fake.stored.pop(request.url.params["key"], None)
+    return httpx2.Response(204)
+
+
+@route("POST", "/sessions/{id}/signals")
+def _signal(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(204)
 
 
 @route("POST", "/events/{id}/redispatch")

@@ -17,6 +17,8 @@ from hookline_cli.options import (
     with_service,
 )
 
+_MOST_SHOWN = 20
+
 
 @click.group("event")
 def command() -> None:
@@ -68,7 +70,7 @@ def get_event(service: Service, *, event: str, as_json: bool) -> None:
 
 @command.command("send")
 @click.argument("project")
-@click.argument("trigger")
+@click.argument("source")
 @click.option("--type", "event_type", help="Type of the event.")
 @click.option("--data", metavar="JSON|@FILE", help="Data of the event; `@-` reads stdin.")
 @click.option("--body", metavar="TEXT|@FILE", help="Body, as if sent to a webhook.")
@@ -78,14 +80,17 @@ def send_event(  # noqa: PLR0913 (one parameter per option)
     service: Service,
     *,
     project: str,
-    trigger: str,
+    source: str,
     event_type: str | None,
     data: str | None,
     body: str | None,
     as_json: bool,
 ) -> None:
-    """Record an event as if TRIGGER's source had sent it, and start what it starts."""
-    request: JsonObject = {"project": project, "trigger": trigger}
+    """Record an event as if SOURCE had sent it, and start what it starts.
+
+    SOURCE is a trigger, or a connection: then all its triggers get the event, and those who have subscribed to it.
+    """
+    request: JsonObject = {"project": project, "source": source}
     if data is not None:
         request["data"] = read_json("--data", data)
     if event_type:
@@ -96,16 +101,54 @@ def send_event(  # noqa: PLR0913 (one parameter per option)
 
 
 @command.command("redispatch")
-@click.argument("event")
+@click.argument("event", required=False)
+@click.option("-p", "--project", metavar="PROJECT", help="Many: events of this project.")
+@click.option("--trigger", help="Many: of this trigger.")
+@click.option("--type", "event_type", help="Many: of this type.")
+@click.option("--since", metavar="TIME", help="Many: from then on, as in 2026-11-20T08:00:00Z.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=1000,
+    show_default=True,
+    help="Many: at most so many, the newest.",
+)
 @click.option("--deployment", help="Dispatch to this deployment instead of the active one.")
 @json_option
 @with_service
-def redispatch_event(
-    service: Service, *, event: str, deployment: str | None, as_json: bool
+def redispatch_event(  # noqa: PLR0913 (one parameter per option)
+    service: Service,
+    *,
+    event: str | None,
+    project: str | None,
+    trigger: str | None,
+    event_type: str | None,
+    since: str | None,
+    limit: int,
+    deployment: str | None,
+    as_json: bool,
 ) -> None:
-    """Dispatch a recorded event once more, as a new event."""
-    body = {"deployment": deployment} if deployment else {}
-    _show(service.post(f"/events/{segment(event)}/redispatch", body), as_json=as_json)
+    """Dispatch a recorded event once more, as a new event; or with --project many, the oldest first."""
+    if (event is None) == (project is None):
+        raise click.UsageError("name one EVENT, or a --project whose events are meant")
+    body: JsonObject = {"deployment": deployment} if deployment else {}
+    if event is not None:
+        _show(service.post(f"/events/{segment(event)}/redispatch", body), as_json=as_json)
+        return
+    wanted = {"trigger": trigger, "type": event_type, "since": since}
+    body |= {name: value for name, value in wanted.items() if value is not None}
+    counts = service.post("/events/redispatch", {**body, "project": project, "limit": limit})
+    if as_json:
+        print_json(counts)
+        return
+    click.echo(
+        f"{counts['events']} events dispatched again; {counts['sessions']} sessions started, "
+        f"{counts['woken']} woken"
+    )
+    if counts["skipped"]:
+        note(f"{counts['skipped']} events left out: their trigger is no longer in force")
+    if counts["cut"]:
+        note("there are more; the older ones were left out (--limit)")
 
 
 def _show(answer: JsonObject, *, as_json: bool) -> None:
@@ -117,3 +160,10 @@ def _show(answer: JsonObject, *, as_json: bool) -> None:
         note("the event was recorded before; nothing was started")
     for session in texts_in(answer, "sessions"):
         click.echo(f"session: {session}")
+    woken = texts_in(answer, "woken")
+    for session in woken[:_MOST_SHOWN]:
+        click.echo(f"woken: {session}")
+    if len(woken) > _MOST_SHOWN:
+        note(f"{len(woken)} sessions were woken in all")
+    if answer.get("reason"):
+        note(f"no session started: {answer['reason']}")

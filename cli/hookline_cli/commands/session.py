@@ -172,6 +172,21 @@ def watch_session(service: Service, *, session: str, timeout: float | None) -> N
     require_completed(final)
 
 
+@command.command("signal", epilog=_EPILOG)
+@click.argument("session")
+@click.argument("name")
+@click.option("--payload", metavar="JSON|@FILE", help="What it carries; `@-` reads stdin.")
+@with_service
+def signal_session(service: Service, *, session: str, name: str, payload: str | None) -> None:
+    """Send a session a signal; it stays queued until the session takes it."""
+    session_id = session_id_of(service, session)
+    body: JsonObject = {"name": name}
+    if payload is not None:
+        body["payload"] = read_json("--payload", payload)
+    service.post(f"/sessions/{segment(session_id)}/signals", body)
+    note(f"sent {name!r} to {session_id}")
+
+
 @command.command("stop", epilog=_EPILOG)
 @click.argument("session")
 @click.option("--reason", default="on request", help="Why; kept with the session.")

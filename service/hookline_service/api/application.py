@@ -21,6 +21,7 @@ from hookline_service.api import (
     schedules,
     secrets,
     sessions,
+    store,
     system,
     triggers,
     variables,
@@ -49,6 +50,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
     *schedules.ENDPOINTS,
     *events.ENDPOINTS,
     *sessions.ENDPOINTS,
+    *store.ENDPOINTS,
     *system.ENDPOINTS,
 )
 OPEN_PATHS = frozenset(

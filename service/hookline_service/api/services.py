@@ -50,6 +50,16 @@ class Dispatching(Protocol):
         """Start a session without an event; `input` is JSON text."""
         ...
 
+    async def dispatch_to_connection(
+        self, event: Event, connection: str, deployment: Deployment | None = None
+    ) -> Recorded:
+        """Record an event of a connection with the sessions that it starts."""
+        ...
+
+    async def explain(self, event: Event) -> str:
+        """Why the event would start nothing by the triggers in force now; "" when it would start something."""
+        ...
+
     async def redispatch(self, event: Event, deployment: Deployment | None) -> Recorded:
         """Record a copy of the event, and the sessions that it starts now."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hookline_service.api.endpoints import Answer
@@ -19,7 +20,10 @@ class ErrorAnswer(Answer):
 
 
 class SessionAnswer(Answer):
-    """A session; `wake_at` says until when it waits."""
+    """A session; `wake_at` says until when it waits, `waits_for` for what.
+
+    `parent` is the session that started it, with `memo`; `forked_from` the one whose first steps it began with.
+    """
 
     id: str
     project: str
@@ -40,6 +44,10 @@ class SessionAnswer(Answer):
     result: Any  # JSON, as the session's process wrote it
     retry_of: str | None
     retry_number: int
+    parent: str | None
+    memo: Any  # JSON object of texts
+    forked_from: str | None
+    waits_for: list[str]
     error: ErrorAnswer | None
     stop_reason: str
 
@@ -115,7 +123,7 @@ class AttemptPage(Answer):
     next: str | None = None
 
 
-def session_answer(session: Session, names: Names) -> SessionAnswer:
+def session_answer(session: Session, names: Names, waits_for: Sequence[str] = ()) -> SessionAnswer:
     """The session for people."""
     return SessionAnswer(
         id=session.id,
@@ -137,6 +145,10 @@ def session_answer(session: Session, names: Names) -> SessionAnswer:
         result=json_value(session.result),
         retry_of=session.retry_of,
         retry_number=session.retry_number,
+        parent=session.parent_id,
+        memo=json_value(session.memo),
+        forked_from=session.forked_from,
+        waits_for=list(waits_for),
         error=_error(session.error),
         stop_reason=session.stop_reason,
     )

@@ -6,6 +6,7 @@ from hookline_service.api.naming import load_names
 from hookline_service.api.services import ApiServices
 from hookline_service.api.session_answers import log_object, session_answer
 from hookline_service.api.streams import EventSender, EventStream, event_bytes
+from hookline_service.api.waits import load_waits
 from hookline_service.model.sessions import FINAL_STATES, LogKind, Session
 
 _PAGE = 500
@@ -23,7 +24,8 @@ def session_stream(
         while True:
             # The session is read before its log: once it is final, no record comes that the log read would miss.
             now = await services.store.get_session(session.id)
-            answer = session_answer(now, names).model_dump()
+            waits = await load_waits(services.store, [now], names)
+            answer = session_answer(now, names, waits.get(now.id, ())).model_dump()
             if now.state != shown_state and now.state not in FINAL_STATES:
                 await sender.event("state", answer)
                 shown_state = now.state

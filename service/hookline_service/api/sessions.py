@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from starlette.responses import Response
 
+from hookline import values
 from hookline_service.api.endpoints import (
     MAX_SEQ,
     AnyEndpoint,
@@ -32,11 +33,14 @@ from hookline_service.api.session_answers import (
 )
 from hookline_service.api.session_stream import session_stream
 from hookline_service.api.values import ProjectKey
+from hookline_service.api.waits import load_waits
+from hookline_service.model.calls import Signal
 from hookline_service.model.ids import DeploymentId, EventId, SessionId
 from hookline_service.model.sessions import LogKind, LogRecord, Session, SessionFilter, SessionState
 from hookline_service.use_cases import sessions
 from hookline_service.use_cases.deployments import get_active_deployment, get_project_deployment
 from hookline_service.use_cases.projects import get_project
+from hookline_service.use_cases.signals import send_signal
 from hookline_service.use_cases.triggers import find_trigger_id
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -84,6 +88,13 @@ class WaitQuery(Shape):
     timeout_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 30.0
 
 
+class SignalBody(Shape):
+    """A named message; the session gets it by `next_signal`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+    payload: Any = None  # any JSON
+
+
 class StopBody(Shape):
     """Why, and whether to ask first."""
 
@@ -107,8 +118,9 @@ async def list_sessions(call: Call[SessionsQuery, NoBody]) -> SessionPage:
     found = await store.list_sessions(which)
     page = found[: query.limit]
     names = await load_names(store, (session.project_id for session in page))
+    waits = await load_waits(store, page, names)
     return SessionPage(
-        items=[session_answer(session, names) for session in page],
+        items=[session_answer(session, names, waits.get(session.id, ())) for session in page],
         next=page[-1].id if len(found) > len(page) else None,
     )
 
@@ -194,6 +206,19 @@ async def stop_session(call: Call[NoQuery, StopBody]) -> SessionAnswer:
     return await _answer(call, session)
 
 
+async def signal_session(call: Call[NoQuery, SignalBody]) -> None:
+    """Send the session a signal."""
+    services = call.services
+    try:
+        payload = values.encode(call.body.payload)
+    except (TypeError, ValueError) as exc:
+        raise RequestInvalidError("body", [("payload", str(exc))]) from exc
+    signal = Signal(
+        session_id=SessionId(call.path["session"]), name=call.body.name, payload=payload
+    )
+    await send_signal(services.store, services.engine, services.clock, signal)
+
+
 async def restart_session(call: Call[NoQuery, NoBody]) -> SessionAnswer:
     """Start the same again as a new session."""
     services = call.services
@@ -208,7 +233,10 @@ async def _get(call: Call[Any, Any]) -> Session:
 
 
 async def _answer(call: Call[Any, Any], session: Session) -> SessionAnswer:
-    return session_answer(session, await load_names(call.services.store, [session.project_id]))
+    store = call.services.store
+    names = await load_names(store, [session.project_id])
+    waits = await load_waits(store, [session], names)
+    return session_answer(session, names, waits.get(session.id, ()))
 
 
 def _kinds(text: str) -> frozenset[LogKind]:
@@ -314,6 +342,15 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         body=StopBody,
         answer=SessionAnswer,
         status=202,
+    ),
+    Endpoint(
+        method="POST",
+        path="/sessions/{session}/signals",
+        summary="Send the session a signal; it stays queued until it is taken",
+        handle=signal_session,
+        query=NoQuery,
+        body=SignalBody,
+        status=204,
     ),
     Endpoint(
         method="POST",

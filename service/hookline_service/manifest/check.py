@@ -127,14 +127,6 @@ class _Check:
             message = f"the project has no connection {trigger.connection!r}"
             hint = _guess(trigger.connection, self._connections, "its connections are")
             self._in_manifest("error", "connection.unknown", f"{path}.connection", message, hint)
-        elif trigger.kind is TriggerKind.CONNECTION:
-            message = (
-                "connections send no events yet; only `hookline event send` starts this trigger"
-            )
-            self._in_manifest("warning", "trigger.not_yet", f"{path}.connection", message)
-        if trigger.is_sync:
-            message = "`is_sync` has no effect yet: the sender is answered 202 at once"
-            self._in_manifest("warning", "trigger.not_yet", f"{path}.is_sync", message)
         if trigger.call:
             self._check_call(trigger.call, f"{path}.call")
 

@@ -14,7 +14,7 @@ import orjson
 from hookline.errors import InvalidError
 from hookline_service.model.events import Event
 from hookline_service.model.ids import new_event_id
-from hookline_service.model.projects import Trigger
+from hookline_service.model.projects import Connection, Trigger
 from hookline_triggers.definitions import TriggerKind
 
 MAX_BODY_BYTES = 512 * 1024
@@ -75,6 +75,23 @@ def compose_event(trigger: Trigger, sent: SentEvent, now: datetime) -> Event:
         type=event_type,
         data=orjson.dumps(data),
         body=body,
+        delivery_id=None,
+        created_at=now,
+    )
+
+
+def compose_connection_event(connection: Connection, sent: SentEvent, now: datetime) -> Event:
+    """The event to dispatch, as if the connection had delivered it. Raises `EventInvalidError`."""
+    if sent.body is not None:
+        raise EventInvalidError("body", "only a webhook's event has one; use data")
+    return Event(
+        id=new_event_id(now),
+        project_id=connection.project_id,
+        trigger_id=None,
+        source=f"connection:{connection.name}",
+        type=sent.type or "",
+        data=orjson.dumps({} if sent.data is None else sent.data),
+        body=None,
         delivery_id=None,
         created_at=now,
     )

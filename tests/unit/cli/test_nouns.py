@@ -191,7 +191,7 @@ def test_an_event_is_sent_with_its_data(hookline, fake, tmp_path) -> None:
     outcome = hookline("event", "send", "hello", "greet", "--data", f"@{file}", "--type", "post")
 
     sent = fake.sent("POST", "/events")
-    assert json.loads(sent[0].content) == {"project": "hello", "trigger": "greet", "type": "post", "data": {"n": 1}}  # fmt: skip
+    assert json.loads(sent[0].content) == {"project": "hello", "source": "greet", "type": "post", "data": {"n": 1}}  # fmt: skip
     assert outcome.out == "event: evt_1\nsession: ses_1\n"
 
 
@@ -200,6 +200,63 @@ def test_an_event_is_dispatched_again(hookline, fake) -> None:
 
     assert outcome.document["event"] == "evt_2"
     assert json.loads(fake.requests[-1].content) == {"deployment": "dep_1"}
+
+
+def test_what_an_event_did_is_told(hookline, fake) -> None:
+    fake.sent_event = {"event": "evt_1", "sessions": [], "woken": ["ses_2"], "duplicate": False}
+    fake.sent_event["reason"] = "trigger 'greet': filter: false"
+
+    outcome = hookline("event", "send", "hello", "greet")
+
+    assert outcome.out == "event: evt_1\nwoken: ses_2\n"
+    assert "no session started: trigger 'greet': filter: false" in outcome.err
+
+
+def test_many_events_are_dispatched_again(hookline, fake) -> None:
+    outcome = hookline(
+        "event", "redispatch", "--project", "hello", "--trigger", "greet", "--type", "post",
+        "--since", "2026-11-20T08:00:00Z", "--limit", "5", "--deployment", "dep_1",
+    )  # fmt: skip
+
+    assert json.loads(fake.requests[-1].content) == {
+        "project": "hello",
+        "trigger": "greet",
+        "type": "post",
+        "since": "2026-11-20T08:00:00Z",
+        "limit": 5,
+        "deployment": "dep_1",
+    }
+    assert outcome.out == "5 events dispatched again; 4 sessions started, 1 woken\n"
+    assert "1 events left out" in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["evt_1", "--project", "hello"]])
+def test_one_event_or_many_are_dispatched_again(hookline, fake, arguments: list[str]) -> None:
+    outcome = hookline("event", "redispatch", *arguments)
+
+    assert outcome.code == 2
+    assert fake.requests == []
+
+
+def test_values_of_a_store_are_listed_read_set_and_deleted(hookline, fake) -> None:
+    hookline("store", "set", "hello", "a/b", '{"n": 1}', "--ttl", "60")
+    hookline("store", "set", "hello", "c", '"text"')
+    listed = hookline("store", "list", "hello")
+    read = hookline("store", "get", "hello", "a/b")
+    hookline("store", "delete", "hello", "a/b")
+    missing = hookline("store", "get", "hello", "a/b")
+
+    assert listed.out == "a/b\nc\n"
+    assert read.document == {"n": 1}
+    assert (missing.code, fake.stored) == (1, {"c": {"value": "text"}})
+    assert "has no 'a/b'" in missing.err
+
+
+def test_a_signal_is_sent_with_its_payload(hookline, fake) -> None:
+    hookline("session", "signal", SESSION, "go", "--payload", "[1]")
+
+    assert fake.requests[-1].url.path.endswith(f"/sessions/{SESSION}/signals")
+    assert json.loads(fake.requests[-1].content) == {"name": "go", "payload": [1]}
 
 
 def test_data_that_is_no_json_is_refused_before_anything_is_sent(hookline, fake) -> None:

@@ -1,0 +1,63 @@
+"""Signals that people send to sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+
+from hookline_service.clock import Clock
+from hookline_service.engine.protocol import Engine
+from hookline_service.model.calls import CallResult, SendSignal, SessionCall, Signal
+from hookline_service.model.ids import SessionId
+from hookline_service.model.sessions import Session
+
+
+class SignalStore(Protocol):
+    """The part of the store that takes signals."""
+
+    async def get_session(self, session_id: SessionId) -> Session:
+        """See `SessionStore.get_session`."""
+        ...
+
+    def call_soon(
+        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
+    ) -> None:
+        """See `CallStore.call_soon`."""
+        ...
+
+
+async def send_signal(store: SignalStore, engine: Engine, clock: Clock, signal: Signal) -> None:
+    """Queue a signal for a session, which is woken when it waits for it; returns when it is on disk.
+
+    Raises:
+        SessionNotFoundError: there is no such session.
+        SessionFinalError: it has ended.
+    """
+    session = await store.get_session(signal.session_id)
+    call = SessionCall(
+        session_id=session.id,
+        project_id=session.project_id,
+        at=clock.now(),
+        operation=SendSignal(signal=signal),
+        entry=None,
+    )
+    with anyio.CancelScope(shield=True):  # what is on disk must be told; the store bounds the wait
+        engine.wake((await _made(store, call)).woken)
+
+
+async def _made(store: SignalStore, call: SessionCall) -> CallResult:
+    results: list[CallResult | Exception] = []
+    is_stored = anyio.Event()
+
+    def tell(result: CallResult | Exception) -> None:
+        results.append(result)
+        is_stored.set()
+
+    store.call_soon(call, tell)
+    await is_stored.wait()
+    (result,) = results
+    if isinstance(result, Exception):
+        raise result
+    return result
