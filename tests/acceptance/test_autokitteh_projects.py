@@ -182,7 +182,7 @@ def handler(event):
 def is_waiting(service: RunningService, session: str) -> bool:
     """Whether the session has made its subscription."""
     recorded = service.api("GET", f"/sessions/{session}/activities").json()["items"]
-    return [one["name"] for one in recorded] == ["subscribe"]
+    return "subscribe" in [one["name"] for one in recorded]
 
 
 def test_children_are_durable_as_their_parent_and_tell_their_end(service: RunningService) -> None:
