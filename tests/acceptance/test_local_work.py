@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import threading
@@ -330,3 +331,106 @@ def test_a_taken_port_is_told(desk: Desk, running_service) -> None:
     assert done.returncode == 4
     assert "the port is taken" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+STEPS_MANIFEST = """\
+project:
+  name: steps
+  triggers:
+    - {name: poke, type: webhook, call: main.py:go}
+    - {name: news, type: webhook}
+"""
+STEPS = """\
+import os
+
+import hookline
+
+
+@hookline.activity
+def step(name, where):
+    with open(where, "a") as file:
+        file.write(name + "\\n")
+    return len(name)
+
+
+def go(event):
+    where = event.data["where"]
+    first = step("one", where)
+    print("after one")
+    second = step("two", where)
+    third = step(event.data.get("last", "three"), where)
+    print("the end", first, second, third)
+    return first + second + third
+
+
+def listen(event):
+    news = hookline.subscribe("news", filter="data.body.json.n > 1")
+    print("listening")
+    got = hookline.next_event(news, timeout=30)
+    return got.body.json.n
+"""
+
+
+@pytest.fixture
+def steps(stopped_service, a_project) -> Any:
+    """A service with the project `steps` deployed, whose steps leave lines in a file."""
+    stopped_service.start(sandbox="off")
+    stopped_service.deploy(a_project(STEPS_MANIFEST, **{"main.py": STEPS}))
+    return stopped_service
+
+
+def start_durable(service: Any, function: str = "go", **data: Any) -> dict[str, Any]:
+    arguments = ("run", "steps", f"main.py:{function}", "--durable", "--event", json.dumps(data))
+    return service.wait_session(service.cli(*arguments).stdout.strip())
+
+
+def test_a_fork_keeps_what_was_done_and_goes_on_live(steps, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    source = start_durable(steps, where=str(trace))
+    assert source["state"] == "completed", source
+
+    done = steps.cli("session", "fork", source["id"], "--from", "2", "--set", "data.last=4th", "--wait")  # fmt: skip
+
+    fork = steps.cli("session", "get", done.stderr.split()[1], json=True)
+    assert fork["forked_from"] == source["id"]
+    assert fork["result"] == 9
+    assert trace.read_text().split() == ["one", "two", "three", "4th"]
+    assert "after one" not in done.stdout
+    assert "the end 3 3 3" in done.stdout
+    assert f"forked from {source['id']} after 2 entries" in done.stdout
+
+
+def test_a_fork_can_go_on_with_another_build(steps, a_project, tmp_path: Path) -> None:
+    source = start_durable(steps, where=str(tmp_path / "trace"))
+    newer = a_project(STEPS_MANIFEST, "newer", **{"main.py": STEPS.replace("the end", "fixed")})
+    deployed = steps.deploy(newer)
+
+    done = steps.cli("session", "fork", source["id"], "--from", "3", "--build", deployed["build"], "--wait")  # fmt: skip
+
+    assert "fixed 3 3 5" in done.stdout
+
+
+def test_a_fork_listens_anew(steps) -> None:
+    urls = {one["name"]: one["url"] for one in steps.cli("trigger", "list", json=True)}
+    source = steps.cli("run", "steps", "main.py:listen", "--durable").stdout.strip()
+    wait_until(lambda: "listening" in steps.texts(source), "listening", 20)
+    steps.cli("session", "stop", source)
+    fork = steps.cli("session", "fork", source, "--from", "1").stdout.strip()
+
+    steps.call(urls["news"], json={"n": 1})
+    steps.call(urls["news"], json={"n": 2})
+
+    assert steps.wait_session(fork)["result"] == 2
+
+
+def test_a_fork_that_makes_no_sense_is_refused(steps, tmp_path: Path) -> None:
+    source = start_durable(steps, where=str(tmp_path / "trace"))
+    plain = steps.cli("run", "steps", "main.py:go", "--event", json.dumps({"where": str(tmp_path / "t")}))  # fmt: skip
+
+    too_many = steps.cli("session", "fork", source["id"], "--from", "99", check=False)
+    undurable = steps.cli("session", "fork", plain.stdout.strip(), "--from", "0", check=False)
+    unknown = steps.cli("session", "fork", "nobody", "--from", "0", check=False)
+
+    assert (too_many.returncode, undurable.returncode, unknown.returncode) == (1, 1, 1)
+    assert "has 3 recorded entries" in too_many.stderr
+    assert "not durable" in undurable.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hookline_cli.client import Service
+from hookline_cli.commands.session_work import VERBS
 from hookline_cli.display import local_time, note, print_fields, print_json, print_table, span
 from hookline_cli.follow import Patience, require_completed, wait_final
 from hookline_cli.json_values import JsonObject, objects_in
@@ -29,7 +30,11 @@ _MOST_ACTIVITIES = 1000
 
 @click.group("session", epilog=_EPILOG)
 def command() -> None:
-    """List, follow, stop and restart sessions."""
+    """List, follow, stop and restart sessions; replay and fork what they did."""
+
+
+for verb in VERBS:
+    command.add_command(verb)
 
 
 @command.command("list")
@@ -137,14 +142,15 @@ def list_activities(service: Service, *, session: str, limit: int | None, as_jso
     if as_json:
         print_json(found)
         return
-    for activity in found:
+    for number, activity in enumerate(found, 1):
+        activity["number"] = number
         activity["at"] = f"{activity.get('file')}:{activity.get('line')}"
         activity["outcome"] = activity.get("error") or activity.get("result")
         activity["took"] = span(activity.get("duration_s"))
         if activity.get("kind") == "sleep":  # what is recorded is when it wakes
             activity["outcome"] = f"until {local_time(activity.get('wake_at'))}"
             activity["took"] = "-"
-    columns = ["position", "name", "at", "outcome", "took", "attempt", "volatile"]
+    columns = ["number", "name", "at", "outcome", "took", "attempt", "volatile"]
     print_table(found, columns, empty="no activities are recorded of this session")
 
 

@@ -20,6 +20,7 @@ from hookline_service.api import (
     projects,
     schedules,
     secrets,
+    session_history,
     sessions,
     store,
     system,
@@ -50,6 +51,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
     *schedules.ENDPOINTS,
     *events.ENDPOINTS,
     *sessions.ENDPOINTS,
+    *session_history.ENDPOINTS,
     *store.ENDPOINTS,
     *system.ENDPOINTS,
 )

@@ -13,6 +13,7 @@ import anyio
 from hookline_service.api.webhook_counts import WebhookCounts
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine, Preparer, Runners, SessionChanges
+from hookline_service.model.calls import Subscription
 from hookline_service.model.events import Event, Recorded
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import Deployment, Project, Trigger
@@ -70,7 +71,8 @@ class ApiServices:
     """The parts of a running service.
 
     `on_project_changed` is told of a project whose variables, triggers or deployments are new, and
-    `on_schedules_changed` that rows of schedules are; both are called after the write, and must not block.
+    `on_schedules_changed` that rows of schedules are, and `on_subscription` of one that began other than by a call of
+    its session; they are called after the write, and must not block.
     `schedule_lock` guards reading, deciding and writing a schedule row, here and in the schedule loop.
     `webhook_counts` and `gauges` add figures to /metrics by name. `is_ready` is true once sessions can run.
     """
@@ -90,6 +92,7 @@ class ApiServices:
     scratch: Path
     on_schedules_changed: Callable[[], None] = lambda: None
     on_project_changed: Callable[[ProjectId], None] = lambda _: None
+    on_subscription: Callable[[Subscription], None] = lambda _: None
     schedule_lock: anyio.Lock = field(default_factory=anyio.Lock)
     webhook_counts: WebhookCounts = field(default_factory=WebhookCounts)
     gauges: Callable[[], Mapping[str, float]] = dict

@@ -93,6 +93,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         scratch=settings.home / "scratch",
         on_schedules_changed=ticker.reload,
         on_project_changed=project_changed,
+        on_subscription=subscriptions.add,
         schedule_lock=ticker.lock,
         gauges=engine.gauges,
         is_ready=engine_parts.pool.has_host,

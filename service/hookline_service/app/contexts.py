@@ -11,10 +11,11 @@ from hookline_service.engine.vault import ValueGuard
 from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.manifest.values import Manifest
 from hookline_service.model.errors import BuildNotFoundError
-from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, SessionId, TriggerId
+from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, TriggerId
 from hookline_service.model.sessions import Session
 from hookline_service.storage.protocols import Store
-from hookline_service.use_cases.secrets import SecretBox, SecretPlace
+from hookline_service.use_cases.journal_values import JournalVault
+from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.start_variables import variables_for
 from hookline_service.use_cases.variables import open_variable
 from hookline_triggers.definitions import RetryPolicy, TriggerDefinition
@@ -67,7 +68,7 @@ class ContextReader:
             retries=definition.retries if definition else _NO_RETRIES,
             is_sync=definition is not None and definition.is_sync,
             mask=mask,
-            guard=ValueGuard(mask, _JournalVault(self._box, project.id)),
+            guard=ValueGuard(mask, JournalVault(self._box, project.id)),
         )
         if generation == self._generation:
             self._contexts[key] = context
@@ -98,25 +99,6 @@ class ContextReader:
         if build is None:
             raise BuildNotFoundError(build_id)
         return manifest_from_json(build.manifest)
-
-
-class _JournalVault:
-    """See `Vault`: with the keys of the installation."""
-
-    def __init__(self, box: SecretBox, project_id: ProjectId) -> None:
-        self._box = box
-        self._project_id = project_id
-
-    def seal(self, session_id: SessionId, value: bytes) -> bytes:
-        """See `Vault.seal`."""
-        return self._box.seal_bytes(self._place(session_id), value)
-
-    def open(self, session_id: SessionId, sealed: bytes) -> bytes:
-        """See `Vault.open`."""
-        return self._box.open_bytes(self._place(session_id), sealed)
-
-    def _place(self, session_id: SessionId) -> SecretPlace:
-        return SecretPlace(project_id=self._project_id, scope="journal", name=session_id)
 
 
 def _key_of(session: Session) -> _Key:

@@ -96,7 +96,8 @@ class EmbeddedEngine:
         if session.wake_at is not None and session.wake_at > self._clock.now():
             self.source.notice()
             return
-        await self._enqueue(session, event, is_fresh=session.id not in self._lately)
+        is_fresh = session.id not in self._lately and session.forked_from is None
+        await self._enqueue(session, event, is_fresh=is_fresh)
 
     async def take(self, session: Session) -> None:
         """See `Taker.take`."""

@@ -29,6 +29,12 @@ class Mask:
         """Whether a secret stands in the data."""
         return any(form in data for form in self._bytes)
 
+    def blank(self, data: bytes) -> bytes:
+        """The data with stars in the place of secrets, as many as there were bytes, so that its form stays whole."""
+        for form in self._bytes:
+            data = data.replace(form, b"*" * len(form))
+        return data
+
     def cover(self, text: str) -> str:
         """The text with stars in the place of secrets."""
         for form in self._forms:

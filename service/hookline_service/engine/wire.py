@@ -248,7 +248,7 @@ def start_header(
     journal_count: int,
 ) -> tuple[bytes, bytes]:
     """The encoded header of a START and its payload, the raw body of a webhook."""
-    data, event_id, event_type, body = _event_fields(session, event)
+    data, event_id, event_type, body = event_fields(session, event)
     header = {
         "session": session.id,
         "attempt": session.attempt,
@@ -271,9 +271,10 @@ def start_header(
     return encode_json(header), body or b""
 
 
-def _event_fields(
+def event_fields(
     session: Session, event: Event | None
 ) -> tuple[object, str | None, str | None, bytes | None]:
+    """What the function is given: data, id and type of the event, and the raw body of a webhook's request."""
     if event is None:
         return orjson.loads(session.input or b"{}"), None, None, None
     data: object = orjson.loads(event.data)

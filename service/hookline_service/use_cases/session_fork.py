@@ -1,0 +1,294 @@
+"""A new session that begins with what another one did up to some point, and goes on by itself from there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
+import orjson
+
+from hookline.errors import ConflictError, HooklineError
+from hookline_service.clock import Clock
+from hookline_service.engine.protocol import Engine
+from hookline_service.model.calls import CallResult, SessionCall, Subscribe, Subscription
+from hookline_service.model.errors import BuildNotFoundError
+from hookline_service.model.events import Event, Recorded
+from hookline_service.model.ids import (
+    BuildId,
+    DeploymentId,
+    EventId,
+    ProjectId,
+    SessionId,
+    SubscriptionId,
+    new_event_id,
+    new_session_id,
+    new_subscription_id,
+)
+from hookline_service.model.projects import Build, Deployment
+from hookline_service.model.sessions import (
+    JournalEntry,
+    LogKind,
+    LogRecord,
+    Session,
+    SessionState,
+)
+from hookline_service.use_cases.event_edits import edit_event
+from hookline_service.use_cases.journal_values import JournalVault, make_reseal
+from hookline_service.use_cases.kept_subscriptions import (
+    ForkInvalidError,
+    JournalReads,
+    KeptSubscription,
+    read_subscriptions,
+)
+from hookline_service.use_cases.secrets import SecretBox
+
+_DEADLINE_S = 60.0
+
+
+class SessionNotDurableError(ConflictError):
+    """The session has no journal, because it is not durable."""
+
+    code = "session.not_durable"
+
+    def __init__(self, session_id: SessionId) -> None:
+        super().__init__(
+            f"session {session_id} is not durable, so nothing of it was recorded; start it with --durable, "
+            "or leave out `is_durable: false` of its trigger"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkRequest:
+    """What is asked for.
+
+    `count` entries are kept. The build is that of `deployment_id`, else `build_id`, else the source's own. `edits`
+    are places of the event's data with their new values, see `edit_event`.
+    """
+
+    source: SessionId
+    count: int
+    build_id: BuildId | None = None
+    deployment_id: DeploymentId | None = None
+    edits: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+class ForkStore(JournalReads, Protocol):
+    """The part of the store that forking needs."""
+
+    async def get_session(self, session_id: SessionId) -> Session:
+        """See `SessionStore.get_session`."""
+        ...
+
+    async def get_event(self, event_id: EventId) -> Event:
+        """See `EventStore.get_event`."""
+        ...
+
+    async def record_event(self, event: Event, sessions: Sequence[Session]) -> Recorded:
+        """See `EventStore.record_event`."""
+        ...
+
+    async def find_build(self, build_id: BuildId) -> Build | None:
+        """See `ProjectStore.find_build`."""
+        ...
+
+    async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
+        """See `ProjectStore.get_deployment`."""
+        ...
+
+    async def count_entries(self, session_id: SessionId) -> int:
+        """See `SessionStore.count_entries`."""
+        ...
+
+    async def last_seq(self, session_id: SessionId) -> int:
+        """See `SessionStore.last_seq`."""
+        ...
+
+    async def append(self, entries: Sequence[JournalEntry], log: Sequence[LogRecord]) -> None:
+        """See `SessionStore.append`."""
+        ...
+
+    def call_soon(
+        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
+    ) -> None:
+        """See `CallStore.call_soon`."""
+        ...
+
+    async def fork_session(
+        self,
+        session: Session,
+        source: SessionId,
+        count: int,
+        reseal: Callable[[str, bytes], tuple[str, bytes]],
+    ) -> None:
+        """See `CallStore.fork_session`."""
+        ...
+
+
+class EntryPointCheck(Protocol):
+    """Knows what builds have."""
+
+    async def resolve(self, build_id: BuildId, text: str) -> str:
+        """See `EntryPoints.resolve`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionForker:
+    """Forks sessions; `on_subscription` is told of subscriptions that begin anew."""
+
+    store: ForkStore
+    engine: Engine
+    entry_points: EntryPointCheck
+    box: SecretBox
+    clock: Clock
+    on_subscription: Callable[[Subscription], None]
+
+    async def fork(self, request: ForkRequest) -> Session:
+        """Start a session with the first entries of another one's journal.
+
+        What it asked the service for stays done and is not done again. Subscriptions that it still had at that point
+        begin anew, for the new session.
+
+        Raises:
+            SessionNotFoundError, EventNotFoundError, DeploymentNotFoundError, BuildNotFoundError: something named is
+                not there, or belongs to another project.
+            SessionNotDurableError, ForkInvalidError, EditInvalidError: it cannot be done.
+            EntryPointNotFoundError: the build named has no such function.
+        """
+        source = await self.store.get_session(request.source)
+        kept = await self._keep(source, request.count)
+        session = await self._describe(source, request)
+        event = None if source.event_id is None else await self.store.get_event(source.event_id)
+        with anyio.fail_after(_DEADLINE_S, shield=True):  # half a fork is of no use to anybody
+            if request.edits:
+                session, event = await self._edit(session, event, request.edits)
+            await self._insert(source, session, kept, request.count)
+            await self.engine.start(session, event)
+        return session
+
+    async def _keep(self, source: Session, count: int) -> list[KeptSubscription]:
+        """The subscriptions that the source had after its first `count` entries, if it can be forked there."""
+        if not source.is_durable:
+            raise SessionNotDurableError(source.id)
+        recorded = await self.store.count_entries(source.id)
+        if not 0 <= count <= recorded:
+            raise ForkInvalidError(
+                f"session {source.id} has {recorded} recorded entries; a fork can keep the first 0 to {recorded} of"
+                f" them, and {count} were asked for"
+            )
+        return await read_subscriptions(self.store, source.id, count)
+
+    async def _describe(self, source: Session, request: ForkRequest) -> Session:
+        build_id, deployment_id = source.build_id, source.deployment_id
+        if request.deployment_id is not None:
+            deployment = await self.store.get_deployment(request.deployment_id)
+            build_id, deployment_id = deployment.build_id, deployment.id
+        elif request.build_id is not None and request.build_id != source.build_id:
+            build_id, deployment_id = request.build_id, None
+        if build_id != source.build_id:
+            await self._check_build(build_id, source.project_id)
+            await self.entry_points.resolve(build_id, source.entry_point)
+        now = self.clock.now()
+        return dataclasses.replace(
+            source,
+            id=new_session_id(now),
+            build_id=build_id,
+            deployment_id=deployment_id,
+            state=SessionState.CREATED,
+            created_at=now,
+            started_at=None,
+            ended_at=None,
+            wake_at=None,
+            deadline_at=None,
+            attempt=0,
+            error=None,
+            stop_reason="",
+            result=None,
+            retry_of=None,
+            retry_number=0,
+            parent_id=None,
+            forked_from=source.id,
+        )
+
+    async def _check_build(self, build_id: BuildId, project_id: ProjectId) -> None:
+        build = await self.store.find_build(build_id)
+        if build is None or build.project_id != project_id:
+            raise BuildNotFoundError(build_id)
+
+    async def _edit(
+        self, session: Session, event: Event | None, edits: Mapping[str, object]
+    ) -> tuple[Session, Event | None]:
+        """The session with other data: of its own, or of a copy of its event."""
+        if event is None:
+            data, _ = edit_event(orjson.loads(session.input or b"{}"), None, edits)
+            return dataclasses.replace(session, input=orjson.dumps(data)), None
+        data, body = edit_event(orjson.loads(event.data), event.body, edits)
+        now = self.clock.now()
+        edited = dataclasses.replace(
+            event,
+            id=new_event_id(now),
+            data=orjson.dumps(data),
+            body=body,
+            delivery_id=None,
+            created_at=now,
+            redispatch_of=event.id,
+        )
+        await self.store.record_event(edited, [])
+        return dataclasses.replace(session, event_id=edited.id), edited
+
+    async def _insert(
+        self, source: Session, session: Session, kept: list[KeptSubscription], count: int
+    ) -> None:
+        now = self.clock.now()
+        renamed = {one.id: new_subscription_id(now) for one in kept}
+        vault = JournalVault(self.box, source.project_id)
+        reseal = make_reseal(vault, source.id, session.id, renamed)
+        await self.store.fork_session(session, source.id, count, reseal)
+        try:
+            for one in kept:
+                await self._subscribe(session, renamed[one.id], one)
+        except HooklineError:
+            reason = "its subscriptions could not begin anew"
+            await self.engine.stop(session.id, reason=reason, force=True)
+            raise
+        noun = "entry" if count == 1 else "entries"
+        record = LogRecord(
+            session_id=session.id,
+            seq=await self.store.last_seq(session.id) + 1,
+            attempt=0,
+            at=now,
+            kind=LogKind.STATE,
+            text=f"forked from {source.id} after {count} {noun}",
+        )
+        await self.store.append([], [record])
+
+    async def _subscribe(
+        self, session: Session, new_id: SubscriptionId, subscribed: KeptSubscription
+    ) -> None:
+        done = anyio.Event()
+        failures: list[Exception] = []
+
+        def stored(result: CallResult | Exception) -> None:
+            if isinstance(result, Exception):
+                failures.append(result)
+            elif result.refusal is not None:
+                failures.append(ForkInvalidError(result.refusal.message))
+            elif result.subscription is not None:
+                self.on_subscription(result.subscription)
+            done.set()
+
+        operation = Subscribe(id=new_id, source=subscribed.source, filter=subscribed.filter)
+        call = SessionCall(
+            session_id=session.id,
+            project_id=session.project_id,
+            at=self.clock.now(),
+            operation=operation,
+            entry=None,
+        )
+        self.store.call_soon(call, stored)
+        await done.wait()
+        if failures:
+            raise failures[0]

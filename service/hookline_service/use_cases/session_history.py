@@ -1,0 +1,168 @@
+"""What a session was given and what was recorded of it: everything that a replay elsewhere needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from hookline.errors import ConflictError
+from hookline_service.engine.masking import NO_MASK, Mask
+from hookline_service.engine.vault import ValueGuard, is_sealed
+from hookline_service.engine.wire import encode_json, event_fields
+from hookline_service.manifest.encoding import manifest_from_json
+from hookline_service.manifest.values import Manifest
+from hookline_service.model.events import Event
+from hookline_service.model.ids import BuildId, EventId, ProjectId, SessionId
+from hookline_service.model.projects import Project
+from hookline_service.model.sessions import JournalEntry, Session
+from hookline_service.use_cases.builds import BuildReads, get_build
+from hookline_service.use_cases.journal_values import JournalVault
+from hookline_service.use_cases.secrets import SecretBox
+from hookline_service.use_cases.session_fork import SessionNotDurableError
+from hookline_service.use_cases.start_variables import StartVariableStore, variables_for
+from hookline_service.use_cases.variables import open_variable
+
+_STEP = 20
+_PAGE_BYTES = 8 * 1024 * 1024
+
+
+class SecretChangedError(ConflictError):
+    """A recorded value holds a secret that has another value now, so it cannot be covered."""
+
+    code = "session.secret_changed"
+
+    def __init__(self, entry: JournalEntry) -> None:
+        super().__init__(
+            f"the result of {entry.name} at {entry.file}:{entry.line} holds a secret that was changed since, "
+            "and what is no longer known cannot be covered; it can be had as it is, with its secrets open"
+        )
+
+
+class HistoryStore(BuildReads, StartVariableStore, Protocol):
+    """The part of the store that histories are made of."""
+
+    async def get_session(self, session_id: SessionId) -> Session:
+        """See `SessionStore.get_session`."""
+        ...
+
+    async def get_project(self, project_id: ProjectId) -> Project:
+        """See `ProjectStore.get_project`."""
+        ...
+
+    async def get_event(self, event_id: EventId) -> Event:
+        """See `EventStore.get_event`."""
+        ...
+
+    async def count_entries(self, session_id: SessionId) -> int:
+        """See `SessionStore.count_entries`."""
+        ...
+
+    async def list_entries(
+        self, session_id: SessionId, after_seq: int, limit: int
+    ) -> list[JournalEntry]:
+        """See `SessionStore.list_entries`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionHistory:
+    """What a session was given: the event (`data` as JSON text, `body` of a webhook's request), the variables."""
+
+    session: Session
+    project: str
+    manifest: Manifest
+    event_id: str | None
+    event_type: str | None
+    data: bytes
+    body: bytes | None
+    variables: Mapping[str, str]
+    entry_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReader:
+    """Reads histories. Unless they `are_open`, secrets are covered by as many stars as they have bytes.
+
+    So what a value was encoded in is whole, and fixtures of tests hold no secret.
+    """
+
+    store: HistoryStore
+    box: SecretBox
+    base_url: str
+
+    async def read(self, session_id: SessionId, *, are_open: bool) -> SessionHistory:
+        """What the session was given.
+
+        Raises:
+            SessionNotFoundError, EventNotFoundError, BuildNotFoundError: it was deleted.
+            SessionNotDurableError: nothing was recorded of it.
+        """
+        session = await self._get_durable(session_id)
+        event = None if session.event_id is None else await self.store.get_event(session.event_id)
+        data, event_id, event_type, body = event_fields(session, event)
+        mask = NO_MASK if are_open else await self._mask(session.project_id)
+        variables = await variables_for(self.store, self.box, session.project_id, self.base_url)
+        return SessionHistory(
+            session=session,
+            project=(await self.store.get_project(session.project_id)).name,
+            manifest=await self._manifest(session.build_id),
+            event_id=event_id,
+            event_type=event_type,
+            data=mask.blank(encode_json(data)),
+            body=None if body is None else mask.blank(body),
+            variables={
+                name: mask.blank(text.encode()).decode() for name, text in variables.items()
+            },
+            entry_count=await self.store.count_entries(session.id),
+        )
+
+    async def list_entries(
+        self, session_id: SessionId, after_seq: int, limit: int, *, are_open: bool
+    ) -> Sequence[JournalEntry]:
+        """Entries with `seq` above `after_seq`, oldest first, with their values as they were recorded.
+
+        At least one if there is one, and no more than fit into about 8 MB.
+
+        Raises:
+            SessionNotFoundError, SessionNotDurableError: see `read`.
+            SecretChangedError: unless `are_open`: a secret cannot be covered.
+        """
+        session = await self._get_durable(session_id)
+        mask = NO_MASK if are_open else await self._mask(session.project_id)
+        guard = ValueGuard(mask, JournalVault(self.box, session.project_id))
+        found: list[JournalEntry] = []
+        size = 0
+        while len(found) < limit and size < _PAGE_BYTES:
+            step = min(_STEP, limit - len(found))
+            entries = await self.store.list_entries(session.id, after_seq, step)
+            for entry in entries:
+                found.append(_opened(entry, guard, None if are_open else mask))
+                size += len(entry.value)
+                after_seq = entry.seq
+            if len(entries) < step:
+                break
+        return found
+
+    async def _get_durable(self, session_id: SessionId) -> Session:
+        session = await self.store.get_session(session_id)
+        if not session.is_durable:
+            raise SessionNotDurableError(session_id)
+        return session
+
+    async def _manifest(self, build_id: BuildId) -> Manifest:
+        return manifest_from_json((await get_build(self.store, build_id)).manifest)
+
+    async def _mask(self, project_id: ProjectId) -> Mask:
+        variables = await self.store.list_variables(project_id)
+        return Mask(open_variable(self.box, each) for each in variables if each.is_secret)
+
+
+def _opened(entry: JournalEntry, guard: ValueGuard, mask: Mask | None) -> JournalEntry:
+    encoding, value = guard.replayed(entry.session_id, entry.encoding, entry.value)
+    if mask is not None:
+        covered = mask.blank(value)
+        if is_sealed(entry.encoding) and covered == value:
+            raise SecretChangedError(entry)
+        value = covered
+    return replace(entry, encoding=encoding, value=value)
