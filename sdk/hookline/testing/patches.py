@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import os
 import sys
@@ -13,6 +14,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from hookline.testing.hosting import ProjectHost
+from hookline.testing.loop import VirtualLoop
 
 _MISSING = object()
 
@@ -60,10 +62,10 @@ class Patches:
 
         self._back.callback(forget)
 
-    def watch_output_and_time(self, host: ProjectHost) -> None:
-        """In a handler's thread the time is the test's; what a session prints is noted."""
+    def watch_time(self, host: ProjectHost) -> None:
+        """In a handler's thread the time is the test's, in its event loops too."""
         real_time, real_monotonic, real_sleep = time.time, time.monotonic, time.sleep  # noqa: TID251 - they are replaced here
-        real_print = builtins.print
+        real_loop = asyncio.new_event_loop
 
         def now() -> float:
             return host.clock.now if host.is_in_session() else real_time()
@@ -79,16 +81,29 @@ class Patches:
                 raise ValueError("sleep length must be non-negative")
             host.sleep(seconds)
 
-        def noted_print(*values: object, **options: Any) -> None:
+        def new_event_loop() -> asyncio.AbstractEventLoop:
             session = host.running
-            if session is not None and options.get("file") in {None, sys.stdout}:
-                end = options.get("end")
-                text = _text(options.get("sep"), " ").join(map(str, values)) + _text(end, "\n")
-                session.prints.append(text.removesuffix("\n"))
-            real_print(*values, **options)
+            return (
+                real_loop() if session is None or not host.is_in_session() else VirtualLoop(session)
+            )
 
         for name, value in (("time", now), ("monotonic", monotonic), ("sleep", sleep)):
             self.set_attribute(time, name, value)
+        for module in (asyncio, asyncio.events):
+            self.set_attribute(module, "new_event_loop", new_event_loop)
+
+    def watch_prints(self, host: ProjectHost) -> None:
+        """What a session prints is noted, and printed."""
+        real_print = builtins.print
+
+        def noted_print(*values: object, **options: Any) -> None:
+            session, file = host.running, options.get("file")
+            if session is not None and (file is None or file is sys.stdout):
+                end = _text(options.get("end"), "\n")
+                text = _text(options.get("sep"), " ").join(map(str, values)) + end
+                session.prints.append(text.removesuffix("\n"))
+            real_print(*values, **options)
+
         self.set_attribute(builtins, "print", noted_print)
 
 

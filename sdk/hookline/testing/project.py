@@ -75,7 +75,7 @@ class Project:
         self._facts = read_manifest(self.directory) or ManifestFacts(
             triggers=(), connections=(), variables={}
         )
-        self._given_variables = dict(variables or {})
+        self._variables = {**self._facts.variables, **_texts(variables or {})}
         self._triggers: dict[str, Trigger] = {one.name: one for one in self._facts.triggers}
         start = time.time() if now is None else now.timestamp()  # noqa: TID251 - the test's time begins with the machine's
         rules = Rules(
@@ -88,17 +88,20 @@ class Project:
         self._clock = Clock(start)
         self._host = ProjectHost(self._clock, rules)
         self._patches = Patches()
+        self._host_before = host.current()
 
     def __enter__(self) -> Self:
         importlib.invalidate_caches()  # files may have been written a moment ago
+        self._host_before = host.current()
         self._patches.enter_directory(self.directory)
         self._patches.forget_modules(set(sys.modules), self._is_own)
-        for name, value in {**self._facts.variables, **self._given_variables}.items():
+        for name, value in self._variables.items():
             self._patches.set_variable(name, value)
         for name in self._host.rules.sources or ():
             self._patches.set_variable(f"{name}__webhook_url", f"{_WEBHOOK_URL}/{name}")
         self._patches.set_variable("store_public_url", _PUBLIC_URL)
-        self._patches.watch_output_and_time(self._host)
+        self._patches.watch_time(self._host)
+        self._patches.watch_prints(self._host)
         host.install(self._host)
         return self
 
@@ -113,7 +116,7 @@ class Project:
                 if not session.is_final:
                     self._host.stop(session, "the test has ended")
         finally:
-            host.uninstall()
+            host.install(self._host_before)
             self._patches.undo()
 
     @property
@@ -138,7 +141,7 @@ class Project:
 
     def set_variables(self, **variables: str) -> None:
         """Set variables of the environment until the end of the test."""
-        for name, value in variables.items():
+        for name, value in _texts(variables).items():
             self._patches.set_variable(name, value)
 
     def run(self, handler: Handler, event: Given = None) -> Session:
@@ -349,6 +352,13 @@ def find_project(start: Path) -> Path:
         if any((folder / name).is_file() for name in MANIFESTS):
             return folder
     return folders[0]
+
+
+def _texts(variables: Mapping[str, str]) -> dict[str, str]:
+    for name, value in variables.items():
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - tests are not always type-checked
+            raise TypeError(f"a variable is a text, and {name} is {type(value).__name__}")
+    return dict(variables)
 
 
 def _sources(facts: ManifestFacts, triggers: Sequence[str]) -> dict[str, Matches]:

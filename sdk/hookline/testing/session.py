@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 from hookline.attr_dict import wrapped
 from hookline.errors import CallRefusedError, SessionStoppedError
 from hookline.events import Event
-from hookline.testing.loop import VirtualLoop
 from hookline.testing.rooms import Matches
 from hookline.testing.waiters import Clock, Waiter
 
@@ -245,7 +244,10 @@ class Session:
         except SessionStoppedError as exc:
             self.end("stopped" if self._stop_reason is not None else "error", error=exc)
         except BaseException as exc:  # noqa: BLE001 - whatever a handler raises belongs to the test
-            self.end("error", error=exc)
+            is_plain_exit = isinstance(exc, SystemExit) and exc.code in (None, 0)
+            self.end(
+                "completed" if is_plain_exit else "error", error=None if is_plain_exit else exc
+            )
         finally:
             self._back.release()
 
@@ -254,8 +256,7 @@ class Session:
         result = handler(self.event, **named)
         if not inspect.iscoroutine(result):
             return result
-        with asyncio.Runner(loop_factory=lambda: VirtualLoop(self)) as runner:
-            return runner.run(result)
+        return asyncio.run(result)  # in a loop of virtual time, see hookline.testing.patches
 
 
 def _wants_session_id(handler: Callable[..., Any]) -> bool:

@@ -471,6 +471,37 @@ def test_an_entry_point_that_there_is_not_is_told(tmp_path: Path):
         Project(tmp_path / "missing")
 
 
+def test_leaving_the_program_is_an_end_like_another(project: Project):
+    def leave(status: int | None) -> Callable[[Event], None]:
+        def handler(_event: Event) -> None:
+            sys.exit(status)
+
+        return handler
+
+    assert [project.run(leave(status)).state for status in (None, 0, 3)] == [
+        "completed",
+        "completed",
+        "error",
+    ]
+
+
+def test_projects_may_stand_within_each_other(tmp_path: Path, project: Project):
+    with Project(tmp_path) as inner:
+        hookline.store["a"] = "inner"
+    hookline.store["a"] = "outer"
+
+    assert (inner.store, project.store) == ({"a": "inner"}, {"a": "outer"})
+
+
+def test_a_variable_that_is_no_text_is_refused_before_anything_changes(tmp_path: Path):
+    before = Path.cwd()
+
+    with pytest.raises(TypeError, match="a variable is a text, and A is int"):
+        Project(tmp_path, variables={"A": 1})  # pyright: ignore[reportArgumentType] - wrong on purpose
+
+    assert Path.cwd() == before
+
+
 def test_everything_is_put_back(tmp_path: Path):
     written(tmp_path, own_module__py="import own_other\ndef f(event): ...", own_other__py="")
     before: tuple[Any, ...] = (Path.cwd(), list(sys.path), dict(os.environ), time.time, time.sleep, time.monotonic, builtins.print)  # noqa: TID251 # fmt: skip

@@ -87,6 +87,22 @@ def test_sleeps_of_all_kinds_take_virtual_time(project: Project):
     assert project.run(handler).result == pytest.approx(100)
 
 
+def test_a_loop_that_the_handler_makes_itself_has_virtual_time_too(project: Project):
+    async def nap() -> float:
+        await asyncio.sleep(3600)
+        signal = await aio.next_signal("go")
+        return signal.payload if signal else 0
+
+    def handler(_event: Event) -> float:
+        return asyncio.run(nap())
+
+    session = project.run(handler)
+    project.signal(session, "go", 5)
+
+    assert session.result == 5
+    assert asyncio.run(asyncio.sleep(0, "outside")) == "outside"
+
+
 def test_a_plain_wait_holds_up_the_loop_and_comes_back(project: Project):
     async def handler(_event: Event) -> object:
         beside = asyncio.ensure_future(aio.next_signal("beside"))  # noqa: TID251 - handlers do
