@@ -91,7 +91,7 @@ def unwrap(reply: Reply) -> Any:
 class Taking:
     """An operation that takes what has come for the session: asked for until something has, or its time is over.
 
-    With a position it is recorded: the deadline when it first has to wait, as an entry of its own, and the result.
+    With a position it is recorded: that it waits and how long, as an entry of its own when it first has to, and the result.
     """
 
     __slots__ = (
@@ -151,7 +151,8 @@ class Taking:
             recorder.check(row, call, _WAITS)
             journal.consume(row)
             self._is_noted = True
-            self.wake_at = float(row[WAKE_AT])
+            if row[WAKE_AT] is not None:
+                self.wake_at = float(row[WAKE_AT])
             self._index = recorder.take_position(branch)
             row = journal.find_if_replaying(branch.path, self._index)
         if row is not None:
@@ -169,13 +170,13 @@ class Taking:
             )
         if not reply.is_waiting:
             return reply
-        if self.wake_at is not None:
-            self._note_deadline(self.wake_at)
+        self._note_wait(self.wake_at)
         return None
 
-    def _note_deadline(self, deadline: float) -> None:
+    def _note_wait(self, deadline: float | None) -> None:
+        """Record that it waits: so what was printed before is not printed again when the session wakes."""
         now = self._calls.clock.now()
-        if now >= deadline:
+        if deadline is not None and now >= deadline:
             self._pause_s = min(max(_FIRST_PAUSE_S, 2 * self._pause_s), _LONGEST_PAUSE_S)
             self.wake_at = now + self._pause_s
         if self._is_noted or self.branch is None or self._call is None:

@@ -84,3 +84,21 @@ def test_suspending_at_every_wait_ends_the_same(tmp_path: Path, name: str):
     again = peer.run()
 
     assert again.result == result.result
+
+
+def test_what_was_printed_before_a_wait_is_not_printed_again_when_the_session_wakes(tmp_path: Path):
+    code = """
+def handler(event):
+    orders = hookline.subscribe("orders")
+    print("waiting")
+    return hookline.next_event(orders).n
+"""
+    peer = SessionPeer(tmp_path, {"main.py": PRELUDE + code}, hot_window_s=0.0)
+    first = peer.run()
+    peer.service.to_come.append(("sub:orders1", {"n": 7}))
+    woken = peer.run_to_end()
+
+    assert first.suspended
+    assert first.prints == ["waiting"]
+    assert woken.prints == []
+    assert woken.result == 7
