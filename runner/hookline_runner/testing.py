@@ -1,6 +1,6 @@
 """Replays of recorded sessions in a project's own tests; `hookline.testing.replay` leads here.
 
-A recording is a JSON file, as `hookline session export ID --as-test` writes it:
+A recording is a JSON file:
 
     {"entry_point", "event": {"id", "type", "data"}, "journal": [entry…], "prints": [text…],
      "state", "result" (as shown), "error": {"type", "message"}, "session", "body" (base64)}

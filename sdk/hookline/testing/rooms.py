@@ -112,7 +112,7 @@ def replay(
     could not be written down (an open file, a client) are made again.
 
     Args:
-        path: The file that `hookline session export ID --as-test` wrote.
+        path: The recording, a JSON file; see docs/sdk.md, "Recordings as tests".
         project: The project's directory; else the nearest above the recording that has a manifest.
         variables: Variables of the environment.
         patience_s: How long it may take, in seconds.
