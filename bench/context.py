@@ -78,3 +78,18 @@ def commit_seconds(scratch: Path, count: int) -> list[float]:
             database.execute("INSERT INTO entries (value) VALUES (?)", (bytes(300),))
             taken.append(time.perf_counter() - begun)
     return taken
+
+
+def increments_per_s(scratch: Path, count: int) -> float:
+    """How often a second one number grows by one here, each time with a commit of its own, by SQLite alone."""
+    with contextlib.closing(
+        sqlite3.connect(scratch / "increments.db", isolation_level=None)
+    ) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, n INTEGER)")
+        database.execute("INSERT OR REPLACE INTO counters VALUES ('sum', 0)")
+        begun = time.perf_counter()
+        for _ in range(count):
+            database.execute("UPDATE counters SET n = n + 1 WHERE name = 'sum'")
+        return count / (time.perf_counter() - begun)

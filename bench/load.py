@@ -150,6 +150,25 @@ def run_load(
         return client.run(request, seconds=seconds, count=count, keep=keep)
 
 
+def one_at_a_time(
+    port: int, request: bytes, count: int, *, pause_s: float, expected: bytes
+) -> list[float]:
+    """Seconds to each complete answer over one connection, with a pause after each.
+
+    Raises `RuntimeError` for an answer that is not 2xx or lacks the expected bytes.
+    """
+    taken: list[float] = []
+    with Client(port, 1) as client:
+        for _ in range(count):
+            begun = time.perf_counter()
+            (answer,) = client.send(request, 1)
+            taken.append(time.perf_counter() - begun)
+            if not answer.startswith(b"HTTP/1.1 2") or expected not in answer:
+                raise RuntimeError(f"a request was answered {answer[:300]!r}")
+            time.sleep(pause_s)
+    return taken
+
+
 def is_complete(answer: bytes) -> bool:
     """Whether these bytes hold a whole answer."""
     head_end = answer.find(_HEAD_END)

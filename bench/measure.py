@@ -62,6 +62,11 @@ def milliseconds(seconds: float) -> str:
     return f"{value:,.{digits}f} ms"
 
 
+def microseconds(seconds: float) -> str:
+    """For people."""
+    return f"{seconds * 1e6:,.1f} µs"
+
+
 def per_second(rate: float) -> str:
     """For people."""
     return f"{rate:,.0f}/s"

@@ -24,6 +24,11 @@ FIGURES = (
     "first_line",
     "steps",
     "fan_out",
+    "answers",
+    "wakes",
+    "wake_all",
+    "adds",
+    "filters",
     "waiting",
     "crashes",
     "footprint",
@@ -57,7 +62,8 @@ def main(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Measure FIGUREs (by default all), each beside its baseline in the same run.
 
-    The figures: webhooks, sessions, first_line, steps, fan_out, waiting, crashes, footprint, replay.
+    The figures: webhooks, sessions, first_line, steps, fan_out, answers, wakes, wake_all, adds,
+    filters, waiting, crashes, footprint, replay.
     """
     if write and names:
         raise click.UsageError("--write replaces the whole table, so it takes no names of figures")

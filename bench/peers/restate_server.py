@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
+import time
 from pathlib import Path
 from typing import Self
 
-from bench.load import LoadResult, post, run_load
+from bench.load import Client, LoadResult, post, run_load
 from bench.paths import PEERS, ROOT
 from bench.processes import free_port, memory_mb, tree
 from bench.server import Server
@@ -57,6 +59,11 @@ class Restate:
             cwd=ROOT,
         )
 
+    @property
+    def port(self) -> int:
+        """Where its services are called."""
+        return self._ports["ingress"]
+
     def start(self) -> float:
         """Start both and register; the seconds the server took to be healthy."""
         taken = self._server.start()
@@ -79,6 +86,26 @@ class Restate:
     def throughput(self, *, steps: int, clients: int, runs: int) -> LoadResult:
         """Workflows of this many steps by so many clients at once."""
         return self._call(steps, connections=clients, runs=runs)[0]
+
+    def wakes(self, count: int, *, evicted: bool, pause_s: float) -> list[float]:
+        """Seconds from each request that resolves an awakeable until the waiting workflow goes on."""
+        taken: list[float] = []
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener,
+            Client(self.port, 1) as client,
+        ):
+            listener.bind(("127.0.0.1", 0))
+            listener.settimeout(30)
+            order = json.dumps({"n": count, "port": listener.getsockname()[1]}).encode()
+            handler = "listen_evicted" if evicted else "listen"
+            client.send(post(f"/Bench/{handler}/send", order), 1)
+            for _ in range(count):
+                name = listener.recv(1000).decode()
+                time.sleep(pause_s)
+                begun = time.time_ns()
+                client.send(post(f"/restate/awakeables/{name}/resolve", b"1"), 1)
+                taken.append((int(listener.recv(1000)) - begun) / 1e9)
+        return taken
 
     def _call(self, count: int, *, connections: int, runs: int) -> tuple[LoadResult, list[bytes]]:
         answers: list[bytes] = []
