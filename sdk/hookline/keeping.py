@@ -59,7 +59,7 @@ def add_values(key: str, n: float) -> Any:
 
     Raises:
         TypeError: `n` is no number.
-        NotANumberError, CallRefusedError: the value is no number (`store.not_a_number`).
+        CallRefusedError: the value is no number (`store.not_a_number`).
 
     Example:
         >>> add_values("visits", 1), add_values("visits", 2)
@@ -116,7 +116,7 @@ def mutate_value(key: str, op: str, *args: Any) -> Any:
 
     Raises:
         ValueError: there is no such operation.
-        StoreOperationError, CallRefusedError: it takes another number of operands.
+        CallRefusedError: it takes another number of operands (`store.operation_invalid`).
 
     Example:
         >>> mutate_value("turns", "add", 5)

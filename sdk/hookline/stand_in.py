@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, cast
 
+from hookline.errors import CallRefusedError, HooklineError
 from hookline.storing import DELETED, UNCHANGED, apply
 from hookline.values import decode, encode
 
@@ -35,7 +36,7 @@ class MemoryStore:
         self.published: set[str] = set()
 
     def use(self, arguments: Mapping[str, object]) -> Any:
-        """The result of the operation `store` with these arguments."""
+        """The result of the operation `store` with these arguments. Raises `CallRefusedError` as a service does."""
         operation, key = str(arguments["op"]), str(arguments["key"])
         match operation:
             case "list":
@@ -56,7 +57,10 @@ class MemoryStore:
 
     def _apply(self, operation: str, key: str, arguments: Mapping[str, object]) -> Any:
         operands = [_copy(one) for one in cast("Sequence[object]", arguments["operands"])]
-        after, result = apply(operation, self._get(key), operands)
+        try:
+            after, result = apply(operation, self._get(key), operands)
+        except HooklineError as exc:  # as a service says it
+            raise CallRefusedError(exc.code, str(exc)) from None
         if after is DELETED:
             self._kept.pop(key, None)
         elif after is not UNCHANGED:

@@ -13,7 +13,7 @@ import pytest
 
 import hookline
 from hookline import aio, host, store
-from hookline.errors import ConflictError, InvalidError
+from hookline.errors import CallRefusedError
 from hookline.stand_in import MemoryStore, StandInHost
 
 
@@ -106,10 +106,14 @@ def test_what_is_read_is_not_what_was_written():
 def test_operations_are_held_to_their_rules():
     store["a"] = "text"
 
-    with pytest.raises(ConflictError, match="not a number"):
+    with pytest.raises(CallRefusedError, match="not a number") as no_number:
         hookline.add_values("a", 1)
-    with pytest.raises(InvalidError, match="takes 1 operand"):
+    with pytest.raises(CallRefusedError, match="takes 1 operand") as no_operation:
         hookline.mutate_value("a", "set")
+    assert [one.value.code for one in (no_number, no_operation)] == [
+        "store.not_a_number",
+        "store.operation_invalid",
+    ]
     assert hookline.mutate_value("a", "get") == "text"
     assert hookline.mutate_value("a", "check_and_set", "new", "text") is True
     assert hookline.mutate_value("a", "del") is None
