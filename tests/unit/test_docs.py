@@ -111,6 +111,13 @@ def test_the_examples_in_the_readme_are_those_in_the_folder() -> None:
     assert [file for file, text in shown if (ROOT / file).read_text() != text] == []
 
 
+def test_what_the_readme_shows_of_a_function_is_that_function() -> None:
+    shown = re.findall(r"<!-- (examples/\S+): \w+ -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)  # fmt: skip
+
+    assert shown
+    assert [path for path, text in shown if text not in (ROOT / path).read_text()] == []
+
+
 def test_every_decision_is_listed() -> None:
     records = {path.name for path in (DOCS / "adr").glob("[0-9]*.md")}
     listed = set(re.findall(r"\(([0-9]{4}-[^)]+\.md)\)", (DOCS / "adr" / "README.md").read_text()))
