@@ -93,7 +93,7 @@ class Attempt:
             size_bytes=header.get("log_limit_bytes") or _DEFAULT_BYTES,
         )
         journal = self._journal
-        self.output = LogStream(link, self._clock, limits, waker, lambda: journal.is_replaying)
+        self.output = LogStream(link, self._clock, limits, waker, lambda: journal.is_repeating)
         self._capture = Capture(self.output)
         self._recorder = Recorder(journal, self.output, self._clock, project_dir)
         hot_window_s = header.get("hot_window_s", _DEFAULT_HOT_WINDOW_S)

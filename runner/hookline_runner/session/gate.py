@@ -225,17 +225,20 @@ class Gate:
 
     def _live(self, call: Call, branch: Branch, index: int) -> Any:
         recorder = self._recorder
+        journal = recorder.journal
+        was_ahead, journal.is_ahead = journal.is_ahead, True
         token = current.set(INSIDE)
         try:
             step = recorder.begin(call, branch, index, Kind.ACTIVITY)
             tries = tries_of(call, branch.path, index, recorder)
             outcome = attempt(call) if tries is None else self._try(call, tries)
             suffix = result_suffix(outcome)
-            if suffix:
+            if suffix:  # while it was awaited, the code may have gone on before
+                journal.is_ahead = was_ahead
                 finishing = self._async.finish(call, step, outcome.value, suffix, tries)
                 return self._async.stand_in(finishing, suffix, branch)
             outcome = recorder.finish(step, call, outcome)
-            recorder.journal.commit()
+            journal.commit()
         finally:
             current.reset(token)
         refresh_time()

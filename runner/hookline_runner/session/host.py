@@ -88,11 +88,15 @@ class SessionHost:
             text = encode_arguments(operation, arguments)
         finally:
             current.reset(token)
+        if branch is None:
+            result = unwrap(self._calls.make(operation, text))
+        else:
+            call = self._describe(operation, arguments)
+            result = self._call_recorded(operation, text, call, branch)
         if operation == "unsubscribe":
             self._put_back.forget(f"sub:{arguments.get('subscription')}")
-        if branch is None:
-            return unwrap(self._calls.make(operation, text))
-        return self._call_recorded(operation, text, self._describe(operation, arguments), branch)
+            self._link.wake()  # another task or thread may wait for it, and would for ever
+        return result
 
     def wait(
         self, operation: str, arguments: Mapping[str, object], timeout_s: float | None
@@ -108,6 +112,7 @@ class SessionHost:
             if row is not None:
                 return self._replay(row)
             self._stop.check()
+            self._calls.recorder.journal.is_ahead = True
         taking.begin(timeout_s)
         is_over = self._is_stopping if self._is_main() else _never
         while (reply := taking.ask()) is None:
@@ -200,6 +205,7 @@ class SessionHost:
         if row is not None:
             return self._calls.replay(row, call)
         self._stop.check()
+        recorder.journal.is_ahead = True
         reply = self._calls.make_recorded(operation, text, call, branch, index)
         refresh_time()
         self._stop.check()

@@ -86,8 +86,9 @@ class Step:
 class Journal:
     """Recorded entries in their order, then new ones.
 
-    `is_replaying` is true until every recorded entry was consumed. Entries are looked up by position; the
-    usual case, the next one in order, costs no index.
+    `is_replaying` is true until every recorded entry was consumed. `is_ahead` is set when the main thread does something new:
+    what follows was never done before, though entries of other tasks may be left. Entries are looked up by position;
+    the usual case, the next one in order, costs no index.
     """
 
     __slots__ = (
@@ -100,6 +101,7 @@ class Journal:
         "_values",
         "appended",
         "before_sending",
+        "is_ahead",
         "is_replaying",
     )
 
@@ -114,6 +116,7 @@ class Journal:
         self._bytes = 0
         self.appended = 0
         self.is_replaying = False
+        self.is_ahead = False
 
     def load_page(self, header: bytes, payload: bytes) -> bool:
         """Take in a page of recorded entries; true for the last one."""
@@ -126,6 +129,11 @@ class Journal:
         self._entries.extend(rows)
         self.is_replaying = bool(self._entries)
         return bool(page["last"])
+
+    @property
+    def is_repeating(self) -> bool:
+        """Whether what the code does now was done before."""
+        return self.is_replaying and not self.is_ahead
 
     # What was recorded
 

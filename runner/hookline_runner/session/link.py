@@ -98,7 +98,7 @@ class Link:
         os.close(self._alarm)
 
     def listen(self, callback: Callable[[], None]) -> None:
-        """Call back whenever frames were read, in the thread that read them."""
+        """Call back whenever frames were read, or `wake` was called, in the thread that did it."""
         self._listeners.append(callback)
 
     def unlisten(self, callback: Callable[[], None]) -> None:
@@ -171,6 +171,12 @@ class Link:
         self._breaking = error
         if error is not None:
             self.interrupt()
+
+    def wake(self) -> None:
+        """Make everybody who waits ask again."""
+        self.wakes += 1
+        self.interrupt()
+        self._tell()
 
     def interrupt(self) -> None:
         """Make `wait_wake` look again; for signal handlers too."""
@@ -253,6 +259,9 @@ class Link:
     def _read_or_end(self) -> None:
         if not self._read():
             os._exit(LINK_LOST_STATUS)
+        self._tell()
+
+    def _tell(self) -> None:
         for listener in tuple(self._listeners):
             listener()
 

@@ -34,6 +34,7 @@ class Sleeper:
                 return  # it was over before the next entry was recorded
         else:
             self._stop.check()
+            journal.is_ahead = True
             step = recorder.begin(call, branch, index, Kind.SLEEP)
             step.ended_at = step.started_at
             step.wake_at = wake_at = min(step.started_at + seconds, FAR_FUTURE)

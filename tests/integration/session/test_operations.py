@@ -436,6 +436,72 @@ async def handler(event):
     assert peer.run().result == [[1, 2], None, 200]
 
 
+def test_a_loop_of_the_authors_own_choice_waits_and_replays(tmp_path: Path):
+    code = """
+async def main():
+    one = asyncio.create_task(hookline.aio.next_signal("x"))
+    two = await hookline.aio.next_signal("y", timeout=0.05)
+    return [(await one).payload, two]
+def handler(event):
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(main())
+"""
+    peer = peer_of(tmp_path, code)
+    peer.service.to_come.append(("sig:x", 1))
+
+    first, second = peer.run(), peer.run()
+
+    assert first.result == second.result == [1, None]
+
+
+def test_loops_in_threads_wait_beside_the_main_flow(tmp_path: Path):
+    code = """
+def handler(event):
+    found = []
+    def work(name):
+        found.append(asyncio.run(hookline.aio.next_signal(name, timeout=20)).payload)
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for name in "cba":
+        hookline.signal("ses_1", name, name)
+    found.append(hookline.next_signal("d", timeout=0.02))
+    for thread in threads:
+        thread.join()
+    return sorted(map(str, found))
+"""
+    peer = peer_of(tmp_path, code)
+    peer.wakes_for_signals = True
+
+    assert peer.run().result == ["None", "a", "b", "c"]
+
+
+def test_a_task_that_waits_for_a_subscription_hears_of_its_end(tmp_path: Path):
+    code = """
+async def handler(event):
+    orders = hookline.subscribe("orders")
+    thread = threading.Thread(target=wait, args=(orders,))
+    thread.start()
+    task = asyncio.create_task(hookline.aio.next_event(orders))
+    await asyncio.sleep(0.01)
+    hookline.unsubscribe(orders)
+    try:
+        await task
+    except hookline.errors.CallRefusedError as exc:
+        thread.join()
+        return [exc.code, CODES]
+CODES = []
+def wait(orders):
+    try:
+        hookline.next_event(orders)
+    except hookline.errors.CallRefusedError as exc:
+        CODES.append(exc.code)
+"""
+    result = peer_of(tmp_path, code).run()
+
+    assert result.result == ["subscription.not_found", ["subscription.not_found"]]
+
+
 # being stopped
 
 WAITS: dict[str, str] = {
@@ -574,3 +640,27 @@ def handler(event):
         result = peer.run(event={"id": None, "type": None, "data": {"slowly": slowly}})
 
         assert result.prints == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    "step", ["effect('x')", "hookline.set_value('x', 1)", "hookline.next_signal('x', timeout=0.01)"]
+)
+def test_what_is_printed_behind_a_new_step_is_not_taken_for_old(tmp_path: Path, step: str):
+    code = f"""
+async def handler(event):
+    async def first():
+        await slow("a")
+        print("before")
+        {step}
+        print("after")
+    await asyncio.gather(first(), slow("b"))
+    print("end")
+"""
+    peer = peer_of(tmp_path, code)
+
+    first = peer.run(kill_at=3, kill_before_recording=True)
+    second = peer.run()
+
+    assert [entry.name for entry in peer.entries[:2]] == ["slow", "slow"]
+    assert first.prints == ["before"]
+    assert second.prints == ["after", "end"]
