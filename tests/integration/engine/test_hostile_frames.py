@@ -21,6 +21,7 @@ from hookline_service.engine.wire import (
 from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import SessionState
 from tests.builders.engine import EngineRig
+from tests.builders.moments import START
 from tests.fakes.runner_host import FakeRunnerHost, Seen, an_entry_row
 
 HUGE = 10**30
@@ -224,3 +225,161 @@ def test_no_header_makes_a_reader_fail_in_another_way(header: bytes, payload: by
             read()
         except WireError:
             continue
+
+
+def a_call(op: Any, n: Any = 1, /, *, entry: Any = None, **args: Any) -> bytes:
+    return json.dumps({"n": n, "op": op, "args": args, "entry": entry}).encode()
+
+
+TAKE = {"subscriptions": ["sub_1"], "deadline_at": None}
+ENTRY = ["", 0, "take", "main.py", 3, "{}", 1.0]
+HOSTILE_CALLS: dict[str, bytes] = {
+    "no JSON": b"{",
+    "no fields": b"{}",
+    "arguments a list": b'{"n":1,"op":"outcome","args":[],"entry":null}',
+    "number negative": a_call("take_event", -1, **TAKE),
+    "number no number": a_call("take_event", "1", **TAKE),
+    "operation unknown": a_call("format_disk"),
+    "operation no text": a_call(7),
+    "operation huge": a_call("x" * 1_000_000),
+    "nothing given": a_call("take_event"),
+    "subscriptions no list": a_call("take_event", subscriptions="sub_1", deadline_at=None),
+    "subscription no text": a_call("take_event", subscriptions=[1], deadline_at=None),
+    "subscriptions too many": a_call("take_event", subscriptions=["s"] * 10_001, deadline_at=None),
+    "deadline no time": a_call("take_event", subscriptions=["s"], deadline_at="noon"),
+    "deadline far away": a_call("take_event", subscriptions=["s"], deadline_at=1e300),
+    "entry too short": a_call("take_event", entry=[1], **TAKE),
+    "entry no list": a_call("take_event", entry=7, **TAKE),
+    "entry index negative": a_call("take_event", entry=["", -1, *ENTRY[2:]], **TAKE),
+    "entry branch no text": a_call("take_event", entry=[3, *ENTRY[1:]], **TAKE),
+    "entry time far away": a_call("take_event", entry=[*ENTRY[:-1], 1e300], **TAKE),
+    "source no text": a_call("subscribe", source=None, filter=""),
+    "filter no text": a_call("subscribe", source="news", filter=7),
+    "signal without payload": a_call("signal", session="ses_1", name="n"),
+    "form unknown": a_call("signal", session="ses_1", name="n", payload={"$pickle": "x"}),
+    "form malformed": a_call("signal", session="ses_1", name="n", payload={"$bytes": 7}),
+    "form mixed": a_call("signal", session="ses_1", name="n", payload={"$bytes": "", "x": 1}),
+    "value too deep": a_call("outcome", value=json.loads("[" * 200 + "]" * 200), event="e"),
+    "value far too deep": b'{"n":1,"op":"outcome","args":{"value":' + b"[" * 5_000 + b"]" * 5_000 + b"}}",
+    "event no text": a_call("outcome", value=1, event=7),
+    "store operation unknown": a_call("store", op="drop", key="k", operands=[], ttl_s=None),
+    "store operation no text": a_call("store", op=[], key="k", operands=[], ttl_s=None),
+    "store operands no list": a_call("store", op="get", key="k", operands=7, ttl_s=None),
+    "store operands many": a_call("store", op="set", key="k", operands=[1, 2, 3], ttl_s=None),
+    "store key no text": a_call("store", op="get", key=7, operands=[], ttl_s=None),
+    "store life no number": a_call("store", op="get", key="k", operands=[], ttl_s="1"),
+    "child without entry point": a_call("start_session", data=None, memo=None, project=""),
+    "child memo no object": a_call("start_session", entry_point="a.py:f", memo=[1], project=""),
+    "child memo no texts": a_call("start_session", entry_point="a.py:f", memo={"a": 1}, project=""),
+    "child project no text": a_call("start_session", entry_point="a.py:f", memo=None, project=[1]),
+    "large nonsense": a_call("signal", session="s", name="n", payload=[{"$x": 1}] * 10_000),
+}  # fmt: skip
+REFUSED_CALLS: dict[str, tuple[bytes, str]] = {
+    "no subscriptions of its own": (a_call("take_event", **TAKE), "subscription.not_found"),
+    "signal to nobody": (a_call("signal", session="", name="", payload=1), "session.not_found"),
+    "name too long": (a_call("signal", session="s", name="n" * 1001, payload=1), "call.name_too_long"),
+    "filter unsound": (a_call("subscribe", source="news", filter="1 +"), "subscription.filter_invalid"),
+    "filter too long": (a_call("subscribe", source="news", filter="data.x == " + "1" * 9000), "subscription.filter_invalid"),
+    "outcome of nothing": (a_call("outcome", value=1, event="evt_none"), "event.not_found"),
+    "life negative": (a_call("store", op="set", key="k", operands=[1], ttl_s=-1), "store.ttl_invalid"),
+    "life for ever": (a_call("store", op="set", key="k", operands=[1], ttl_s=1e300), "store.ttl_invalid"),
+    "child nowhere": (a_call("start_session", entry_point="../a.py:f", memo=None), "call.invalid"),
+    "child memo huge": (a_call("start_session", entry_point="a.py:f", memo={"a": "x" * 70_000}), "call.too_large"),
+    "operands missing": (a_call("store", op="add", key="k", operands=[], ttl_s=None), "store.operation_invalid"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HOSTILE_CALLS.values(), ids=HOSTILE_CALLS)
+async def test_a_call_that_no_session_makes_ends_it_and_no_other(
+    rig: EngineRig, header: bytes
+) -> None:
+    async with rig.host() as host:
+        other = await rig.start()
+        other_seen = await host.next_start()
+        session = await rig.start(is_durable=False)
+        seen = await host.next_start()
+        await host.send_raw(FrameType.CALL, seen.channel, header)
+        await seen.until(lambda seen: seen.stops)
+        await host.exited(seen, signal=9)
+        ended = await rig.until(session)
+        await host.done(other_seen)
+
+        assert (await rig.until(other)).state is SessionState.COMPLETED
+    assert ended.error is not None
+    assert "protocol" in ended.error.message
+    assert seen.replies == {}
+
+
+@pytest.mark.parametrize(("header", "code"), REFUSED_CALLS.values(), ids=REFUSED_CALLS)
+async def test_a_call_that_cannot_be_carried_out_is_refused_and_the_session_goes_on(
+    rig: EngineRig, header: bytes, code: str
+) -> None:
+    async with rig.host() as host:
+        session = await rig.start()
+        seen = await host.next_start()
+        await host.send_raw(FrameType.CALL, seen.channel, header)
+        reply = await seen.reply(1)
+        await host.done(seen)
+
+        assert (await rig.until(session)).state is SessionState.COMPLETED
+    assert (reply.header["ok"], reply.code) == (False, code)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{}",
+        b'{"wake_at":null}',
+        b'{"wake_at":null,"topics":[]}',
+        b'{"wake_at":"noon"}',
+        b'{"wake_at":1e400}',
+        b'{"wake_at":null,"topics":"sig:a"}',
+        b'{"wake_at":null,"topics":[7]}',
+        b'{"wake_at":null,"topics":["elsewhere"]}',
+        b'{"wake_at":null,"topics":["sig:' + b"x" * 2000 + b'"]}',
+    ],
+)
+async def test_a_session_cannot_wait_for_nothing(rig: EngineRig, header: bytes) -> None:
+    async with rig.host() as host:
+        session = await rig.start(is_durable=False)
+        seen = await host.next_start()
+        await host.send_raw(FrameType.SUSPEND, seen.channel, header)
+        await seen.until(lambda seen: seen.stops)
+        await host.exited(seen, signal=9)
+
+        assert (await rig.until(session)).state is SessionState.ERROR
+
+
+async def test_calls_of_an_attempt_that_is_being_ended_do_nothing(rig: EngineRig) -> None:
+    async with rig.host() as host:
+        session = await rig.start()
+        seen = await host.next_start()
+        await host.send_raw(FrameType.CALL, seen.channel, a_call("format_disk"))
+        sent = {"op": "set", "key": "k", "operands": [1], "ttl_s": None}
+        await host.send_call(seen, 2, "store", sent)
+        await seen.until(lambda seen: seen.stops)
+        await host.exited(seen, signal=9)
+        await rig.until(session, SessionState.RUNNING, SessionState.ERROR)
+
+        assert await rig.store.list_values(session.project_id, START) == {}
+    assert seen.replies == {}
+
+
+async def test_a_session_may_not_have_countless_calls_under_way(rig: EngineRig) -> None:
+    async with rig.host() as host:
+        session = await rig.start(is_durable=False)
+        seen = await host.next_start()
+        rig.inbox._calls._store = _Silent()  # a store that never answers
+        for number in range(20_001):
+            await host.send_raw(
+                FrameType.CALL, seen.channel, a_call("outcome", number, value=1, event="e")
+            )
+        await seen.until(lambda seen: seen.stops)
+        await host.exited(seen, signal=9)
+
+        assert (await rig.until(session)).state is SessionState.ERROR
+
+
+class _Silent:
+    def call_soon(self, call: object, on_stored: object) -> None:
+        """Nothing."""
