@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from hookline_service.model.ids import (
     ProjectId,
     SessionId,
     TriggerId,
+    new_session_id,
 )
 
 
@@ -76,6 +77,27 @@ class Session:
     parent_id: SessionId | None = None
     memo: bytes | None = None
     forked_from: SessionId | None = None
+
+
+def anew(session: Session, at: datetime) -> Session:
+    """A session that runs the same with the same data and has not begun; it tries nothing again and is no fork."""
+    return replace(
+        session,
+        id=new_session_id(at),
+        state=SessionState.CREATED,
+        created_at=at,
+        started_at=None,
+        ended_at=None,
+        wake_at=None,
+        deadline_at=None,
+        attempt=0,
+        error=None,
+        stop_reason="",
+        result=None,
+        retry_of=None,
+        retry_number=0,
+        forked_from=None,
+    )
 
 
 class LogKind(StrEnum):

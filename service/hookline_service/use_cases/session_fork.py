@@ -24,7 +24,6 @@ from hookline_service.model.ids import (
     SessionId,
     SubscriptionId,
     new_event_id,
-    new_session_id,
     new_subscription_id,
 )
 from hookline_service.model.projects import Build, Deployment
@@ -33,7 +32,7 @@ from hookline_service.model.sessions import (
     LogKind,
     LogRecord,
     Session,
-    SessionState,
+    anew,
 )
 from hookline_service.use_cases.event_edits import edit_event
 from hookline_service.use_cases.journal_values import JournalVault, make_reseal
@@ -191,24 +190,10 @@ class SessionForker:
         if build_id != source.build_id:
             await self._check_build(build_id, source.project_id)
             await self.entry_points.resolve(build_id, source.entry_point)
-        now = self.clock.now()
         return dataclasses.replace(
-            source,
-            id=new_session_id(now),
+            anew(source, self.clock.now()),
             build_id=build_id,
             deployment_id=deployment_id,
-            state=SessionState.CREATED,
-            created_at=now,
-            started_at=None,
-            ended_at=None,
-            wake_at=None,
-            deadline_at=None,
-            attempt=0,
-            error=None,
-            stop_reason="",
-            result=None,
-            retry_of=None,
-            retry_number=0,
             parent_id=None,
             forked_from=source.id,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import anyio
@@ -12,8 +12,8 @@ import orjson
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine, SessionChanges
 from hookline_service.model.events import Event
-from hookline_service.model.ids import EventId, SessionId, new_session_id
-from hookline_service.model.sessions import FINAL_STATES, Session, SessionState
+from hookline_service.model.ids import EventId, SessionId
+from hookline_service.model.sessions import FINAL_STATES, Session, anew
 
 
 class SessionReads(Protocol):
@@ -47,23 +47,7 @@ async def restart_session(
     """
     former = await store.get_session(session_id)
     event = None if former.event_id is None else await store.get_event(former.event_id)
-    now = clock.now()
-    session = dataclasses.replace(
-        former,
-        id=new_session_id(now),
-        state=SessionState.CREATED,
-        created_at=now,
-        started_at=None,
-        ended_at=None,
-        wake_at=None,
-        deadline_at=None,
-        attempt=0,
-        error=None,
-        stop_reason="",
-        result=None,
-        retry_of=former.id,
-        retry_number=0,
-    )
+    session = replace(anew(former, clock.now()), retry_of=former.id)
     await store.add_sessions([session])
     await engine.start(session, event)
     return session
