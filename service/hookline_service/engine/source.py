@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 
 from hookline.errors import HooklineError
 from hookline_service.clock import Clock
@@ -27,10 +28,12 @@ from hookline_service.model.sessions import (
 logger = logging.getLogger(__name__)
 
 _PAGE = 1_000
+_TAKEN_AT_ONCE = 50  # then others have their turn
 _SWEEP_S = 30.0
 _LEAST_WAIT_S = 0.001
 _HORIZON = timedelta(milliseconds=250)
 _REST_FACTOR = 5  # rest at least so many times as long as looking took
+_LONGEST_REST_S = 0.5
 _MOST_HELD = 4_000
 _STORE_RETRY_S = 1.0
 _BACKLOG_WAIT_S = 0.25
@@ -97,7 +100,9 @@ class SessionSource:
         while True:
             self._noticed = anyio.Event()
             try:
-                if not await self._look():
+                if await self._look():
+                    await self._rest()
+                else:
                     await self._wait_for_next()
             except HooklineError:
                 logger.exception("sessions not looked at; trying again")
@@ -128,6 +133,11 @@ class SessionSource:
         self._look_s = anyio.current_time() - began
         return taken > 0
 
+    async def _rest(self) -> None:
+        """Let others have their turn while the engine has enough to do: looking past it costs the more, the more it is."""
+        if self._taker.held() >= _PAGE:
+            await anyio.sleep(min(_LONGEST_REST_S, _REST_FACTOR * self._look_s))
+
     async def _wait_for_next(self) -> None:
         """Wait for a notice or the next time; at least a while, in proportion to what looking costs."""
         next_at = self._next_at or await self._store.next_due_at()
@@ -150,8 +160,10 @@ class SessionSource:
         seen = await self._store.list_due(self._next_at, limit + held)
         fresh = [session for session in seen if not self._taker.is_known(session.id)]
         due = [session for session in fresh if due_at(session) <= now][:limit]
-        for session in due:
+        for number, session in enumerate(due, start=1):
             await self._take_one(session, now)
+            if number % _TAKEN_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
         if len(due) < len(fresh):
             self._next_at = due_at(fresh[len(due)])
         elif len(fresh) == len(seen):

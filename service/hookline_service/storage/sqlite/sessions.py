@@ -74,8 +74,7 @@ class SessionTables(Tables):
 
     async def list_due(self, now: datetime, limit: int) -> list[Session]:
         """See `SessionStore.list_due`."""
-        rows = await self._readers.run(Database.rows, "list_due", (to_us(now), limit))
-        return [session_of(row) for row in rows]
+        return await self._readers.run(_list_due, to_us(now), limit)
 
     async def next_due_at(self) -> datetime | None:
         """See `SessionStore.next_due_at`."""
@@ -254,6 +253,10 @@ def _key_or_missing(database: Database, statement: str, name: str | None) -> int
         return None
     key: int | None = database.value(statement, (name,))
     return -1 if key is None else key
+
+
+def _list_due(database: Database, now_us: int, limit: int) -> list[Session]:
+    return [session_of(row) for row in database.rows("list_due", (now_us, limit))]
 
 
 def _list_unfinished(
