@@ -73,7 +73,7 @@ def clock_time(text: object) -> str:
 
 def shown(value: object) -> str:
     """A JSON value as a person would write it."""
-    if value is None or value == "":
+    if value is None or value in ("", []):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

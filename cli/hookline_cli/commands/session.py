@@ -6,7 +6,15 @@ import click
 
 from hookline_cli.client import Service
 from hookline_cli.commands.session_work import VERBS
-from hookline_cli.display import local_time, note, print_fields, print_json, print_table, span
+from hookline_cli.display import (
+    local_time,
+    note,
+    print_fields,
+    print_json,
+    print_table,
+    shown,
+    span,
+)
 from hookline_cli.follow import Patience, require_completed, wait_final
 from hookline_cli.json_values import JsonObject, objects_in
 from hookline_cli.options import (
@@ -26,6 +34,7 @@ _EPILOG = (
 )
 _STATES = ["created", "running", "waiting", "completed", "error", "stopped"]
 _MOST_ACTIVITIES = 1000
+_LONGEST_OUTCOME = 80
 
 
 @click.group("session", epilog=_EPILOG)
@@ -136,22 +145,18 @@ def show_log(  # noqa: PLR0913 (one parameter per option)
 @json_option
 @with_service
 def list_activities(service: Service, *, session: str, limit: int | None, as_json: bool) -> None:
-    """List the recorded activities of a session, in the order of recording."""
+    """List the recorded activities of a session, in the order of recording.
+
+    Long outcomes are cut; --json has them whole, and the arguments.
+    """
     path = f"{_path(service, session)}/activities"
     found = read_forward(service, path, limit)
     if as_json:
         print_json(found)
         return
-    for number, activity in enumerate(found, 1):
-        activity["number"] = number
-        activity["at"] = f"{activity.get('file')}:{activity.get('line')}"
-        activity["outcome"] = activity.get("error") or activity.get("result")
-        activity["took"] = span(activity.get("duration_s"))
-        if activity.get("kind") == "sleep":  # what is recorded is when it wakes
-            activity["outcome"] = f"until {local_time(activity.get('wake_at'))}"
-            activity["took"] = "-"
+    rows = [_activity_row(number, activity) for number, activity in enumerate(found, 1)]
     columns = ["number", "name", "at", "outcome", "took", "attempt", "volatile"]
-    print_table(found, columns, empty="no activities are recorded of this session")
+    print_table(rows, columns, empty="no activities are recorded of this session")
 
 
 @command.command("wait", epilog=_EPILOG)
@@ -212,7 +217,7 @@ def stop_session(
 @json_option
 @with_service
 def restart_session(service: Service, *, session: str, as_json: bool) -> None:
-    """Start a new session with the same input; the build is that of the active deployment."""
+    """Start a new session with the same build, function and input, from the beginning."""
     _show(service.post(f"{_path(service, session)}/restart"), as_json=as_json)
 
 
@@ -245,6 +250,22 @@ def read_forward(service: Service, path: str, limit: int | None) -> list[JsonObj
         if after is None or not found:
             break
     return items
+
+
+def _activity_row(number: int, activity: JsonObject) -> JsonObject:
+    """The activity as a line of the table: a call, or a wait for a time or for something to come."""
+    outcome, took = (
+        activity.get("error") or activity.get("result"),
+        span(activity.get("duration_s")),
+    )
+    if activity.get("kind") in {"sleep", "wait"} and not activity.get("error"):
+        wake_at = activity.get("wake_at")
+        outcome, took = (f"until {local_time(wake_at)}" if wake_at else "waits"), "-"
+    text = shown(outcome)
+    if len(text) > _LONGEST_OUTCOME:
+        text = text[: _LONGEST_OUTCOME - 1] + "…"
+    at = f"{activity.get('file')}:{activity.get('line')}"
+    return {**activity, "number": number, "at": at, "outcome": text, "took": took}
 
 
 def _path(service: Service, session: str) -> str:

@@ -328,6 +328,21 @@ def test_activities_are_shown_with_their_place(hookline, fake) -> None:
     assert "hello.py:12" in outcome.out
 
 
+@pytest.mark.parametrize(("activity", "shown"), [
+    ({"kind": "sleep", "wake_at": "2026-11-20T08:00:00Z"}, "until 2026-11-20 "),
+    ({"kind": "wait", "wake_at": "2026-11-20T08:00:00Z"}, "until 2026-11-20 "),
+    ({"kind": "wait", "wake_at": None}, "waits"),
+    ({"kind": "wait", "wake_at": "2026-11-20T08:00:00Z", "error": "hangs up"}, "hangs up"),
+    ({"kind": "call", "result": "x" * 500}, "x" * 79 + "…  "),
+])  # fmt: skip
+def test_an_activity_is_shown_as_what_it_is(hookline, fake, activity, shown) -> None:
+    fake.things["activities"] = [{"name": "next_event", "file": "a.py", "line": 1, **activity}]
+
+    outcome = hookline("session", "activities", SESSION)
+
+    assert shown in outcome.out
+
+
 def test_runners_are_listed(hookline, fake) -> None:
     fake.things["runners"] = [{"id": "run_1", "name": "local", "sandbox": "bubblewrap"}]
 
