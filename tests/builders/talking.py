@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import anyio
+
 from hookline_service.dispatcher import (
     AnswerBoard,
     Dispatcher,
@@ -55,6 +57,7 @@ class TalkRig:
     answers: AnswerBoard
     routes: RouteTable
     dispatcher: Dispatcher
+    ended: list[Session]
 
     @property
     def store(self) -> Any:
@@ -89,6 +92,11 @@ class TalkRig:
         assert accepted is not None
         return accepted
 
+    async def until_ended(self, count: int) -> None:
+        """Wait until so many sessions have ended."""
+        while len(self.ended) < count:  # noqa: ASYNC110 - thousands of ends need no event each
+            await anyio.sleep(0.02)
+
     async def waiting(self, host: FakeRunnerHost, source: str = "news") -> tuple[Session, str]:
         """A session that subscribed to the source, found nothing, and waits; its subscription."""
         session = await self.rig.start()
@@ -115,13 +123,16 @@ async def talking(
     *,
     contexts: FakeStartContexts | None = None,
     clock: HandClock | None = None,
+    lease_s: float = 30.0,
 ) -> AsyncIterator[TalkRig]:
     """A service without its HTTP, as after a start."""
     subscriptions, answers = SubscriptionTable(), AnswerBoard()
     await subscriptions.load(store)
     switchboard = Switchboard(subscriptions, answers)
+    ended: list[Session] = []
+    switchboard.on_end(ended.append)
     async with running_engine(
-        store, release, contexts=contexts, clock=clock, listener=switchboard
+        store, release, contexts=contexts, clock=clock, lease_s=lease_s, listener=switchboard
     ) as rig:
         routes = RouteTable(store)
         dispatcher = Dispatcher(
@@ -140,4 +151,5 @@ async def talking(
             answers=answers,
             routes=routes,
             dispatcher=dispatcher,
+            ended=ended,
         )

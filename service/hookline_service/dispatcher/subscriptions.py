@@ -14,7 +14,7 @@ from hookline_triggers.errors import FilterInvalidError
 from hookline_triggers.filters import Filter, compile_filter
 
 _PAGE: Final = 1_000
-_FILTERS_AT_ONCE: Final = 50
+_FILTERS_AT_ONCE: Final = 20
 
 
 class SubscriptionStore(Protocol):

@@ -43,7 +43,7 @@ from hookline_service.model.sessions import Session, SessionState
 
 logger = logging.getLogger(__name__)
 
-_INLINE_BYTES: Final = 32 * 1024  # what is larger is read in a thread, so that nobody waits for it
+_INLINE_BYTES: Final = 4 * 1024  # what is larger is read in a thread, so that nobody waits for it
 _MAX_OPEN: Final = 20_000
 
 
