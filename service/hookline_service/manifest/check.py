@@ -123,12 +123,22 @@ class _Check:
             self._check_filter(trigger.filter, path)
         if trigger.dedupe:
             self._check_dedupe(trigger.dedupe, path)
-        if trigger.kind is TriggerKind.CONNECTION and trigger.connection not in self._connections:
-            message = f"the project has no connection {trigger.connection!r}"
-            hint = _guess(trigger.connection, self._connections, "its connections are")
-            self._in_manifest("error", "connection.unknown", f"{path}.connection", message, hint)
+        if trigger.kind is TriggerKind.CONNECTION:
+            self._check_connection(trigger, path)
         if trigger.call:
             self._check_call(trigger.call, f"{path}.call")
+
+    def _check_connection(self, trigger: TriggerDefinition, path: str) -> None:
+        place = f"{path}.connection"
+        if trigger.connection not in self._connections:
+            message = f"the project has no connection {trigger.connection!r}"
+            hint = _guess(trigger.connection, self._connections, "its connections are")
+            self._in_manifest("error", "connection.unknown", place, message, hint)
+        else:
+            message = (
+                "connections receive no events yet; only `hookline event send` reaches this trigger"
+            )
+            self._in_manifest("warning", "trigger.not_yet", place, message)
 
     def _check_schedule(self, trigger: TriggerDefinition, path: str, timezone: str = "") -> None:
         try:

@@ -571,3 +571,13 @@ def test_any_text_in_a_trigger_gives_findings(key, text):
     findings = check_project(parsed.manifest, {})
 
     assert isinstance(findings, tuple)
+
+
+def test_a_trigger_that_nothing_reaches_by_itself_gets_a_warning():
+    chat = "  connections: [{name: chat, integration: slack}]\n"
+    manifest = a_manifest("{name: said, connection: chat, call: 'main.py:run'}", chat)
+
+    findings = check({"main.py": "def run(event): ...\n"}, manifest)
+
+    assert [(one.level, one.code) for one in findings] == [("warning", "trigger.not_yet")]
+    assert "hookline event send" in findings[0].message
