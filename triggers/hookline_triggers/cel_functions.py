@@ -17,6 +17,8 @@ _NATIVE = """
     or optional.ofNonZeroValue
 """
 _MAX_RANGE = 10_000
+_MAX_TEXT = 4 * 1024 * 1024  # characters of a text that a function makes
+_MAX_COMPARISONS = 10_000_000
 _VERB = re.compile(r"%(?:\.(\d{1,3}))?([sdfebxXo%])")
 
 # The engine counts the bytes of a text where CEL counts code points, so calls go to ours instead.
@@ -46,6 +48,12 @@ def _functions() -> dict[str, Callable[..., object]]:
         "format": _format,
         "base64.decode": _base64_decode,
         "lists.range": _range,
+        "join": _join,
+        "replace": _replace,
+        "distinct": _distinct,
+        "sets.contains": _comparing(found["sets.contains"]),
+        "sets.equivalent": _comparing(found["sets.equivalent"]),
+        "sets.intersects": _comparing(found["sets.intersects"]),
     }
 
 
@@ -72,11 +80,59 @@ def _range(length: int) -> list[int]:
     return list(range(length))
 
 
+def _join(items: list[str], separator: str = "") -> str:
+    _check_size(sum(map(len, items)) + len(separator) * len(items))
+    return separator.join(items)
+
+
+def _replace(text: str, old: str, new: str, limit: int = -1) -> str:
+    found = text.count(old)
+    _check_size(len(text) + len(new) * (found if limit < 0 else min(found, limit)))
+    return text.replace(old, new, max(limit, -1))
+
+
+def _distinct(items: list[object]) -> list[object]:
+    _check_comparisons(len(items), len(items))
+    found: list[object] = []
+    for item in items:
+        if item not in found:
+            found.append(item)
+    return found
+
+
+def _comparing(function: Callable[..., object]) -> Callable[..., object]:
+    """The function of two lists, which compares each item with each."""
+
+    def compare(one: list[object], other: list[object]) -> object:
+        _check_comparisons(len(one), len(other))
+        return function(one, other)
+
+    return compare
+
+
+def _check_size(size: int) -> None:
+    if size > _MAX_TEXT:
+        raise ValueError(f"a function of a filter makes texts of up to {_MAX_TEXT} characters")
+
+
+def _check_comparisons(one: int, other: int) -> None:
+    if one * other > _MAX_COMPARISONS:
+        raise ValueError(f"lists of {one} and {other} items are too long to compare each with each")
+
+
 def _format(template: str, values: list[object]) -> str:
     left = iter(values)
     spare = object()
+    made = 0
 
     def replaced(match: re.Match[str]) -> str:
+        nonlocal made
+        text = shown(match)
+        made += len(text)
+        _check_size(made)
+        return text
+
+    def shown(match: re.Match[str]) -> str:
         precision, verb = match.groups()
         if verb == "%":
             return "%"

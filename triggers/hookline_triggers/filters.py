@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from hookline_triggers.cel_bounds import find_excess
 from hookline_triggers.cel_engine import compile_program, run_program
 from hookline_triggers.cel_faults import find_fault
 from hookline_triggers.cel_functions import RENAMED, find_functions, known_functions
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 _MAX_TEXT = 8192
 _MAX_DEPTH = 1000
 _VARIABLES = ("data", "event_type")
-_FAULTS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_FAULTS = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ValueError),
+)
 _HINTS = {
     "type": "event_type",
     "event": "data",
@@ -97,6 +101,7 @@ def compile_filter(text: str) -> Filter:
     tokens = list_tokens(text)
     references = find_references(tokens)
     _check_names(text, references)
+    _check_bounds(text, tokens)
     program = _program_of(text, tokens)
     made = Filter(
         text=text,
@@ -116,6 +121,13 @@ def _parse(text: str) -> None:
         raise FilterInvalidError(
             text, fault.problem, hint=fault.hint, line=fault.line, column=fault.column
         ) from exc
+
+
+def _check_bounds(text: str, tokens: list[Token]) -> None:
+    excess = find_excess(tokens)
+    if excess is not None:
+        line, column = _place(text, excess.token)
+        raise FilterInvalidError(text, excess.problem, line=line, column=column)
 
 
 def _program_of(text: str, tokens: list[Token]) -> Program:
