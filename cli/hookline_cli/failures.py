@@ -176,6 +176,15 @@ class SessionNotCompletedError(UserCodeError):
         super().__init__(f"session {session.get('id')} ended: {describe_end(session)}")
 
 
+class ReplayDiffersError(UserCodeError):
+    """The code does not do what was recorded of a session."""
+
+    code = "session.replay_differs"
+
+    def __init__(self, session_id: str, difference: str) -> None:
+        super().__init__(f"the replay of session {session_id} differs\n{difference}")
+
+
 class StillRunningError(UnavailableError):
     """The session waited for has not ended in time."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -72,14 +71,18 @@ def pack_files(directory: Path, manifest: str, text: bytes) -> PackedProject:
 
 def find_project_directory(start: Path) -> Path | None:
     """The nearest directory with a manifest: this one, or one above it."""
+    return next((one for one in (start, *start.parents) if has_manifest(one)), None)
+
+
+def has_manifest(directory: Path) -> bool:
+    """Whether there is a manifest in the directory; false for one that may not be looked into."""
     from hookline_service.manifest import files
 
-    for directory in (start, *start.parents):
-        with contextlib.suppress(OSError):  # a directory above that may not be looked into
-            names = [entry.name for entry in directory.iterdir() if entry.is_file()]
-            if files.find_manifest(names) is not None:
-                return directory
-    return None
+    try:
+        names = [entry.name for entry in directory.iterdir() if entry.is_file()]
+    except OSError:
+        return False
+    return files.find_manifest(names) is not None
 
 
 def _check_sizes(sizes: Mapping[str, int]) -> None:

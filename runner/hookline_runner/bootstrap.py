@@ -48,6 +48,10 @@ def main(arguments: Sequence[str]) -> int:
         from hookline_runner import prepare_step  # noqa: PLC0415 - importable only now
 
         return prepare_step.main(rest)
+    if role == "replay":
+        from hookline_runner import replay_process  # noqa: PLC0415 - importable only now
+
+        return replay_process.main(rest)
     return 2
 
 

@@ -1,31 +1,50 @@
-"""The process in which a recorded session is replayed for a test: it answers from the journal, and records nothing.
+"""The process in which a recorded session is replayed: it answers from the journal, and records nothing.
 
-Run as ``python -m hookline_runner.replay_process DESCRIPTOR PROJECT CODE``.
+Run as ``python -m hookline_runner.replay_process DESCRIPTOR PROJECT CODE [OPTION]…``, or as the role ``replay`` of
+`bootstrap`. Standard library only.
 """
 
 from __future__ import annotations
 
+import argparse
 import socket
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Container, Sequence
+from typing import Final, NoReturn
 
-from hookline.errors import NonDeterminismError
+from hookline.errors import NonDeterminismError, SessionInterrupt
+from hookline_runner.containment import contain
 from hookline_runner.session import attempt, main as session_main
 from hookline_runner.session.branches import Branch
 from hookline_runner.session.clock import SessionClock
-from hookline_runner.session.journal import Kind
+from hookline_runner.session.journal import FILE, LINE, NAME, VOLATILE, Kind, Row
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
 from hookline_runner.session.recording import Call, Recorder
 
+CONTAINED: Final = "--contained"
+DEBUG: Final = "--debug"
+RECORDING_END: Final = "recording_end"  # kind of the log record that names the call at the end
+
 
 class RecordingEndError(NonDeterminismError):
-    """The code makes a call that was not recorded; in a test it is not made."""
+    """The code makes a call that was not recorded; in a replay it is not made."""
 
     def __init__(self, position: str, call: str) -> None:
         super().__init__(
             position=position, recorded="nothing; the recording ends here", actual=call
+        )
+
+
+class UnrecordedResultError(SessionInterrupt):
+    """The result of a recorded call could not be written down, and here the call is not made again."""
+
+    code = "replay.unrecorded_result"
+
+    def __init__(self, name: str, place: str) -> None:
+        super().__init__(
+            f"the result of {name} at {place} could not be recorded, so the call would have to be made again; "
+            "--unrecorded makes it"
         )
 
 
@@ -38,8 +57,24 @@ class ReplayRecorder(Recorder):
         """Every new entry begins here: there is none in a replay."""
         del kind
         place = f"{index}" + (f" of task {branch.path}" if branch.path else "")
+        self._output.emit(RECORDING_END, str(call))
         self._failure = RecordingEndError(place, str(call))
         raise self._failure
+
+
+class StrictRecorder(ReplayRecorder):
+    """Refuses calls whose result was not recorded, too."""
+
+    __slots__ = ()
+
+    def check(self, row: Row, call: Call, kinds: Container[str] | None = None) -> None:
+        """See `Recorder.check`."""
+        if kinds is None:
+            super().check(row, call)
+        else:
+            super().check(row, call, kinds)
+        if row[VOLATILE]:
+            raise UnrecordedResultError(row[NAME], f"{row[FILE]}:{row[LINE]}")
 
 
 class ReplayLog(LogStream):
@@ -59,14 +94,54 @@ class ReplayLog(LogStream):
         super().__init__(link, clock, limits, waker, lambda: False)
 
 
+class TerminalLog(ReplayLog):
+    """Writes to the terminal at once: a person at a debugger sees what the line just passed has printed."""
+
+    __slots__ = ()
+
+    def emit(self, kind: str, text: str, level: str = "") -> None:
+        """See `LogStream.emit`."""
+        super().emit(kind, text, level)
+        self.flush()
+        if kind != RECORDING_END and sys.__stdout__ is not None:
+            sys.__stdout__.write(f"{text}\n")
+            sys.__stdout__.flush()
+
+
 def main(arguments: Sequence[str]) -> int:
     """Serve one attempt over the socket."""
-    descriptor, project_dir, code_dir = arguments
-    for name, part in (("Recorder", ReplayRecorder), ("LogStream", ReplayLog)):
+    options = _read(arguments)
+    recorder = StrictRecorder if options.contained else ReplayRecorder
+    log = TerminalLog if options.debug else ReplayLog
+    for name, part in (("Recorder", recorder), ("LogStream", log)):
         setattr(attempt, name, part)  # this process is for nothing else
-    sock = socket.socket(fileno=int(descriptor))
-    session_main.serve(sock, project_dir=project_dir, code_dir=code_dir, reuse=False)
+    if options.debug:
+        from hookline_runner.handler_debugger import HandlerDebugger  # noqa: PLC0415 - slow to import
+
+        HandlerDebugger(options.project, options.debug).wait_for_handler()
+    if options.contained:
+        contain([options.project, options.code])
+    sock = socket.socket(fileno=options.descriptor)
+    session_main.serve(sock, project_dir=options.project, code_dir=options.code, reuse=False)
     return 0
+
+
+class _Options(argparse.Namespace):
+    descriptor: int
+    project: str
+    code: str
+    contained: bool
+    debug: str
+
+
+def _read(arguments: Sequence[str]) -> _Options:
+    parser = argparse.ArgumentParser(prog="hookline_runner.replay_process")
+    parser.add_argument("descriptor", type=int)
+    parser.add_argument("project")
+    parser.add_argument("code")
+    parser.add_argument(CONTAINED, action="store_true")
+    parser.add_argument(DEBUG, metavar="FILE:FUNC", default="")
+    return parser.parse_args(arguments, _Options())
 
 
 if __name__ == "__main__":

@@ -56,6 +56,11 @@ class RunnerSettings:
     passed_variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+def present_environment() -> dict[str, str]:
+    """This process's environment, for one that it starts."""
+    return dict(os.environ)
+
+
 def read_token(token_file: Path | None) -> str:
     """The token for the service: from the file, else from HOOKLINE_RUNNER_TOKEN, which is then forgotten."""
     if token_file is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -11,7 +12,14 @@ from hookline_cli.display import note, print_json
 from hookline_cli.failures import ArgumentInvalidError
 from hookline_cli.follow import Patience, require_completed
 from hookline_cli.json_values import JsonObject
-from hookline_cli.options import json_option, session_id_of, timeout_option, with_service
+from hookline_cli.options import (
+    TargetOptions,
+    json_option,
+    session_id_of,
+    timeout_option,
+    with_service,
+    with_target,
+)
 from hookline_cli.session_log import follow_to_end
 
 
@@ -71,6 +79,96 @@ def fork_session(  # noqa: PLR0913 (one parameter per option)
         click.echo(fork["id"])
 
 
+@click.command("replay")
+@click.argument("session")
+@click.option(
+    "--to",
+    "count",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Stop after the first N recorded entries, as `session activities` numbers them.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Replay the project in this directory.  [default: the build of the session]",
+)
+@click.option("--pdb", "debugs", is_flag=True, help="Debug it, from the function's first line on.")
+@click.option(
+    "--unrecorded",
+    is_flag=True,
+    help="Let happen again what was not recorded: calls whose result could not be, opened files, threads.",
+)
+@with_target
+def replay_session(
+    options: TargetOptions,
+    *,
+    session: str,
+    count: int | None,
+    directory: Path | None,
+    debugs: bool,
+    unrecorded: bool,
+) -> None:
+    """Run a durable session's function again on this machine, with every call answered from the journal.
+
+    Nothing outside is reached, and nothing is recorded. It ends where the recording ends; exit code 0 if the code did as
+    recorded. Recorded secrets come over the API and stay in memory.
+    """
+    from hookline_cli.replaying import ReplayWish, replay_session as replay, write_end
+
+    wish = ReplayWish(directory=directory, count=count, makes_unrecorded=unrecorded, debugs=debugs)
+    with options.connect() as service:
+        recording, done = replay(service, session_id_of(service, session), wish, options.home)
+    write_end(recording, done)
+
+
+@click.command("export")
+@click.argument("session")
+@click.option("--as-test", is_flag=True, help="Write a pytest file that replays it, too.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    metavar="DIR",
+    help="Where the files go.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The project that the test is of.  [default: the nearest above DIR with a manifest]",
+)
+@click.option(
+    "--unrecorded", is_flag=True, help="Let happen what was not recorded; see `session replay`."
+)
+@with_target
+def export_session(
+    options: TargetOptions,
+    *,
+    session: str,
+    as_test: bool,
+    output: Path,
+    directory: Path | None,
+    unrecorded: bool,
+) -> None:
+    """Write a durable session to a file that `hookline.testing.replay` replays: event, journal, prints and result.
+
+    Its secrets are covered by stars; the data of its event and its results are not: look through them before they go
+    into a repository. Writes the names of the files.
+    """
+    from hookline_cli.exporting import ExportWish, export_session as export
+
+    wish = ExportWish(
+        output=output, as_test=as_test, project=directory, makes_unrecorded=unrecorded
+    )
+    with options.connect() as service:
+        for path in export(service, session_id_of(service, session), wish, options.home):
+            click.echo(path)
+
+
 def _edit_of(text: str) -> tuple[str, object]:
     path, equals, value = text.partition("=")
     if not path or not equals:
@@ -81,4 +179,4 @@ def _edit_of(text: str) -> tuple[str, object]:
         return path, value
 
 
-VERBS = (fork_session,)
+VERBS = (replay_session, fork_session, export_session)

@@ -18,6 +18,7 @@ from hookline_service.model.projects import Project
 from hookline_service.model.sessions import JournalEntry, Session
 from hookline_service.use_cases.builds import BuildReads, get_build
 from hookline_service.use_cases.journal_values import JournalVault
+from hookline_service.use_cases.releases import Identity
 from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.session_fork import SessionNotDurableError
 from hookline_service.use_cases.start_variables import StartVariableStore, variables_for
@@ -54,6 +55,10 @@ class HistoryStore(BuildReads, StartVariableStore, Protocol):
         """See `EventStore.get_event`."""
         ...
 
+    async def list_trigger_identities(self, project_id: ProjectId) -> list[Identity]:
+        """See `ProjectStore.list_trigger_identities`."""
+        ...
+
     async def count_entries(self, session_id: SessionId) -> int:
         """See `SessionStore.count_entries`."""
         ...
@@ -84,7 +89,8 @@ class SessionHistory:
 class HistoryReader:
     """Reads histories. Unless they `are_open`, secrets are covered by as many stars as they have bytes.
 
-    So what a value was encoded in is whole, and fixtures of tests hold no secret.
+    So what a value was encoded in is whole, and fixtures of tests hold no secret. The unguessable parts of webhooks' URLs
+    are secrets here, too.
     """
 
     store: HistoryStore
@@ -155,7 +161,9 @@ class HistoryReader:
 
     async def _mask(self, project_id: ProjectId) -> Mask:
         variables = await self.store.list_variables(project_id)
-        return Mask(open_variable(self.box, each) for each in variables if each.is_secret)
+        secrets = [open_variable(self.box, each) for each in variables if each.is_secret]
+        triggers = await self.store.list_trigger_identities(project_id)
+        return Mask([*secrets, *(slug for _, _, slug in triggers if slug)])
 
 
 def _opened(entry: JournalEntry, guard: ValueGuard, mask: Mask | None) -> JournalEntry:

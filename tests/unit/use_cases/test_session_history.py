@@ -61,6 +61,10 @@ async def test_secrets_are_covered_unless_they_are_asked_for(service: ServiceInM
     journal = (await get(service, "journal")).json()
 
     assert SECRET not in history.text
+    url = history.json()["variables"]["incoming__webhook_url"]
+    assert url.rpartition("/")[2] == "*" * 26
+    triggers = await service.services.store.list_triggers(None)
+    assert not any(one.slug and one.slug in history.text for one in triggers)
     assert history.json()["variables"]["API_KEY"] == "*" * len(SECRET)
     assert b64decode(journal["items"][0]["value"]) == b'["*************"]'
     assert journal["items"][0]["encoding"] == "json"
