@@ -36,6 +36,7 @@ from hookline_service.use_cases.private_files import ensure_home, load_or_create
 from hookline_service.use_cases.retention import delete_expired, delete_expired_values
 from hookline_service.use_cases.secret_keys import open_keys
 from hookline_service.use_cases.tokens import load_or_create_token
+from hookline_triggers.filters import compile_filter
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ async def _serve(
             socket_path.chmod(0o600)
             tasks.start_soon(keep_runner, settings, socket_path, runner_token, name="runner host")
             tasks.start_soon(_keep_tidy, parts, name="upkeep")
+            tasks.start_soon(_load_filters, parts, name="filters")
             server = _Server(_server_config(parts.application, settings))
             hurry = anyio.Event()
             tasks.start_soon(_stop_on_signal, server, hurry, name="signals")
@@ -197,6 +199,17 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
+
+
+async def _load_filters(parts: Parts) -> None:
+    """Load the engine of filters in a thread if one will be asked: it takes a second, which no event shall wait."""
+    try:
+        triggers = await parts.store.list_triggers(None)
+    except HooklineError:
+        logger.exception("filters not loaded; the first one will be slow")
+        return
+    if parts.subscriptions.has_filters or any(each.definition.filter for each in triggers):
+        await anyio.to_thread.run_sync(compile_filter, "true")
 
 
 async def _keep_tidy(parts: Parts) -> None:

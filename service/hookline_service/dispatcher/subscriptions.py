@@ -61,6 +61,11 @@ class SubscriptionTable:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    @property
+    def has_filters(self) -> bool:
+        """Whether any subscription has a filter."""
+        return any(subscription.filter for subscription in self._by_id.values())
+
     async def load(self, store: SubscriptionStore) -> None:
         """Take over what an earlier process left; to be done before any event comes."""
         after: SubscriptionId | None = None

@@ -43,7 +43,9 @@ from hookline_service.model.sessions import Session, SessionState
 
 logger = logging.getLogger(__name__)
 
-_INLINE_BYTES: Final = 4 * 1024  # what is larger is read in a thread, so that nobody waits for it
+_INLINE_BYTES: Final = (
+    4 * 1024
+)  # what is larger, or a filter, is read in a thread: nobody waits for it
 _MAX_OPEN: Final = 20_000
 
 
@@ -88,7 +90,7 @@ class CallDesk:
         size = len(frame.header)
         if size > MAX_CALL_BYTES:
             self._submit(attempt, call, too_large(size))
-        elif size > _INLINE_BYTES:
+        elif size > _INLINE_BYTES or call.arguments.get("filter"):
             self._start_soon(attempt, call)
         else:
             wanted = operation_of(call, self._caller(attempt))

@@ -314,3 +314,26 @@ async def test_a_large_call_holds_nobody_up_and_a_huge_one_is_refused(talk: Talk
 
     assert large.code == "store.value_too_large"
     assert huge.code == "call.too_large"
+
+
+async def test_a_child_waits_for_its_turn_within_the_limit_of_the_project(store: Store) -> None:
+    contexts = FakeStartContexts(limit_of_project=1)
+    release = await prepared(store, a_talking_release())
+    async with talking(store, release, contexts=contexts) as talk, talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        start = {"entry_point": "main.py:part", "data": None, "memo": None, "project": ""}
+        child = (await host.call(seen, 1, "start_session", at=0, **start)).value
+        await talk.rig.quiet()
+        was_early = host.has_start
+        await host.suspend(seen, None, f"sig:{child}")
+        started = await host.next_start()
+
+    assert not was_early
+    assert started.session == child
+
+
+async def test_a_session_by_hand_is_asked_for_no_answer(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+
+    assert seen.start["answers"] is False
