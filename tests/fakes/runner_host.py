@@ -210,6 +210,11 @@ class FakeRunnerHost:
         header = {"status": status, "signal": signal, "reason": "exited", "detail": ""}
         await self.send(FrameType.EXITED, seen.channel, header)
 
+    async def ended_with_others(self, seen: Seen) -> None:
+        """Report that the process went down with all others of its build; nobody knows how."""
+        header = {"status": None, "signal": None, "reason": "exited", "detail": ""}
+        await self.send(FrameType.EXITED, seen.channel, header)
+
     def take(self, frame: Frame) -> None:
         if frame.channel == LINK_CHANNEL:
             self.heard.append(frame)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import TypeVar
@@ -21,7 +22,15 @@ from hookline.errors import HooklineError, UnavailableError
 from hookline_runner.frames import FrameType
 from hookline_service.engine.admission import AdmissionQueue, RecentSessions, Ticket
 from hookline_service.engine.contexts import StartContext
-from hookline_service.engine.ending import Done, Exit, Next, decide_ending, failure
+from hookline_service.engine.ending import (
+    Blame,
+    Done,
+    Exit,
+    Next,
+    blame_for,
+    decide_ending,
+    failure,
+)
 from hookline_service.engine.hosts import Host, LiveAttempt
 from hookline_service.engine.launch import begin, send_journal
 from hookline_service.engine.listening import SessionEnd
@@ -72,7 +81,7 @@ class EmbeddedEngine:
         self._queue = AdmissionQueue()
         self._live: dict[SessionId, LiveAttempt] = {}
         self._changing: set[SessionId] = set()
-        self._crashes: dict[SessionId, int] = {}
+        self._crashes: dict[SessionId, Counter[Blame]] = {}
         self._lately = RecentSessions()
         self.source = SessionSource(parts.store, parts.clock, self)
         self._waker = Waker(parts.store, parts.clock, self, self.source, self._live)
@@ -374,13 +383,14 @@ class EmbeddedEngine:
             self._resume(session, 0.0)
         elif not self._is_left_to_the_next_start(attempt):
             verdict = attempt.verdict or how
-            crashes = 0 if attempt.has_recorded else self._crashes.get(session.id, 0)
+            counted = self._crashes.pop(session.id, None)
+            if counted is None or attempt.has_recorded:
+                counted = Counter[Blame]()
+            crashes = counted[blame_for(verdict)]
             ending = decide_ending(attempt.facts(verdict, crashes))
-            is_crash = ending.outcome is AttemptOutcome.CRASHED
-            if is_crash and ending.next is Next.RESUME:
-                self._crashes[session.id] = crashes + 1
-            else:
-                self._crashes.pop(session.id, None)
+            if ending.outcome is AttemptOutcome.CRASHED and ending.next is Next.RESUME:
+                counted[blame_for(verdict)] += 1
+                self._crashes[session.id] = counted
             self._submit(settle_attempt(attempt, ending, verdict, crashes, self._clock.now()))
         self.pump()
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from hookline_service.model.sessions import AttemptOutcome, SessionError, SessionState
 
 MAX_CRASHES = 3
+MAX_SHARED_CRASHES = 20
 MAX_START_FAILURES = 20
 _CRASH_DELAY_S = 0.25
 _STORE_DELAY_S = 1.0
@@ -69,9 +70,20 @@ class Exit:
     detail: str = ""
 
 
+class Blame(StrEnum):
+    """What a process that is gone died of; each is counted by itself."""
+
+    ITSELF = "itself"
+    OTHERS = "others"
+    START = "start"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
-    """Everything the decision needs. `crashes` counts attempts in a row that died without recording anything."""
+    """Everything the decision needs.
+
+    `crashes` counts the attempts before it that died for the same `Blame`, with nothing recorded since.
+    """
 
     is_durable: bool
     done: Done | None
@@ -117,6 +129,15 @@ def describe_exit(how: Exit) -> str:
     if how.status is None:
         return "the process was ended together with the others of its build"
     return f"the process exited with status {how.status} before the function returned"
+
+
+def blame_for(how: Exit) -> Blame:
+    """Whether the session's own code seems to have ended its process."""
+    if how.reason == "start_failed":
+        return Blame.START
+    if how.reason not in _SENTENCES and how.signal is None and how.status is None:
+        return Blame.OTHERS
+    return Blame.ITSELF
 
 
 def decide_ending(facts: AttemptFacts) -> Ending:
@@ -165,7 +186,9 @@ def _decide_crash(facts: AttemptFacts) -> Ending:
     if not facts.is_durable:
         message = f"{what}; a session that is not durable cannot be resumed"
         return failure(SessionError(type="SessionLostError", message=message), outcome)
-    if not is_lost and facts.crashes + 1 >= MAX_CRASHES:
+    is_shared = blame_for(facts.exit) is Blame.OTHERS
+    limit = MAX_SHARED_CRASHES if is_shared else MAX_CRASHES
+    if not is_lost and facts.crashes + 1 >= limit:
         message = f"{what}, {facts.crashes + 1} times in a row at the same place"
         return failure(SessionError(type="ProcessCrashError", message=message), outcome)
     return Ending(

@@ -77,6 +77,21 @@ async def test_a_process_that_dies_three_times_at_one_place_ends_the_session(
     assert not has_more
 
 
+async def test_a_session_that_only_goes_down_with_others_is_not_blamed_for_it(
+    rig: EngineRig,
+) -> None:
+    async with rig.host() as host:
+        session = await rig.start()
+        for _ in range(2):
+            await host.ended_with_others(await host.next_start())
+            await host.exited(await host.next_start(), signal=9)
+            await host.ended_with_others(await host.next_start())
+        await host.done(await host.next_start())
+        ended = await rig.until(session)
+
+    assert ended.state is SessionState.COMPLETED
+
+
 async def test_progress_between_crashes_starts_the_count_again(rig: EngineRig) -> None:
     async with rig.host() as host:
         session = await rig.start()

@@ -7,6 +7,7 @@ import pytest
 
 from hookline_service.engine.ending import (
     MAX_CRASHES,
+    MAX_SHARED_CRASHES,
     MAX_START_FAILURES,
     AttemptFacts,
     Done,
@@ -37,6 +38,7 @@ FACTS = AttemptFacts(
 )
 KILLED = Exit(reason="exited", signal=9)
 LOST = Exit(reason="lost")
+SWEPT = Exit(reason="exited")
 
 
 @pytest.mark.parametrize(
@@ -47,12 +49,18 @@ LOST = Exit(reason="lost")
         (replace(FACTS, suspension=Suspension(wake_at=LATER)), SessionState.WAITING, Next.WAIT),
         (replace(FACTS, done=RETURNED, stop_reason="enough"), SessionState.COMPLETED, Next.END),
         (replace(FACTS, done=RAISED, stop_reason="enough"), SessionState.STOPPED, Next.END),
-        (replace(FACTS, suspension=Suspension(wake_at=LATER), stop_reason="x"), SessionState.STOPPED, Next.END),
+        (
+            replace(FACTS, suspension=Suspension(wake_at=LATER), stop_reason="x"),
+            SessionState.STOPPED,
+            Next.END,
+        ),
         (replace(FACTS, exit=KILLED, stop_reason="x"), SessionState.STOPPED, Next.END),
         (replace(FACTS, exit=KILLED, timed_out_after_s=5.0), SessionState.ERROR, Next.END),
         (replace(FACTS, exit=KILLED), SessionState.RUNNING, Next.RESUME),
         (replace(FACTS, exit=KILLED, crashes=MAX_CRASHES - 1), SessionState.ERROR, Next.END),
         (replace(FACTS, exit=LOST, crashes=100), SessionState.RUNNING, Next.RESUME),
+        (replace(FACTS, exit=SWEPT, crashes=MAX_CRASHES), SessionState.RUNNING, Next.RESUME),
+        (replace(FACTS, exit=SWEPT, crashes=MAX_SHARED_CRASHES - 1), SessionState.ERROR, Next.END),
         (replace(FACTS, exit=KILLED, is_durable=False), SessionState.ERROR, Next.END),
         (replace(FACTS, exit=LOST, is_durable=False), SessionState.ERROR, Next.END),
     ],
@@ -108,7 +116,7 @@ def test_each_failed_start_is_waited_for_longer_up_to_a_limit() -> None:
 
 
 def test_a_process_that_went_down_with_others_is_told_as_that() -> None:
-    ending = decide_ending(replace(FACTS, exit=Exit(reason="exited")))
+    ending = decide_ending(replace(FACTS, exit=SWEPT))
 
     assert "together with the others" in ending.text
     assert "None" not in ending.text
