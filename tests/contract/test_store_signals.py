@@ -75,6 +75,19 @@ async def test_the_first_name_that_has_a_signal_wins(store: Store, session: Sess
     assert [each["name"] for each in taken] == ["early", "late"]
 
 
+async def test_the_one_signal_for_thousands_of_names_is_found(
+    store: Store, session: Session
+) -> None:
+    names = [f"child-{number}" for number in range(10_000)]
+    await made(store, a_call(session, a_signal(session, names[-1], "done")))
+    await made(store, a_call(session, a_signal(session, "another")))
+
+    found = await take(store, session, *names)
+
+    assert found == {"name": names[-1], "payload": "done"}
+    assert await take(store, session, *names) == "waiting"
+
+
 async def test_a_signal_is_for_one_session(
     store: Store, release: Release, session: Session
 ) -> None:

@@ -74,6 +74,13 @@ WHERE d.event_key = ?;
 SELECT u.key, (SELECT min(d.key) FROM deliveries AS d WHERE d.subscription_key = u.key)
 FROM subscriptions AS u WHERE u.id = ? AND u.session_key = ?;
 
+-- name: find_first_subscription
+-- Of some subscriptions (a JSON list of ids) the place of the first that is none of the session's, and of the first in
+-- which an event is.
+SELECT min(CASE WHEN u.key IS NULL THEN json_each.key END),
+       min(CASE WHEN EXISTS (SELECT 1 FROM deliveries AS d WHERE d.subscription_key = u.key) THEN json_each.key END)
+FROM json_each(?) LEFT JOIN subscriptions AS u ON u.id = json_each.value AND u.session_key = ?;
+
 -- name: find_delivered_event
 -- The event of a delivery.
 SELECT e.id, e.type, e.data, e.body FROM deliveries AS d JOIN events AS e ON e.key = d.event_key WHERE d.key = ?;
@@ -89,6 +96,11 @@ INSERT INTO signals (session_key, name, payload) VALUES (?, ?, ?);
 -- name: find_oldest_signal
 -- The signal of a name that a session takes next.
 SELECT key, payload FROM signals WHERE session_key = ? AND name = ? ORDER BY key LIMIT 1;
+
+-- name: find_first_name
+-- The place of the first of some names (a JSON list) under which a signal is queued for a session.
+SELECT min(json_each.key) FROM json_each(?)
+WHERE EXISTS (SELECT 1 FROM signals AS g WHERE g.session_key = ? AND g.name = json_each.value);
 
 -- name: delete_signal
 -- A signal is taken.
