@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 _INLINE_BYTES: Final = (
     4 * 1024
 )  # what is larger, or a filter, is read in a thread: nobody waits for it
+_THREADS: Final = 2
 _MAX_OPEN: Final = 20_000
 
 
@@ -76,6 +77,7 @@ class CallDesk:
         self._listener = parts.listener
         self._limits = parts.settings.store_limits
         self._tasks: anyio.abc.TaskGroup | None = None
+        self._threads = anyio.CapacityLimiter(_THREADS)
 
     def open(self, tasks: anyio.abc.TaskGroup) -> None:
         """What takes longer than a moment runs in this group from now on."""
@@ -112,7 +114,9 @@ class CallDesk:
     async def _take_slowly(self, attempt: LiveAttempt, call: CallFrame) -> None:
         caller = self._caller(attempt)
         try:
-            wanted = await anyio.to_thread.run_sync(operation_of, call, caller)
+            wanted = await anyio.to_thread.run_sync(
+                operation_of, call, caller, limiter=self._threads
+            )
             if isinstance(wanted, ChildWish) and wanted.project:
                 wanted = await self._abroad(wanted, caller)
         except WireError as exc:
