@@ -21,12 +21,15 @@ _FORBIDDEN: Final = frozenset(
         *("os.fork", "os.forkpty", "pty.spawn"),
     }
 )
-# Events about paths, and how many of their first arguments are some.
-_PATHS: Final = {
-    **dict.fromkeys(("os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod"), 1),
-    **dict.fromkeys(("os.chown", "os.utime", "os.setxattr", "os.removexattr"), 1),
-    **dict.fromkeys(("os.rename", "os.link", "os.symlink"), 2),
-    "sqlite3.connect": 1,
+# Events about paths: where in the arguments a path stands, and the directory that it may be relative to.
+_PATHS: Final[dict[str, tuple[tuple[int, int | None], ...]]] = {
+    **dict.fromkeys(("os.remove", "os.rmdir", "shutil.rmtree"), ((0, 1),)),
+    **dict.fromkeys(("os.mkdir", "os.chmod"), ((0, 2),)),
+    **dict.fromkeys(("os.chown", "os.utime"), ((0, 3),)),
+    **dict.fromkeys(("os.rename", "os.link"), ((0, 2), (1, 3))),
+    "os.symlink": ((1, 2),),
+    **dict.fromkeys(("os.truncate", "os.setxattr", "os.removexattr"), ((0, None),)),
+    "sqlite3.connect": ((0, None),),
 }
 
 
@@ -48,22 +51,31 @@ def contain(writable: Sequence[str]) -> None:
     roots = tuple(f"{os.path.realpath(path)}/" for path in writable)
     sys.dont_write_bytecode = True
 
-    def is_ours(path: object) -> bool:
-        if isinstance(path, int) or path in {":memory:", b":memory:"}:
-            return True
-        place = os.path.realpath(os.fsdecode(path))  # pyright: ignore[reportArgumentType] - a path, as the event says
-        return place in _DEVICES or f"{place}/".startswith(roots)
-
     def judge(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, _, flags = arguments
-            if (flags or 0) & _WRITING and not is_ours(path):
-                raise OutsideCallError("open to write", path)
-        elif event in _FORBIDDEN:
+        if event in _FORBIDDEN:
             raise OutsideCallError(event, arguments)
-        elif event in _PATHS:
-            for path in arguments[: _PATHS[event]]:
-                if not is_ours(path):
-                    raise OutsideCallError(event, path)
+        for path, directory in _written(event, arguments):
+            if not _is_below(roots, path, directory):
+                raise OutsideCallError(event, path)
 
     sys.addaudithook(judge)
+
+
+def _written(event: str, arguments: tuple[Any, ...]) -> list[tuple[Any, object]]:
+    """Paths that this changes, each with the descriptor of the directory that it is relative to, if there is one."""
+    if event == "open":
+        path, _, flags = arguments
+        return [(path, None)] if (flags or 0) & _WRITING else []
+    places = _PATHS.get(event, ())
+    known: tuple[Any, ...] = (*arguments, None, None, None)
+    return [(known[at], None if base is None else known[base]) for at, base in places]
+
+
+def _is_below(roots: tuple[str, ...], path: Any, directory: object) -> bool:
+    if isinstance(path, int) or path in {":memory:", b":memory:"}:
+        return True
+    place = os.fsdecode(path)
+    if isinstance(directory, int) and directory >= 0:
+        place = os.path.join(f"/proc/self/fd/{directory}", place)  # noqa: PTH118 - as the event says it
+    place = os.path.realpath(place)
+    return place in _DEVICES or f"{place}/".startswith(roots)
