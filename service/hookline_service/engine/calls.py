@@ -37,6 +37,7 @@ from hookline_service.model.calls import (
     StartSession,
     Unsubscribe,
 )
+from hookline_service.model.errors import SessionFinalError, SessionNotFoundError
 from hookline_service.model.events import Event
 from hookline_service.model.ids import SessionId, new_session_id
 from hookline_service.model.sessions import Session, SessionState
@@ -189,10 +190,11 @@ class CallDesk:
             attempt.host.link.send_encoded(FrameType.REPLY, attempt.channel, header, payload)
 
     def _fail(self, attempt: LiveAttempt, error: Exception) -> None:
-        logger.error(
-            "call not carried out; ending the attempt",
-            extra={"session_id": attempt.session.id, "error": str(error)},
-        )
+        facts = {"session_id": attempt.session.id, "error": str(error)}
+        if isinstance(error, SessionFinalError | SessionNotFoundError):  # it was stopped meanwhile
+            logger.info("call came too late; ending the attempt", extra=facts)
+        else:
+            logger.error("call not carried out; ending the attempt", extra=facts)
         self._engine.abort(attempt, Exit(reason="store"))
 
     def _follow_up(self, asked: SessionCall, result: CallResult) -> None:
