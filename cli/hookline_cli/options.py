@@ -177,7 +177,9 @@ def read_json(name: str, text: str | None) -> object:
     try:
         value: object = json.loads(source)
     except ValueError as exc:
-        raise ArgumentInvalidError(name, f"not JSON: {exc}") from exc
+        raise ArgumentInvalidError(
+            name, f"not JSON: {exc}. A text needs double quotes, as in '\"text\"'"
+        ) from exc
     return value
 
 

@@ -110,9 +110,11 @@ def _archive(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -
 @route("GET", "/projects/{project}/vars")
 def _vars(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
     revealed = request.url.params.get("reveal") == "1"
+    scope = request.url.params.get("scope")
     items = [
         {**one, "value": one["value"] if revealed or not one["secret"] else "********"}
         for one in fake.variables.get(match["project"], {}).values()
+        if scope is None or one["scope"] == scope
     ]
     return httpx2.Response(200, json={"items": items, "next": None})
 
@@ -120,7 +122,10 @@ def _vars(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> h
 @route("PUT", "/projects/{project}/vars/{name}")
 def _put(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
     body = json.loads(request.content)
-    fake.variables.setdefault(match["project"], {})[match["name"]] = {"name": match["name"], **body}
+    scope = request.url.params.get("scope", "")
+    key = f"{scope}.{match['name']}" if scope else match["name"]
+    kept = {"name": match["name"], "scope": scope, **body}
+    fake.variables.setdefault(match["project"], {})[key] = kept
     return httpx2.Response(204)
 
 

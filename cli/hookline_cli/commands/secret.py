@@ -28,6 +28,6 @@ def rotate_key(service: Service, *, as_json: bool) -> None:
     else:
         click.echo(rotation["key_id"])
     note(
-        f"sealed {rotation['resealed']} secrets with the new key; {rotation['former_keys']} former keys stay; "
+        f"secrets sealed with the new key: {rotation['resealed']}; former keys that stay: {rotation['former_keys']}; "
         "back up secret.key"
     )

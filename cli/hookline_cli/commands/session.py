@@ -16,7 +16,7 @@ from hookline_cli.display import (
     span,
 )
 from hookline_cli.follow import Patience, require_completed, wait_final
-from hookline_cli.json_values import JsonObject, objects_in
+from hookline_cli.json_values import JsonObject, object_of, objects_in
 from hookline_cli.options import (
     json_option,
     limit_option,
@@ -254,11 +254,10 @@ def read_forward(service: Service, path: str, limit: int | None) -> list[JsonObj
 
 def _activity_row(number: int, activity: JsonObject) -> JsonObject:
     """The activity as a line of the table: a call, or a wait for a time or for something to come."""
-    outcome, took = (
-        activity.get("error") or activity.get("result"),
-        span(activity.get("duration_s")),
-    )
-    if activity.get("kind") in {"sleep", "wait"} and not activity.get("error"):
+    outcome, took = activity.get("result"), span(activity.get("duration_s"))
+    if error := activity.get("error"):
+        outcome = (object_of(error) or {}).get("message", error)  # a refusal has a code, too
+    elif activity.get("kind") in {"sleep", "wait"}:
         wake_at = activity.get("wake_at")
         outcome, took = (f"until {local_time(wake_at)}" if wake_at else "waits"), "-"
     text = shown(outcome)

@@ -58,7 +58,7 @@ def get_value(service: Service, *, project: str, key: str, as_json: bool) -> Non
 @with_service
 def set_value(service: Service, *, project: str, key: str, value: str, ttl: float | None) -> None:
     """Set a value, given as JSON: a text needs quotes of its own."""
-    body: JsonObject = {"value": read_json("VALUE", value)}
+    body: JsonObject = {"value": read_json("the value", value)}
     if ttl is not None:
         body["ttl_s"] = ttl
     service.put(_path(project), body, key=key)

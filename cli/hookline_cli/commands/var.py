@@ -94,9 +94,10 @@ def list_variables(
     if as_json:
         print_json(found)
     else:
+        rows = [{**one, "connection": one.get("scope")} for one in found]
         print_table(
-            found,
-            ["name", "value", "secret", "description"],
+            rows,
+            ["name", "connection", "value", "secret", "description"],
             empty="no variables; `hookline var set` makes one",
         )
 
@@ -124,7 +125,7 @@ def _list(
 def _find(
     service: Service, project: str, name: str, connection: str | None, *, reveal: bool
 ) -> JsonObject | None:
-    listed = _list(service, project, connection, reveal=reveal)
+    listed = _list(service, project, connection or "", reveal=reveal)
     return next((item for item in listed if item.get("name") == name), None)
 
 

@@ -334,6 +334,7 @@ def test_activities_are_shown_with_their_place(hookline, fake) -> None:
     ({"kind": "wait", "wake_at": None}, "waits"),
     ({"kind": "wait", "wake_at": "2026-11-20T08:00:00Z", "error": "hangs up"}, "hangs up"),
     ({"kind": "call", "result": "x" * 500}, "x" * 79 + "…  "),
+    ({"kind": "call", "error": {"code": "a.b", "message": "not there"}}, "  not there  "),
 ])  # fmt: skip
 def test_an_activity_is_shown_as_what_it_is(hookline, fake, activity, shown) -> None:
     fake.things["activities"] = [{"name": "next_event", "file": "a.py", "line": 1, **activity}]

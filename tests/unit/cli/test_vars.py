@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 
@@ -10,7 +11,7 @@ def test_a_variable_is_set_to_the_value_given(hookline, fake) -> None:
     outcome = hookline("var", "set", "hello", "GREETING", "Ahoj", "--description", "first word")
 
     assert outcome.code == 0
-    assert fake.variables["hello"]["GREETING"] == {"name": "GREETING", "value": "Ahoj", "secret": False, "description": "first word"}  # fmt: skip
+    assert fake.variables["hello"]["GREETING"] == {"name": "GREETING", "scope": "", "value": "Ahoj", "secret": False, "description": "first word"}  # fmt: skip
 
 
 def test_a_value_left_out_is_read_from_stdin_without_its_line_end(
@@ -76,3 +77,14 @@ def test_a_variable_of_a_connection_is_named_by_scope(hookline, fake) -> None:
     hookline("var", "set", "hello", "KEY", "v", "--connection", "my_slack")
 
     assert fake.requests[-1].url.params["scope"] == "my_slack"
+
+
+def test_a_variable_of_a_connection_is_not_taken_for_the_projects_own(hookline, fake) -> None:
+    hookline("var", "set", "hello", "KEY", "of-chat", "--connection", "chat", "--secret")
+
+    assert "has no variable" in hookline("var", "get", "hello", "KEY").err
+
+    hookline("var", "set", "hello", "KEY", "own")
+    assert fake.variables["hello"]["KEY"]["secret"] is False
+    assert hookline("var", "get", "hello", "KEY").out == "own\n"
+    assert re.search(r"KEY +chat +[*]{8}", hookline("var", "list", "hello").out)
