@@ -255,7 +255,9 @@ class Attempt:
         if loading and not isinstance(exc, SessionInterrupt):
             error["message"] = f"can't load {loading} - {error['type']}: {error['message']}"
             if isinstance(exc, ModuleNotFoundError):
-                error["message"] += "; is it in the project's requirements.txt?"
+                is_own = f"{loading}.".startswith(f"{exc.name}.")
+                place = "a file of the project" if is_own else "in the project's requirements.txt"
+                error["message"] += f"; is it {place}?"
         return Ending(error=error)
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:

@@ -203,6 +203,8 @@ def handler(event):
         ("main.py:missing", 'entry point "missing" not found after evaluation'),
         ("main.py:VALUE", "is a int, not a function"),
         ("none.py:handler", "can't load none - ModuleNotFoundError"),
+        ("none.py:handler", "No module named 'none'; is it a file of the project?"),
+        ("no/ne.py:handler", "No module named 'no'; is it a file of the project?"),
         ("broken.py:handler", "can't load broken - SyntaxError"),
         ("raises.py:handler", "can't load raises - ZeroDivisionError: division by zero"),
         ("nonsense", "is not of the form path.py:name"),
