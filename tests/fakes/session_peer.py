@@ -93,6 +93,7 @@ class Orders:
     stop_on_print: str | None = None
     kill_on_print: str | None = None
     stop_when_waiting: bool = False
+    stop_unsignalled: bool = False  # the frame comes, the signal is late
 
 
 ORDERS = frozenset(field.name for field in fields(Orders))
@@ -204,7 +205,7 @@ class SessionPeer:
         if self.service.bring_next():
             process.send(FrameType.WAKE, {})
         elif orders.stop_when_waiting:
-            process.stop("asked in a test")
+            process.stop("asked in a test", is_signalled=not orders.stop_unsignalled)
 
     def _on_log(
         self, process: ForkedProcess, orders: Orders, result: AttemptResult, header: dict[str, Any]
@@ -363,9 +364,10 @@ class ForkedProcess:
             self._frames += self._reader.feed(data)
         return self._frames.pop(0)
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, *, is_signalled: bool = True) -> None:
         self.send(FrameType.STOP, {"reason": reason})
-        os.kill(self.pid, signal.SIGTERM)
+        if is_signalled:
+            os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)

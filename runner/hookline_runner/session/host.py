@@ -244,9 +244,13 @@ class SessionHost:
         while (reply := taking.ask()) is None:
             self._check_raised()
             await self._woken(taking)
-            if isinstance(asyncio.get_running_loop(), DurableLoop):
-                self._stop.check()  # another loop's tasks are cancelled when a stop is asked for
+            if self._is_loop_stopping():
+                self._stop.raise_now()
         return unwrap(reply)
+
+    def _is_loop_stopping(self) -> bool:
+        """Whether a stop is to be raised here; the tasks of another loop are cancelled instead."""
+        return self._stop.is_pending and isinstance(asyncio.get_running_loop(), DurableLoop)
 
     async def _woken(self, taking: Taking) -> None:
         loop = asyncio.get_running_loop()
@@ -268,7 +272,7 @@ class SessionHost:
             left_s = max(0.0, taking.wake_at - self._calls.clock.now())
             timer = loop.call_later(left_s, _resolve, future)
         try:
-            if not taking.has_news():
+            if not taking.has_news() and not self._is_loop_stopping():
                 await future
         finally:
             with contextlib.suppress(ValueError):  # the attempt is over

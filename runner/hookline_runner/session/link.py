@@ -16,7 +16,7 @@ from typing import Any, Final
 from hookline_runner.frames import Frame, FrameError, FrameReader, FrameType, encode_frame
 
 _CHANNEL: Final = 0
-_READ_BYTES: Final = 1 << 18
+_READ_BYTES: Final = 1 << 16  # a buffer of more would be mapped and unmapped for each read
 LINK_LOST_STATUS: Final = 70
 _LONGEST_WAIT_S: Final = 86_400.0  # of one system call; there is a limit to what it takes
 _monotonic: Final = time.monotonic  # kept: user code may replace the function
@@ -45,6 +45,8 @@ class Link:
         "_alarm",
         "_arrived",
         "_breaking",
+        "_followers",
+        "_guard",
         "_inbox",
         "_is_sending",
         "_listeners",
@@ -67,7 +69,9 @@ class Link:
         self._lock = threading.RLock()  # a signal handler may send while its own thread is sending
         self._is_sending = False
         self._queued: list[bytes] = []
-        self._arrived = threading.Condition()
+        self._guard = threading.RLock()  # of what follows; a signal handler may interrupt, too
+        self._arrived = threading.Condition(self._guard)
+        self._followers = 0  # threads that wait for the one that reads
         self._reading = 0  # ident of the thread that reads, 0 for none
         self._breaking: BaseException | None = None
         self._alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # ends a wait of the reader
@@ -181,7 +185,7 @@ class Link:
     def interrupt(self) -> None:
         """Make `wait_wake` look again; for signal handlers too."""
         os.eventfd_write(self._alarm, 1)
-        with self._arrived:
+        with self._guard:
             self._arrived.notify_all()
 
     def read_available(self) -> None:
@@ -219,23 +223,28 @@ class Link:
             self._end_reading(me)  # a signal handler of the session's code may have raised anywhere
 
     def _wait_for_reader(self, is_done: Callable[[], bool], timeout_s: float) -> None:
-        with self._arrived:
+        with self._guard:
             if self._reading and not is_done():
-                self._arrived.wait(timeout_s)
+                self._followers += 1
+                try:
+                    self._arrived.wait(timeout_s)
+                finally:
+                    self._followers -= 1
 
     def _begin_reading(self, me: int) -> bool:
         """Become the one that reads, unless another thread does."""
-        with self._arrived:
-            if self._reading not in {0, me}:
+        with self._guard:
+            if self._reading and self._reading != me:
                 return False
             self._reading = me
             return True
 
     def _end_reading(self, me: int) -> None:
         if self._reading == me:
-            with self._arrived:
+            with self._guard:
                 self._reading = 0
-                self._arrived.notify_all()
+                if self._followers:
+                    self._arrived.notify_all()
 
     def _is_readable(self, timeout_s: float) -> bool:
         """Wait until there is something to read, or an alarm, or for that long."""
@@ -262,8 +271,9 @@ class Link:
         self._tell()
 
     def _tell(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
+        if self._listeners:
+            for listener in tuple(self._listeners):
+                listener()
 
     def _read(self) -> bool:
         """Wait for bytes and sort the frames they complete; false at the end of the stream."""

@@ -139,6 +139,8 @@ class LogStream:
 
     def flush(self) -> None:
         """Send what was gathered."""
+        if not self._records:
+            return
         with self._lock:
             if self._records:
                 records = self._records

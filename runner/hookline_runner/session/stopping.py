@@ -63,8 +63,10 @@ class StopSwitch:
         self.watchers.clear()
 
     def note_reason(self, reason: str) -> None:
-        """Why the session is to stop; the signal follows."""
+        """The session is to stop, and why. The signal follows; a system call that it comes just before does not end by it."""
         self._reason = reason
+        self.is_requested = True
+        self._tell_watchers()
 
     def shield(self, *functions: Any) -> None:
         """Never raise while one of these Python functions runs in the main thread."""
@@ -122,10 +124,13 @@ class StopSwitch:
             retry.daemon = True
             retry.start()
             return
-        for watcher in tuple(self.watchers):
-            watcher()
+        self._tell_watchers()
         loop = asyncio._get_running_loop()  # noqa: SLF001 - no public way asks without raising
         if loop is not None and self.on_loop is not None:
             loop.call_soon_threadsafe(self.on_loop)
             return
         self.raise_now()
+
+    def _tell_watchers(self) -> None:
+        for watcher in tuple(self.watchers):
+            watcher()

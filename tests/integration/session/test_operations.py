@@ -538,15 +538,39 @@ def handler(event):
     hookline.next_signal('x')
 """,
     "module": "hookline.next_signal('x')\ndef handler(event):\n    pass\n",
-    "back-off": """
-@activity(retries=1, backoff=3)
-def failing():
-    hookline.next_signal('x', timeout=0.001)
-    raise ValueError
-def handler(event):
-    failing()
-""",
 }
+
+
+@pytest.mark.parametrize("prefix", ["", "async "])
+def test_a_stop_ends_a_back_off_at_once(tmp_path: Path, prefix: str):
+    code = f"""
+@activity(retries=1, backoff=5)
+{prefix}def failing():
+    print("failing")
+    raise ValueError
+{prefix}def handler(event):
+    {"await " if prefix else ""}failing()
+"""
+    peer = peer_of(tmp_path, code, hot_window_s=30.0)
+    begun = CLOCK.now()
+
+    result = peer.run(stop_on_print="failing")
+
+    assert result.done is not None
+    assert result.done["stopped"]
+    assert CLOCK.now() - begun < 2.5
+
+
+@pytest.mark.parametrize("name", [name for name in WAITS if name != "module"])
+def test_a_stop_ends_a_wait_though_its_signal_is_late(tmp_path: Path, name: str):
+    peer = peer_of(tmp_path, WAITS[name], hot_window_s=30.0)
+    begun = CLOCK.now()
+
+    result = peer.run(stop_when_waiting=True, stop_unsignalled=True)
+
+    assert result.done is not None
+    assert result.done["stopped"]
+    assert CLOCK.now() - begun < 2.5
 
 
 @pytest.mark.parametrize("durable", [True, False], ids=["durable", "plain"])
@@ -558,7 +582,7 @@ def test_a_stop_ends_a_wait_at_once(tmp_path: Path, name: str, durable: bool):
     result = peer.run(stop_when_waiting=True)
 
     assert result.done is not None
-    assert result.done["stopped"] or (name == "back-off" and not durable)
+    assert result.done["stopped"]
     assert CLOCK.now() - begun < 2.5
 
 
