@@ -13,6 +13,7 @@ import anyio.abc
 import orjson
 
 from hookline.errors import HooklineError
+from hookline.values import encode
 from hookline_runner.frames import Frame, FrameType
 from hookline_service.engine.ending import Exit
 from hookline_service.engine.hosts import LiveAttempt
@@ -103,7 +104,8 @@ class CallDesk:
                 self._submit(attempt, call, _at_home(wanted, self._caller(attempt)))
 
     def _caller(self, attempt: LiveAttempt) -> Caller:
-        return Caller(session=attempt.session, at=self._clock.now(), limits=self._limits)
+        now = self._clock.now()
+        return Caller(session=attempt.session, at=now, limits=self._limits, mask=attempt.mask)
 
     # -- what takes a moment -----------------------------------------------------------------
 
@@ -215,7 +217,7 @@ class CallDesk:
         elif isinstance(operation, StartSession) and self._tasks is not None:
             child = operation.session
             # A call that was recorded before answers with the child of then, and this one is none.
-            if orjson.loads(result.value) == child.id:
+            if result.value == encode(child.id):
                 self._tasks.start_soon(self._engine.start, child, None, name=f"start {child.id}")
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from hookline.values import decode, encode, from_tree
 from hookline_runner.frames import Frame
+from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.engine.wire import (
     Position,
     WireError,
@@ -64,11 +65,12 @@ class CallFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, when, and within which limits."""
+    """Who asks, when, and within which limits; `mask` covers what is shown to people."""
 
     session: Session
     at: datetime
     limits: StoreLimits
+    mask: Mask = NO_MASK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +188,7 @@ def _send_signal(arguments: Arguments, _: Caller) -> Operation:
     return SendSignal(signal=signal)
 
 
-def _start_session(arguments: Arguments, _: Caller) -> ChildWish:
+def _start_session(arguments: Arguments, caller: Caller) -> ChildWish:
     try:
         entry_point = str(parse_call(text_of(arguments["entry_point"])))
     except CallInvalidError as exc:
@@ -196,7 +198,7 @@ def _start_session(arguments: Arguments, _: Caller) -> ChildWish:
         project=_name_of(arguments.get("project") or "", "the name of a project"),
         entry_point=entry_point,
         data=None if data is None else plain_json(_value_of(data)),
-        memo=_memo_of(arguments.get("memo")),
+        memo=_memo_of(arguments.get("memo"), caller.mask),
     )
 
 
@@ -232,14 +234,14 @@ def _value_of(tree: Any) -> bytes:
         raise WireError(f"a malformed value: {exc!s:.200}") from exc
 
 
-def _memo_of(memo: Any) -> bytes | None:
+def _memo_of(memo: Any, mask: Mask) -> bytes | None:
     if memo is None:
         return None
     notes: object = decode(_value_of(memo))
     if not isinstance(notes, dict):
         raise WireError("a memo that is no JSON object")
     pairs = cast("dict[object, object]", notes).items()
-    texts = {text_of(key): text_of(note) for key, note in pairs}
+    texts = {shown_of(key, mask): shown_of(note, mask) for key, note in pairs}
     text = json.dumps(texts, ensure_ascii=False).encode("utf-8", "replace")
     if len(text) > _MAX_MEMO_BYTES:
         problem = f"the memo has {len(text)} bytes, and it may have {_MAX_MEMO_BYTES}"

@@ -124,6 +124,8 @@ def read_entries(frame: Frame, position: Position) -> tuple[int, list[JournalEnt
             seq += 1
             if is_sealed(encoding := text_of(encoding, 20)):
                 raise WireError("a value that is sealed already")
+            if kind == EntryKind.CALL:
+                raise WireError("an entry that only the service writes")
             value = payload[offset : offset + size]
             encoding, value = position.guard.stored(position.session_id, encoding, value)
             entries.append(

@@ -54,7 +54,7 @@ async def test_a_call_is_in_the_journal_when_it_is_replied_to(talk: TalkRig) -> 
 async def test_a_session_without_a_journal_makes_calls_all_the_same(talk: TalkRig) -> None:
     async with talk.rig.host() as host:
         session, seen = await begun(talk, host, is_durable=False)
-        wanted = {"op": "add", "key": "k", "operands": [2], "ttl_s": None}
+        wanted: dict[str, Any] = {"op": "add", "key": "k", "operands": [2], "ttl_s": None}
         first = await host.call(seen, 1, "store", **wanted)
         second = await host.call(seen, 2, "store", **wanted)
 
@@ -74,6 +74,21 @@ async def test_secrets_are_covered_in_what_is_shown_of_a_call(store: Store) -> N
         (entry,) = await store.list_entries(session.id, 0, 10)
 
     assert b"hunter22" not in entry.arguments + entry.display
+
+
+async def test_secrets_are_covered_in_the_memo_of_a_child(store: Store) -> None:
+    contexts = FakeStartContexts(mask=Mask(["hunter22"]))
+    release = await prepared(store, a_talking_release())
+    async with talking(store, release, contexts=contexts) as talk, talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        reply = await host.call(
+            seen, 1, "start_session", at=0, entry_point="main.py:part",
+            data={"key": "hunter22"}, memo={"hunter22": "it is hunter22"}, project="",
+        )  # fmt: skip
+        child = await store.get_session(reply.value)
+
+    assert child.input == b'{"key":"hunter22"}'
+    assert b"hunter22" not in (child.memo or b"hunter22")
 
 
 async def test_a_subscription_gets_what_comes_after_it_and_not_before(talk: TalkRig) -> None:

@@ -53,6 +53,7 @@ HOSTILE: dict[str, tuple[FrameType, bytes]] = {
     "index negative": (FrameType.APPEND, an_append(c1=-1)),
     "index a fraction": (FrameType.APPEND, an_append(c1=1.5)),
     "kind unknown": (FrameType.APPEND, an_append(c2="magic")),
+    "kind of the service": (FrameType.APPEND, an_append(c2="call")),
     "name no text": (FrameType.APPEND, an_append(c3=3)),
     "line huge": (FrameType.APPEND, an_append(c5=HUGE)),
     "size too large": (FrameType.APPEND, an_append(c9=2)),
