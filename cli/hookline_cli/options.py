@@ -51,6 +51,22 @@ def limit_option(default: int = 50) -> Callable[[Command], Command]:
     )
 
 
+def project_files_options(command: Command) -> Command:
+    """DIRECTORY with the files of a project, which manifest in it counts, and the name that the project gets."""
+    directory = click.argument(
+        "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
+    )
+    manifest = click.option(
+        "--manifest",
+        metavar="FILE",
+        help="Name of the manifest within the directory.  [default: hookline.yaml, else autokitteh.yaml]",
+    )
+    project = click.option(
+        "-p", "--project", metavar="NAME", help="Name that takes the place of the manifest's."
+    )
+    return directory(manifest(project(command)))
+
+
 timeout_option = click.option(
     "--timeout",
     type=click.FloatRange(min=0),

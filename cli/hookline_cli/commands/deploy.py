@@ -9,21 +9,11 @@ import click
 from hookline_cli.client import Service
 from hookline_cli.display import print_json
 from hookline_cli.json_values import objects_in
-from hookline_cli.options import json_option, with_service
+from hookline_cli.options import json_option, project_files_options, with_service
 
 
 @click.command("deploy")
-@click.argument(
-    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
-)
-@click.option(
-    "--manifest",
-    metavar="FILE",
-    help="Name of the manifest within the directory.  [default: hookline.yaml, else autokitteh.yaml]",
-)
-@click.option(
-    "-p", "--project", metavar="NAME", help="Name that takes the place of the manifest's."
-)
+@project_files_options
 @click.option("--dry-run", is_flag=True, help="Validate and show the plan; change nothing.")
 @json_option
 @with_service

@@ -7,21 +7,11 @@ from pathlib import Path
 import click
 
 from hookline_cli.display import note
-from hookline_cli.options import TargetOptions, with_target
+from hookline_cli.options import TargetOptions, project_files_options, with_target
 
 
 @click.command("dev")
-@click.argument(
-    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
-)
-@click.option(
-    "--manifest",
-    metavar="FILE",
-    help="Name of the manifest within the directory.  [default: hookline.yaml, else autokitteh.yaml]",
-)
-@click.option(
-    "-p", "--project", metavar="NAME", help="Name that takes the place of the manifest's."
-)
+@project_files_options
 @click.option(
     "--port",
     envvar="HOOKLINE_PORT",
