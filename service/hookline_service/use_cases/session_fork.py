@@ -175,8 +175,8 @@ class SessionForker:
         recorded = await self.store.count_entries(source.id)
         if not 0 <= count <= recorded:
             raise ForkInvalidError(
-                f"session {source.id} has {recorded} recorded entries; a fork can keep the first 0 to {recorded} of"
-                f" them, and {count} were asked for"
+                f"session {source.id} has {recorded} recorded entries, of which a fork keeps the first ones, none or all;"
+                f" {count} were asked for"
             )
         return await read_subscriptions(self.store, source.id, count)
 
