@@ -23,8 +23,8 @@ from hookline_cli.project_files import (
     PackedProject,
     find_manifest,
     find_project_directory,
-    pack_files,
     pack_project,
+    pack_without_manifest,
 )
 from hookline_cli.session_log import follow_to_end
 from hookline_cli.settings import find_values
@@ -68,7 +68,7 @@ class LocalProject:
         """Its files, packed. Raises as `pack_project`."""
         if self.manifest_file is not None:
             return pack_project(self.directory, self.manifest_file)
-        return pack_files(self.directory, _MADE_MANIFEST, self.manifest_text)
+        return pack_without_manifest(self.directory, self.manifest_text)
 
 
 def find_local_project(target: str) -> LocalProject:

@@ -17,6 +17,7 @@ from hookline_cli.failures import LocalServiceError
 from hookline_cli.json_values import as_object, object_of
 from hookline_cli.settings import temporary_service_environment
 from hookline_cli.target import DEFAULT_HOME, find_target
+from hookline_service.use_cases.private_files import ensure_home
 
 _END_S = 20.0
 _KEPT_LOG_LINES = 20
@@ -34,10 +35,12 @@ def temporary_service(base: str | None) -> Generator[Service]:
 
     Raises:
         LocalServiceError, AnswerError: it cannot start.
+        HomeUnusableError: see `local_directory`.
     """
+    shared = local_directory(base)
     home = Path(tempfile.mkdtemp(prefix="hookline-local-"))
     try:
-        share_packages(home / "runner", local_directory(base))
+        share_packages(home / "runner", shared)
         settings = {"home": str(home), "host": "127.0.0.1", "port": "0", "log_level": "warning"}
         environment = temporary_service_environment()
         with _running(settings, home / "service.log", environment, is_temporary=True):
@@ -55,17 +58,23 @@ def own_service(home: Path, settings: Mapping[str, str]) -> Generator[str]:
     Its log is kept in `service.log` of the home.
 
     Raises:
-        LocalServiceError, AnswerError: it cannot start.
+        LocalServiceError, AnswerError, HomeUnusableError: it cannot start.
     """
-    home.mkdir(parents=True, mode=0o700, exist_ok=True)
+    ensure_home(home)
     given = {"home": str(home), "log_level": "warning", **settings}
     with _running(given, home / "service.log", None, is_temporary=False) as url:
         yield url
 
 
 def local_directory(base: str | None) -> Path:
-    """Where what local runs have in common is kept: `local` in the home."""
-    return Path(base or DEFAULT_HOME).expanduser().absolute() / "local"
+    """Where what local runs have in common is kept: `local` in the home, which is made if there is none.
+
+    Raises:
+        HomeUnusableError: the home cannot be made.
+    """
+    home = Path(base or DEFAULT_HOME).expanduser().absolute()
+    ensure_home(home)
+    return home / "local"
 
 
 def share_packages(runner_home: Path, shared: Path) -> None:

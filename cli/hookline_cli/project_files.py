@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from hookline_cli.failures import FileUnusableError
@@ -53,16 +54,25 @@ def pack_project(directory: Path, given: str | None) -> PackedProject:
         ProjectInvalidError: there is far too much, or a file has a name that no project may hold.
     """
     manifest = find_manifest(directory, given)
-    return pack_files(directory, manifest, _read(directory / manifest))
+    return _pack(directory, manifest, _read(directory / manifest))
 
 
-def pack_files(directory: Path, manifest: str, text: bytes) -> PackedProject:
-    """Everything in the directory that belongs to a project with this manifest. Raises as `pack_project`."""
+def pack_without_manifest(directory: Path, text: bytes) -> PackedProject:
+    """Everything in a directory that has no manifest but this one, which is made up. Raises as `pack_project`."""
+    from hookline_service.manifest.files import MANIFEST_NAMES, MAX_FILES
+
+    if next(islice(_walk(directory), MAX_FILES, None), None) is not None:
+        problem = f"has no {MANIFEST_NAMES[0]} and more than {MAX_FILES:,} files; is it a project?"
+        raise FileUnusableError(directory, problem)
+    return _pack(directory, MANIFEST_NAMES[0], text)
+
+
+def _pack(directory: Path, manifest: str, text: bytes) -> PackedProject:
     from hookline_service.manifest import files, parse
 
     parsed = parse.parse_manifest(text, manifest).manifest
     selection = files.select_files(_walk(directory), parsed.ignore if parsed else ())
-    _check_sizes({path: (directory / path).stat().st_size for path in selection.files})
+    _check_sizes({path: _size(directory / path) for path in selection.files})
     contents = {path: _read(directory / path) for path in selection.files}
     contents[manifest] = text
     archive = files.pack(contents)
@@ -114,6 +124,13 @@ def _walk(directory: Path) -> Iterator[str]:
                 pending.append(name + "/")
             elif entry.is_file():
                 yield name
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as exc:
+        raise FileUnusableError(path, exc.strerror or "cannot be read") from exc
 
 
 def _read(path: Path) -> bytes:

@@ -21,12 +21,16 @@ from hookline_cli.failures import ArgumentInvalidError, ReplayDiffersError
 from hookline_cli.json_values import object_of, objects_in
 from hookline_cli.local_service import local_directory
 from hookline_cli.options import segment
-from hookline_cli.project_files import PackedProject, has_manifest, pack_files, pack_project
+from hookline_cli.project_files import (
+    PackedProject,
+    has_manifest,
+    pack_project,
+    pack_without_manifest,
+)
 from hookline_runner.builds import unpack_archive
 from hookline_runner.local_replay import environment_launch
 from hookline_runner.recordings import Recording, ReplayError
 from hookline_runner.replaying import Launch, Record, Replay, compare, run_recording
-from hookline_service.manifest.files import MANIFEST_NAMES
 from hookline_service.model.secret import MASK
 from hookline_service.use_cases.deploy_source import read_source
 
@@ -149,7 +153,7 @@ def code_in(directory: Path, history: History) -> Code:
         HooklineError: it is no project, see `read_source`.
     """
     if not has_manifest(directory):
-        packed = pack_files(directory, MANIFEST_NAMES[0], b"")
+        packed = pack_without_manifest(directory, b"")
         return Code(
             archive=packed.archive, python=history.python, requirements=history.requirements
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -161,6 +162,60 @@ def test_a_function_that_is_not_there_is_refused(desk: Desk) -> None:
     assert done.returncode == 1
     assert "gone" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+LISTENS = """\
+import hookline
+
+def go(event):
+    news = hookline.subscribe("news")
+    print("listening")
+    heard = hookline.next_event(news, timeout=20)
+    child = hookline.start("main.py:double", {"n": heard.body.json.n})
+    return hookline.next_signal(child).payload.value
+
+def double(event):
+    hookline.sleep(1.2)
+    return event.data.n * 2
+"""
+
+
+def test_a_local_run_hears_events_and_has_children(desk: Desk) -> None:
+    manifest = DEV_MANIFEST + "    - {name: news, type: webhook}\n"
+    manifest += '    - {name: often, schedule: "@every 1s", call: main.py:go}\n'
+    desk.write(hookline__yaml=manifest, main__py=LISTENS)
+    process = desk.start("run", "--local", "main.py:go", "--durable")
+    reader = Reader(process)
+    url = reader.wait("webhook news: ").split()[-1]
+    reader.wait("listening")
+
+    with httpx2.Client(trust_env=False) as client:
+        client.post(url, json={"n": 21})
+
+    assert process.wait(30) == 0
+    reader.close()
+    assert "result: 42" in reader.lines
+    assert sum("listening" in line for line in reader.lines) == 1
+
+
+def test_packages_are_kept_in_a_home_for_its_owner_alone(desk: Desk) -> None:
+    desk.write(main__py=HELLO)
+    desk.run("run", "--local", "main.py:go")
+
+    assert stat.S_IMODE(desk.home.stat().st_mode) == 0o700
+    assert [path.name for path in desk.home.iterdir()] == ["local"]
+
+
+def test_a_home_that_cannot_be_is_told(desk: Desk) -> None:
+    desk.write(main__py=HELLO)
+    desk.home.write_text("a file")
+
+    run = desk.run("run", "--local", "main.py:go")
+    dev = desk.run("dev")
+
+    assert (run.returncode, dev.returncode) == (4, 4)
+    assert str(desk.home) in run.stderr
+    assert str(desk.home) in dev.stderr
 
 
 WAITS = """\

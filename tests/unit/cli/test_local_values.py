@@ -8,6 +8,7 @@ import pytest
 
 from hookline_cli.failures import ArgumentInvalidError, FileUnusableError
 from hookline_cli.local_run import find_local_project
+from hookline_cli.project_files import pack_without_manifest
 from hookline_cli.settings import find_values, read_values, temporary_service_environment
 
 
@@ -124,3 +125,11 @@ def test_a_command_line_that_names_too_little_or_too_much_is_not_understood(
 
     assert outcome.code == 2
     assert told in outcome.err
+
+
+def test_a_directory_with_everything_in_it_is_no_project(tmp_path: Path) -> None:
+    for number in range(5_001):
+        (tmp_path / f"{number}.txt").touch()
+
+    with pytest.raises(FileUnusableError, match="more than 5,000 files"):
+        pack_without_manifest(tmp_path, b"")
