@@ -24,7 +24,7 @@ from tests.acceptance.conftest import RunningService, wait_until
 from tests.acceptance.harness import Killer, World, all_of, processes_of_home
 from tests.builders.chance import a_chance
 
-SOAK_S = float(os.environ.get("HOOKLINE_TEST_SOAK_S", "15"))  # noqa: TID251 - a knob of the test
+SOAK_S = float(os.environ.get("HOOKLINE_TEST_SOAK_S", "12"))  # noqa: TID251 - a knob of the test
 SEED = int(os.environ.get("HOOKLINE_TEST_SEED", "1"))  # noqa: TID251 - as above
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SOAK_S * 3 + 240)]
 
@@ -409,9 +409,11 @@ def _check_store(clients: Clients, left: Aftermath) -> None:
 
 
 def _check_database(path: Path) -> None:
-    """The file is whole, and nothing waits for a session that has ended."""
+    """The file is whole, no child is there twice, and nothing waits for a session that has ended."""
+    twice = "SELECT parent_id, memo FROM sessions WHERE parent_id IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1"
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute(twice).fetchall() == []
         for table in ("subscriptions", "deliveries", "signals", "waits"):
             assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table  # noqa: S608 - fixed names
