@@ -86,7 +86,10 @@ def _watch(directory: Path) -> Iterator[bool]:
     """True whenever files of the project have changed and are quiet again, false now and then."""
 
     def is_ours(_: watchfiles.Change, path: str) -> bool:
-        return not is_skipped(Path(path).relative_to(directory).as_posix())
+        place = Path(path)
+        return place.is_relative_to(directory) and not is_skipped(
+            place.relative_to(directory).as_posix()
+        )
 
     try:
         for changes in watchfiles.watch(
