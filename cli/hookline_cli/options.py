@@ -140,7 +140,7 @@ def _taken(arguments: dict[str, object], name: str) -> str | None:
 
 
 def session_id_of(service: Service, name: str) -> str:
-    """The id itself, or the id of the latest session of the project of this name.
+    """The id itself, or that of the latest session of the project of this name; of a child, the one it all began with.
 
     Raises:
         SessionNotFoundHereError: the project has no session, or there is neither such a project nor such a session.
@@ -155,7 +155,22 @@ def session_id_of(service: Service, name: str) -> str:
         raise SessionNotFoundHereError(name, is_project=False) from exc
     if not latest:
         raise SessionNotFoundHereError(name)
-    return str(latest[0]["id"])
+    return str(_first_of_family(service, latest[0])["id"])
+
+
+def _first_of_family(service: Service, session: JsonObject) -> JsonObject:
+    """The session that no other of the project started: this one, or one above it that is still there."""
+    while session.get("parent"):
+        try:
+            parent = service.get(f"/sessions/{segment(str(session['parent']))}")
+        except AnswerError as exc:
+            if exc.answer_code != "session.not_found":
+                raise
+            break
+        if parent.get("project") != session.get("project"):
+            break
+        session = parent
+    return session
 
 
 def find_trigger(service: Service, name: str) -> JsonObject:

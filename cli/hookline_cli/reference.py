@@ -31,7 +31,7 @@ _CLI_INTRODUCTION = """\
   the newest first; an error is an object with the key `error`. A followed log is one object per line.
 - Which service is meant: `--url` (`HOOKLINE_URL`) and `--token` (`HOOKLINE_TOKEN`), else the service that runs on the home
   directory (`--home`, `HOOKLINE_HOME`, by default `~/.hookline`).
-- Where a session is expected, the name of a project means its latest session.
+- Where a session is expected, the name of a project means its latest session, and for a child the one that started it.
 - Each option can be given by the environment variable named beside it.
 
 | exit code | meaning |

@@ -30,7 +30,8 @@ from hookline_cli.options import (
 from hookline_cli.session_log import print_log_live, print_log_stored, print_status
 
 _EPILOG = (
-    "SESSION is the id of a session, or the name of a project: then its latest session is meant."
+    "SESSION is the id of a session, or the name of a project: then its latest session is meant, and for a"
+    " child the one that started it."
 )
 _STATES = ["created", "running", "waiting", "completed", "error", "stopped"]
 _MOST_ACTIVITIES = 1000

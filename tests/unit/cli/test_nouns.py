@@ -86,6 +86,27 @@ def test_where_a_session_is_expected_a_project_means_its_latest(hookline, fake) 
     assert outcome.document["id"] == "ses_2"
 
 
+def test_of_children_the_one_that_started_them_is_meant(hookline, fake) -> None:
+    fake.things["sessions"] = [
+        a_session(id="ses_1", parent="ses_elsewhere"),
+        a_session(id="ses_2", parent="ses_1"),
+        a_session(id="ses_3", parent="ses_2"),
+        a_session(id="ses_elsewhere", project="other"),
+    ]
+
+    outcome = hookline("session", "get", "hello", "--json")
+
+    assert outcome.document["id"] == "ses_1"
+
+
+def test_a_child_without_its_parent_is_meant_itself(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(id="ses_2", parent="ses_gone")]
+
+    outcome = hookline("session", "get", "hello", "--json")
+
+    assert outcome.document["id"] == "ses_2"
+
+
 def test_a_project_without_sessions_has_no_latest(hookline) -> None:
     outcome = hookline("session", "get", "hello")
 
