@@ -215,7 +215,6 @@ class EmbeddedEngine:
         return {
             "sessions_queued": len(self._queue),
             "sessions_running": len(self._live),
-            "runner_hosts": len(self._pool.hosts()),
             "store_pending_bytes": self._store.pending_bytes(),
         }
 
