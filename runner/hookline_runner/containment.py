@@ -56,7 +56,7 @@ def contain(writable: Sequence[str]) -> None:
             raise OutsideCallError(event, arguments)
         for path, directory in _written(event, arguments):
             if not _is_below(roots, path, directory):
-                raise OutsideCallError(event, path)
+                raise OutsideCallError("open to write" if event == "open" else event, path)
 
     sys.addaudithook(judge)
 
