@@ -50,6 +50,7 @@ _INLINE_BYTES: Final = (
 )  # what is larger, or a filter, is read in a thread: nobody waits for it
 _THREADS: Final = 2
 _MAX_OPEN: Final = 20_000
+_TIMES_AS_LARGE: Final = 4  # what was read of a call, against its text
 
 
 class CallRuns(Protocol):
@@ -80,6 +81,12 @@ class CallDesk:
         self._limits = parts.settings.store_limits
         self._tasks: anyio.abc.TaskGroup | None = None
         self._threads = anyio.CapacityLimiter(_THREADS)
+        self._waiting_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Roughly how much memory the calls hold that are to be read in a thread."""
+        return self._waiting_bytes
 
     def open(self, tasks: anyio.abc.TaskGroup) -> None:
         """What takes longer than a moment runs in this group from now on."""
@@ -95,11 +102,11 @@ class CallDesk:
         if size > MAX_CALL_BYTES:
             self._submit(attempt, call, too_large(size))
         elif size > _INLINE_BYTES or call.arguments.get("filter"):
-            self._start_soon(attempt, call)
+            self._start_soon(attempt, call, size)
         else:
             wanted = operation_of(call, self._caller(attempt))
             if isinstance(wanted, ChildWish) and wanted.project:
-                self._start_soon(attempt, call)
+                self._start_soon(attempt, call, size)
             else:
                 self._submit(attempt, call, _at_home(wanted, self._caller(attempt)))
 
@@ -109,12 +116,21 @@ class CallDesk:
 
     # -- what takes a moment -----------------------------------------------------------------
 
-    def _start_soon(self, attempt: LiveAttempt, call: CallFrame) -> None:
+    def _start_soon(self, attempt: LiveAttempt, call: CallFrame, size: int) -> None:
         if self._tasks is not None:
             name = f"call of {attempt.session.id}"
-            self._tasks.start_soon(self._take_slowly, attempt, call, name=name)
+            self._waiting_bytes += _TIMES_AS_LARGE * size
+            self._tasks.start_soon(self._take_one_slowly, attempt, call, size, name=name)
+
+    async def _take_one_slowly(self, attempt: LiveAttempt, call: CallFrame, size: int) -> None:
+        try:
+            await self._take_slowly(attempt, call)
+        finally:
+            self._waiting_bytes -= _TIMES_AS_LARGE * size
 
     async def _take_slowly(self, attempt: LiveAttempt, call: CallFrame) -> None:
+        if attempt.is_closed or attempt.verdict is not None:
+            return
         caller = self._caller(attempt)
         try:
             wanted = await anyio.to_thread.run_sync(

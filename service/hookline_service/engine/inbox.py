@@ -283,16 +283,19 @@ class FrameInbox:
     # -- back-pressure -----------------------------------------------------------------------
 
     def _ease_pressure(self) -> None:
-        """Stop reading from hosts while the store has too much to write."""
-        if self._is_paused or self._store.pending_bytes() < _PENDING_HIGH:
+        """Stop reading from hosts while there is too much to read in threads, and for the store to write."""
+        if self._is_paused or self._pending_bytes() < _PENDING_HIGH:
             return
         self._is_paused = True
         for host in self._pool.hosts():
             host.link.pause()
         asyncio.get_running_loop().call_later(_PRESSURE_CHECK_S, self._resume_when_eased)
 
+    def _pending_bytes(self) -> int:
+        return self._store.pending_bytes() + self._calls.waiting_bytes
+
     def _resume_when_eased(self) -> None:
-        if self._store.pending_bytes() > _PENDING_LOW:
+        if self._pending_bytes() > _PENDING_LOW:
             asyncio.get_running_loop().call_later(_PRESSURE_CHECK_S, self._resume_when_eased)
             return
         self._is_paused = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from hookline_service.engine.masking import Mask
@@ -329,6 +331,32 @@ async def test_a_large_call_holds_nobody_up_and_a_huge_one_is_refused(talk: Talk
 
     assert large.code == "store.value_too_large"
     assert huge.code == "call.too_large"
+
+
+async def test_hosts_are_not_heard_while_too_many_large_calls_are_to_be_read(talk: TalkRig) -> None:
+    inbox = talk.rig.inbox
+    desk = inbox._calls  # pyright: ignore[reportPrivateUsage] - nobody outside sees what waits to be read
+
+    async def until_paused(*, is_paused: bool) -> None:
+        with anyio.fail_after(10):
+            while inbox._is_paused is not is_paused:  # pyright: ignore[reportPrivateUsage] - as above
+                await anyio.lowlevel.checkpoint()
+
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        threads = desk._threads  # pyright: ignore[reportPrivateUsage] - held here, so that nothing is read
+        for _ in range(int(threads.total_tokens)):
+            await threads.acquire_on_behalf_of(object())
+        wanted = {"session": "s", "name": "n", "payload": "x" * 8_000_000}
+        for number in range(1, 4):
+            await host.send_call(seen, number, "signal", wanted)
+        await until_paused(is_paused=True)
+        threads.total_tokens += 1
+        codes = [(await seen.reply(number)).code for number in range(1, 4)]
+        await until_paused(is_paused=False)
+
+    assert codes == ["session.not_found"] * 3
+    assert desk.waiting_bytes == 0
 
 
 async def test_a_child_waits_for_its_turn_within_the_limit_of_the_project(store: Store) -> None:

@@ -55,7 +55,7 @@ from hookline_service.storage.sqlite.waiting import queue_signal
 from hookline_service.storage.sqlite.writer import OnDone
 
 _CALL_BYTES = 300
-_NAME_BYTES = 300  # each name that is looked for takes about as long as a call with so many bytes
+_NAME_BYTES = 20  # looking for a name takes about as long as writing so many bytes
 
 
 class CallTables(Tables):
