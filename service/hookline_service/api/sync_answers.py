@@ -6,7 +6,7 @@ import logging
 from typing import Final
 
 import anyio
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from hookline_service.api.http_outcomes import (
     Headers,
@@ -27,22 +27,40 @@ logger = logging.getLogger(__name__)
 NOBODY: Final = "No sessions were started or signaled for sync webhook"
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
+_PIECE_BYTES: Final = 64 * 1024
 
 
 async def answer_caller(
-    answers: AnswerWaiter, receive: Receive, send: Send, timeout_s: float
+    answers: AnswerWaiter, receive: Receive, send: Send, timeout_s: float, *, send_timeout_s: float
 ) -> None:
     """Send the answer as soon as it is there: the first outcome, or how the sessions ended; 504 after the time.
 
-    Returns when it is sent, or the caller has gone; the sessions go on. `answers` is closed.
+    Returns when it is sent, the caller has gone, or has read nothing for `send_timeout_s`; the sessions go on.
+    `answers` is closed.
     """
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope, name="caller")
-            await _Conversation(answers, send, timeout_s).hold()
+            await _Conversation(answers, _impatient(send, send_timeout_s), timeout_s).hold()
             tasks.cancel_scope.cancel()
     finally:
         answers.close()
+
+
+class _NotReadError(Exception):
+    """The caller reads nothing."""
+
+
+def _impatient(send: Send, timeout_s: float) -> Send:
+    """`send`, which raises `_NotReadError` when the caller takes nothing for so long."""
+
+    async def send_in_time(message: Message) -> None:
+        with anyio.move_on_after(timeout_s):
+            await send(message)
+            return
+        raise _NotReadError
+
+    return send_in_time
 
 
 async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -60,7 +78,14 @@ class _Conversation:
         self._timeout_s = timeout_s
 
     async def hold(self) -> None:
-        """Send one response."""
+        """Send one response; to a caller who does not read, only its beginning."""
+        try:
+            await self._respond()
+        except _NotReadError:
+            facts = {"event_id": self._answers.event_id}
+            logger.warning("answer broken off: the caller does not read it", extra=facts)
+
+    async def _respond(self) -> None:
         heard = await self._hear()
         if isinstance(heard, Outcome):
             await self._answer(heard)
@@ -140,7 +165,14 @@ class _Conversation:
         await self._send(start)
 
     async def _send_part(self, part: bytes, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": part, "more_body": more})
+        """In pieces: each waits until the caller has read most of what was sent before."""
+        for start in range(0, len(part) or 1, _PIECE_BYTES):
+            end = start + _PIECE_BYTES
+            is_last = end >= len(part) and not more
+            piece = part[start:end]
+            await self._send(
+                {"type": "http.response.body", "body": piece, "more_body": not is_last}
+            )
 
     def _warn(self, error: OutcomeInvalidError, outcome: Outcome) -> None:
         facts = {"session_id": outcome.session_id, "reason": error.message}

@@ -82,7 +82,8 @@ def create_webhooks(
             if accepted is not None:
                 counts.accept(is_new=accepted.recorded.is_new)
             if accepted is not None and accepted.answers is not None:
-                await answer_caller(accepted.answers, receive, send, patience_s)
+                answers = accepted.answers
+                await answer_caller(answers, receive, send, patience_s, send_timeout_s=timeout_s)
                 return
         except ClientGoneError:
             return

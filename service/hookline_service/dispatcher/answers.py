@@ -15,7 +15,9 @@ from hookline_service.model.ids import EventId, SessionId
 
 _Key = TypeVar("_Key")
 
-_MOST_QUEUED_BYTES: Final = 64 * 1024 * 1024
+OUTCOME_BYTES: Final = 500  # what an outcome takes besides its value, about
+_MOST_OF_ONE_BYTES: Final = 16 * 1024 * 1024
+_MOST_OF_ALL_BYTES: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class AllEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooMuch:
-    """More was answered than the caller has taken; the rest is lost."""
+    """More was answered than this caller, or all callers together, have taken; the rest is lost."""
 
 
 class AnswerWaiter:
@@ -36,8 +38,11 @@ class AnswerWaiter:
     def __init__(self, board: AnswerBoard, event_id: EventId) -> None:
         self._board = board
         self._outcomes: deque[Outcome] = deque()
-        self._queued_bytes = 0
-        self._known: set[Outcome] = set()
+        self._held_bytes = 0
+        self._given_bytes = 0
+        self._is_over = False
+        self._is_closed = False
+        self._known: set[int] = set()
         self._ends: list[SessionEnd] = []
         self._pending: set[SessionId] = set()
         self._news = anyio.Event()
@@ -45,13 +50,18 @@ class AnswerWaiter:
         self.sessions: set[SessionId] = set()
 
     async def next(self) -> Outcome | AllEnded | TooMuch:
-        """The next outcome of the event; once all were given and every session has ended, how they did."""
+        """The next outcome of the event; once all were given and every session has ended, how they did.
+
+        What was given counts as held until the next is asked for.
+        """
+        self._free(self._given_bytes)
+        self._given_bytes = 0
         while True:
-            if self._queued_bytes > _MOST_QUEUED_BYTES:
+            if self._is_over:
                 return TooMuch()
             if self._outcomes:
                 outcome = self._outcomes.popleft()
-                self._queued_bytes -= len(outcome.value)
+                self._given_bytes = _size_of(outcome)
                 return outcome
             if not self._pending:
                 return AllEnded(ends=tuple(self._ends))
@@ -59,7 +69,9 @@ class AnswerWaiter:
             await self._news.wait()
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Hear nothing more, and hold nothing."""
+        self._is_closed = True
+        self._drop_all()
         self._board.forget(self)
 
     def expect(self, session_ids: Iterable[SessionId]) -> None:
@@ -74,19 +86,17 @@ class AnswerWaiter:
         """Outcomes that were recorded before; none of them will be given twice."""
         earlier = list(outcomes)
         later = [outcome for outcome in self._outcomes if outcome not in set(earlier)]
-        self._outcomes = deque([*earlier, *later])
-        self._queued_bytes = sum(len(outcome.value) for outcome in self._outcomes)
-        self._known = set(earlier)
+        self._drop_all()
+        self._known = {hash(outcome) for outcome in earlier}
+        for outcome in [*earlier, *later]:
+            self._queue(outcome)
         self._news.set()
 
     def take_outcome(self, outcome: Outcome) -> None:
         """An outcome was recorded."""
-        if outcome in self._known:
-            return
-        if self._queued_bytes <= _MOST_QUEUED_BYTES:
-            self._queued_bytes += len(outcome.value)
-            self._outcomes.append(outcome)
-        self._news.set()
+        if hash(outcome) not in self._known:
+            self._queue(outcome)
+            self._news.set()
 
     def take_end(self, end: SessionEnd) -> None:
         """A session has ended; one that tries the same again takes its place."""
@@ -99,11 +109,45 @@ class AnswerWaiter:
             self._ends.append(end)
         self._news.set()
 
+    def _queue(self, outcome: Outcome) -> None:
+        """Keep an outcome, unless that were too much: then nothing is kept from now on."""
+        if self._is_over or self._is_closed:
+            return
+        size_bytes = _size_of(outcome)
+        if self._board.reserve(self._held_bytes, size_bytes):
+            self._held_bytes += size_bytes
+            self._outcomes.append(outcome)
+        else:
+            self._is_over = True
+            self._drop_all()
+
+    def _drop_all(self) -> None:
+        """Drop what is queued; what was given stays held while it may still be on its way."""
+        self._outcomes.clear()
+        if self._is_closed:
+            self._given_bytes = 0
+        self._free(self._held_bytes - self._given_bytes)
+
+    def _free(self, size_bytes: int) -> None:
+        self._held_bytes -= size_bytes
+        self._board.release(size_bytes)
+
 
 class AnswerBoard:
-    """Who waits for what. See `EngineListener` for when it is told."""
+    """Who waits for what. See `EngineListener` for when it is told.
 
-    def __init__(self) -> None:
+    What comes faster than callers take it is held in memory: so many bytes for one waiter, and so many for all.
+    """
+
+    def __init__(
+        self,
+        *,
+        most_of_one_bytes: int = _MOST_OF_ONE_BYTES,
+        most_of_all_bytes: int = _MOST_OF_ALL_BYTES,
+    ) -> None:
+        self._most_of_one_bytes = most_of_one_bytes
+        self._most_of_all_bytes = most_of_all_bytes
+        self._held_bytes = 0
         self._by_event: dict[EventId, list[AnswerWaiter]] = {}
         self._by_session: dict[SessionId, list[AnswerWaiter]] = {}
 
@@ -115,6 +159,23 @@ class AnswerBoard:
         waiter = AnswerWaiter(self, event_id)
         self._by_event.setdefault(event_id, []).append(waiter)
         return waiter
+
+    @property
+    def held_bytes(self) -> int:
+        """What all waiters hold."""
+        return self._held_bytes
+
+    def reserve(self, held_bytes: int, size_bytes: int) -> bool:
+        """Whether a waiter that holds so much may hold so much more; if so, it is counted."""
+        is_too_much_for_one = held_bytes + size_bytes > self._most_of_one_bytes
+        if is_too_much_for_one or self._held_bytes + size_bytes > self._most_of_all_bytes:
+            return False
+        self._held_bytes += size_bytes
+        return True
+
+    def release(self, size_bytes: int) -> None:
+        """A waiter holds so much less."""
+        self._held_bytes -= size_bytes
 
     def outcome_recorded(self, outcome: Outcome) -> None:
         """Pass an outcome on."""
@@ -135,6 +196,10 @@ class AnswerBoard:
         _drop(self._by_event, waiter.event_id, waiter)
         for session_id in waiter.sessions:
             _drop(self._by_session, session_id, waiter)
+
+
+def _size_of(outcome: Outcome) -> int:
+    return OUTCOME_BYTES + len(outcome.value)
 
 
 def _drop(table: dict[_Key, list[AnswerWaiter]], key: _Key, waiter: AnswerWaiter) -> None:

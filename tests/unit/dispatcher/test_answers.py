@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hookline_service.dispatcher.answers import AllEnded, AnswerBoard, TooMuch
+from hookline_service.dispatcher.answers import OUTCOME_BYTES, AllEnded, AnswerBoard, TooMuch
 from hookline_service.engine.listening import SessionEnd
 from hookline_service.model.calls import Outcome
 from hookline_service.model.ids import EventId, SessionId
@@ -13,6 +13,7 @@ from tests.builders.sessions import a_session
 
 RELEASE = a_release()
 EVENT = EventId("evt_1")
+FIVE = OUTCOME_BYTES + 5  # what an outcome of five bytes counts for
 
 
 def an_outcome(value: bytes, number: int = 0, event: EventId = EVENT) -> Outcome:
@@ -73,13 +74,77 @@ async def test_what_was_recorded_before_is_given_once():
 async def test_a_caller_who_takes_nothing_does_not_fill_the_memory():
     board = AnswerBoard()
     waiter = board.open(EVENT)
-    large = b"x" * (8 * 1024 * 1024)
+    large = b"x" * (7 * 1024 * 1024)
 
-    for number in range(100):
+    for number in range(2):
         board.outcome_recorded(an_outcome(large, number))
+    most = board.held_bytes
+    board.outcome_recorded(an_outcome(large, 2))
 
-    assert waiter._queued_bytes < 80 * 1024 * 1024
+    assert (most, board.held_bytes) == (2 * (len(large) + OUTCOME_BYTES), 0)
     assert await waiter.next() == TooMuch()
+
+
+async def test_many_callers_who_take_nothing_do_not_fill_the_memory():
+    board = AnswerBoard(most_of_one_bytes=FIVE, most_of_all_bytes=3 * FIVE)
+    events = [EventId(f"evt_{number}") for number in range(4)]
+    waiters = [board.open(event) for event in events]
+
+    for event in events:
+        board.outcome_recorded(an_outcome(b"x" * 5, event=event))
+
+    assert board.held_bytes == 3 * FIVE
+    assert isinstance(await waiters[0].next(), Outcome)
+    assert await waiters[3].next() == TooMuch()
+
+
+async def test_what_a_caller_takes_makes_room_once_the_next_is_asked_for():
+    board = AnswerBoard(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
+    waiter = board.open(EVENT)
+    waiter.expect([SessionId("ses_1")])
+
+    for number in range(5):
+        board.outcome_recorded(an_outcome(b"x" * 5, number))
+        assert isinstance(await waiter.next(), Outcome)
+        assert board.held_bytes == FIVE
+
+
+async def test_what_is_on_its_way_counts_when_the_rest_is_dropped():
+    board = AnswerBoard(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
+    waiter = board.open(EVENT)
+    for number in range(2):
+        board.outcome_recorded(an_outcome(b"x" * 5, number))
+    await waiter.next()
+
+    board.outcome_recorded(an_outcome(b"x", 2))
+    on_its_way = board.held_bytes
+    heard = await waiter.next()
+
+    assert (on_its_way, heard, board.held_bytes) == (FIVE, TooMuch(), 0)
+
+
+async def test_recorded_answers_are_bounded_as_well():
+    board = AnswerBoard(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
+    waiter = board.open(EVENT)
+    board.outcome_recorded(an_outcome(b"x" * 5, 2))
+
+    waiter.catch_up([an_outcome(b"x" * 5, 1), an_outcome(b"x" * 5, 2), an_outcome(b"x", 3)])
+
+    assert (await waiter.next(), board.held_bytes) == (TooMuch(), 0)
+
+
+async def test_a_closed_waiter_holds_nothing():
+    board = AnswerBoard()
+    waiter = board.open(EVENT)
+    for number in range(2):
+        board.outcome_recorded(an_outcome(b"x" * 5, number))
+    await waiter.next()
+
+    waiter.close()
+    waiter.close()
+    waiter.take_outcome(an_outcome(b"late", 3))
+
+    assert board.held_bytes == 0
 
 
 async def test_a_closed_waiter_is_forgotten():
@@ -94,7 +159,8 @@ async def test_a_closed_waiter_is_forgotten():
     board.outcome_recorded(an_outcome(b"1"))
     board.session_ended(an_end(session))
     left = len(board)
+    heard = await second.next()
     second.close()
 
     assert (left, len(board), board._by_session) == (1, 0, {})
-    assert isinstance(await second.next(), Outcome)
+    assert isinstance(heard, Outcome)
