@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hookline_service.model.calls import Subscription, TakeEvent, Unsubscribe
+from hookline_service.model.calls import MOST_SUBSCRIPTIONS, Subscription, TakeEvent, Unsubscribe
 from hookline_service.model.errors import EventNotFoundError
 from hookline_service.model.events import Event
 from hookline_service.model.ids import SubscriptionId
@@ -124,6 +124,25 @@ async def test_a_source_of_another_project_is_not_found(store: Store, session: S
     result = await made(store, a_call(session, a_subscribe("theirs")))
 
     assert code_of(result) == "subscription.source_not_found"
+
+
+async def test_a_session_has_a_thousand_subscriptions_at_most(
+    store: Store, release: Release, session: Session
+) -> None:
+    other = a_session(release)
+    await store.add_sessions([other])
+    ids = [await subscribed(store, session, "orders") for _ in range(MOST_SUBSCRIPTIONS)]
+
+    result = await made(store, a_call(session, a_subscribe("orders")))
+
+    assert result.refusal is not None
+    assert result.refusal.code == "subscription.too_many"
+    assert "1000 subscriptions" in result.refusal.message
+    assert result.subscription is None
+    await subscribed(store, other, "orders")
+    await made(store, a_call(session, Unsubscribe(id=ids[0])))
+    await subscribed(store, session, "orders")
+    assert len(await store.list_subscriptions(None, 2_000)) == MOST_SUBSCRIPTIONS + 1
 
 
 async def test_subscriptions_are_listed_page_by_page(store: Store, session: Session) -> None:

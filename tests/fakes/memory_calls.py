@@ -11,6 +11,7 @@ from typing import Any
 from hookline import storing, values
 from hookline.errors import HooklineError, InternalError
 from hookline_service.model.calls import (
+    MOST_SUBSCRIPTIONS,
     CallResult,
     Deliveries,
     Outcome,
@@ -41,6 +42,7 @@ from hookline_service.model.errors import (
     SourceNotFoundError,
     SubscriptionNotFoundError,
     TooManyKeysError,
+    TooManySubscriptionsError,
 )
 from hookline_service.model.events import Event
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
@@ -304,11 +306,15 @@ class MemoryCalls(MemoryProjects):
 
     def _subscribe(self, call: SessionCall, subscribe: Subscribe) -> Applied:
         self._check_project(call.project_id)
+        source = self._find_source(call.project_id, subscribe.source)
+        own = [s for s in self._subscriptions.values() if s.session_id == call.session_id]
+        if len(own) >= MOST_SUBSCRIPTIONS:
+            raise TooManySubscriptionsError(MOST_SUBSCRIPTIONS)
         subscription = Subscription(
             id=subscribe.id,
             session_id=call.session_id,
             project_id=call.project_id,
-            source=self._find_source(call.project_id, subscribe.source),
+            source=source,
             filter=subscribe.filter,
             created_at=call.at,
         )

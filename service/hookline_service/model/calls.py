@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
 from hookline_service.model.sessions import JournalEntry, Session
+
+MOST_SUBSCRIPTIONS: Final = 1_000  # of one session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,17 @@ class SubscriptionFilterError(InvalidError):
         super().__init__(f"the filter cannot be used: {problem}")
 
 
+class TooManySubscriptionsError(ConflictError):
+    """The session has as many subscriptions as one may have."""
+
+    code = "subscription.too_many"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"a session may have {limit} subscriptions, and this one has them already; end some by unsubscribe, or wait for more by one filter"
+        )
+
+
 class TooManyKeysError(ConflictError):
     """The project's store is full."""
 

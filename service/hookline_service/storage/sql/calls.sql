@@ -21,6 +21,10 @@ UNION
 SELECT name FROM connections WHERE project_key = ?1
 ORDER BY name;
 
+-- name: count_subscriptions
+-- How many subscriptions a session has.
+SELECT count(*) FROM subscriptions WHERE session_key = ?;
+
 -- name: insert_subscription
 -- A subscription of a session.
 INSERT INTO subscriptions (id, session_key, source, filter, created_at) VALUES (?, ?, ?, ?, ?);

@@ -9,6 +9,7 @@ import orjson
 
 from hookline.errors import InternalError
 from hookline_service.model.calls import (
+    MOST_SUBSCRIPTIONS,
     CallResult,
     Operation,
     Outcome,
@@ -32,6 +33,7 @@ from hookline_service.model.errors import (
     SourceAmbiguousError,
     SourceNotFoundError,
     SubscriptionNotFoundError,
+    TooManySubscriptionsError,
 )
 from hookline_service.model.ids import EventId, SessionId, SubscriptionId
 from hookline_service.model.sessions import FINAL_STATES
@@ -136,6 +138,8 @@ def _find_caller(database: Database, call: SessionCall) -> int:
 
 def _subscribe(database: Database, caller: int, call: SessionCall, subscribe: Subscribe) -> Applied:
     source = _find_source(database, project_key(database, call.project_id), subscribe.source)
+    if database.value("count_subscriptions", (caller,)) >= MOST_SUBSCRIPTIONS:
+        raise TooManySubscriptionsError(MOST_SUBSCRIPTIONS)
     subscription = Subscription(
         id=subscribe.id,
         session_id=call.session_id,
