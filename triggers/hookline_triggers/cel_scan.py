@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"""
-    (?P<space>\s+|//[^\n]*)
+    (?P<space>[\ \t\n\f\r]+|//[^\n]*)
   | (?P<string>(?:[rR][bB]?|[bB][rR]?)?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
                |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
   | (?P<number>0[xX][0-9a-fA-F]+u?|(?:\d+\.\d+|\.\d+|\d+)(?:[eE][+-]?\d+)?[uU]?)
@@ -21,9 +21,11 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _RAW_STRING = re.compile(
-    r"""[rR](?:\"\"\".*?\"\"\"|'''.*?'''|"[^"\n]*"|'[^'\n]*')""",
+    r"""[bB]?[rR](?:\"\"\".*?\"\"\"|'''.*?'''|"[^"\n]*"|'[^'\n]*')""",
     re.DOTALL,
 )
+_SIGNS = frozenset("()[]{}.,:?!<>+-*/%")
+_PAIRS = frozenset({"==", "!=", "<=", ">=", "&&", "||"})
 _PLAIN_STRING = re.compile(r"""(["'])([^"'\\\n]*)\1""")
 MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter", "bind"})
 _WORDS = frozenset({"true", "false", "null", "in"})
@@ -70,7 +72,23 @@ class References:
 
 def list_tokens(text: str) -> list[Token]:
     """The tokens of a text, without white space and comments."""
-    tokens: list[Token] = []
+    return list(_scan(text))
+
+
+def find_foreign_sign(text: str) -> int | None:
+    """Where the first sign is that CEL does not have, if any: a lone `=`, a control character, a quote that is not closed."""
+    paired_to = 0
+    for token in _scan(text):
+        if token.kind != "sign" or token.start < paired_to:
+            continue
+        if text[token.start : token.start + 2] in _PAIRS:
+            paired_to = token.start + 2
+        elif token.text not in _SIGNS:
+            return token.start
+    return None
+
+
+def _scan(text: str) -> Iterator[Token]:
     at = 0
     while at < len(text):
         found = _RAW_STRING.match(text, at)
@@ -81,9 +99,8 @@ def list_tokens(text: str) -> list[Token]:
                 break
             kind = found.lastgroup or "sign"
         if kind != "space":
-            tokens.append(Token(kind, found.group(), at))
+            yield Token(kind, found.group(), at)
         at = found.end()
-    return tokens
 
 
 def find_references(tokens: list[Token]) -> References:

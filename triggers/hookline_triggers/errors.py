@@ -84,6 +84,17 @@ class FilterInvalidError(InvalidError):
         cure = f"; {hint}" if hint else ""
         super().__init__(f"filter {_shown(text)}{place}: {problem}{cure}")
 
+    def anew(self) -> FilterInvalidError:
+        """The same refusal, raised nowhere yet."""
+        return FilterInvalidError(
+            self.text,
+            self.problem,
+            hint=self.hint,
+            line=self.line,
+            column=self.column,
+            undeclared=self.undeclared,
+        )
+
     @property
     def excerpt(self) -> str:
         """The line at fault with a caret under the place, indented; empty when the place is not known."""

@@ -16,6 +16,7 @@ from hookline_triggers.cel_scan import (
     Paths,
     References,
     Token,
+    find_foreign_sign,
     find_references,
     list_tokens,
     spell_for_engine,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _MAX_TEXT = 8192
 _MAX_DEPTH = 1000
+_LONGEST_SIGN = 3  # characters of an operator of some other language, such as `===`
 _VARIABLES = ("data", "event_type")
 _FAULTS = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError),
@@ -86,7 +88,6 @@ class Filter:
         return run_program(program, variables, self._functions)
 
 
-@lru_cache(maxsize=4096)
 def compile_filter(text: str) -> Filter:
     """The filter that a CEL text means; an empty text, or `.`, matches everything.
 
@@ -97,7 +98,28 @@ def compile_filter(text: str) -> Filter:
         return Filter(text=text, _program=None, _functions={}, _paths=frozenset())
     if len(text) > _MAX_TEXT:
         raise FilterInvalidError(text, f"it is longer than {_MAX_TEXT} characters")
-    _parse(text)
+    made = _compile_once(text)
+    if isinstance(made, FilterInvalidError):
+        raise made.anew()
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _compile_once(text: str) -> Filter | FilterInvalidError:
+    """The filter, or why it is none: that costs as much to find out."""
+    try:
+        return _compile(text)
+    except FilterInvalidError as exc:
+        return exc.anew()
+
+
+def _compile(text: str) -> Filter:
+    foreign = find_foreign_sign(text)
+    if (
+        foreign is not None
+    ):  # the engine takes its time over each one; what comes after the first tells nothing
+        _parse(text, text[: foreign + _LONGEST_SIGN])
+    _parse(text, text)
     tokens = list_tokens(text)
     references = find_references(tokens)
     _check_names(text, references)
@@ -113,11 +135,12 @@ def compile_filter(text: str) -> Filter:
     return made
 
 
-def _parse(text: str) -> None:
+def _parse(text: str, part: str) -> None:
+    """Refuse the text if the grammar of its part, from the beginning, is wrong."""
     try:
-        compile_program(text)
+        compile_program(part)
     except ValueError as exc:
-        fault = find_fault(text, str(exc))
+        fault = find_fault(part, str(exc))
         raise FilterInvalidError(
             text, fault.problem, hint=fault.hint, line=fault.line, column=fault.column
         ) from exc

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,6 +8,8 @@ from types import MappingProxyType
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from hookline_triggers import filters
+from hookline_triggers.cel_scan import find_foreign_sign
 from hookline_triggers.errors import FilterInvalidError
 from hookline_triggers.filters import compile_filter
 
@@ -194,6 +197,55 @@ def test_a_filter_that_cannot_work_is_refused_with_its_place(
     assert says in refused.value.message
     assert (refused.value.line, refused.value.column) == place
     assert (refused.value.kind, refused.value.code) == ("invalid", "filter.invalid")
+
+
+@pytest.mark.parametrize(
+    "sign", ["\0", "\x0b", "\x1c", "\x7f", "\xa0", ";", "~", "é", "😀", "a=", "a;", '\\"']
+)
+def test_signs_that_cel_lacks_are_refused_at_the_first_of_them(sign: str) -> None:
+    text = "data.x == 1 && " + sign * (8000 // len(sign))
+
+    with pytest.raises(FilterInvalidError) as refused:
+        compile_filter(text)
+
+    place = 15 + sign.startswith("a")
+    assert (refused.value.text, refused.value.line, refused.value.column) == (text, 1, place + 1)
+    assert find_foreign_sign(text) == place
+
+
+@pytest.mark.parametrize(
+    "sign", ["\0", "\x0b", "\x7f", "\xa0", ";", "~", "é", "😀", "=", "&", "|", "`"]
+)
+def test_any_sign_may_stand_in_a_text(sign: str) -> None:
+    assert compile_filter(f"data.x == '{sign}' // {sign}").matches({"x": sign}, "")
+
+
+def test_a_refusal_is_found_once_and_raised_anew() -> None:
+    refusals: list[FilterInvalidError] = []
+    hits = filters._compile_once.cache_info().hits
+    for _ in range(2):
+        with pytest.raises(FilterInvalidError) as refused:
+            compile_filter("data.x == 1 && nowhere_else_written")
+        refusals.append(refused.value)
+
+    assert filters._compile_once.cache_info().hits == hits + 1
+    assert refusals[0] is not refusals[1]
+    assert refusals[0].details == refusals[1].details
+    assert refusals[0].message == refusals[1].message
+
+
+def test_raw_bytes_may_end_with_a_backslash() -> None:
+    assert compile_filter("bytes(data.x) == br'ab\\' || event_type == 'a;'").matches({}, "a;")
+
+
+def test_a_text_that_is_too_long_is_not_kept() -> None:
+    before = filters._compile_once.cache_info().currsize
+
+    for text in (" " * 10_000, "x" * 10_000):
+        with contextlib.suppress(FilterInvalidError):
+            compile_filter(text)
+
+    assert filters._compile_once.cache_info().currsize == before
 
 
 def test_all_undeclared_names_are_told_at_once() -> None:
