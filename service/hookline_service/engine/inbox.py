@@ -135,7 +135,10 @@ class FrameInbox:
         host = self._pool.remove(link)
         if host is None:
             return
-        logger.warning("runner host lost", extra={"runner": host.name})
+        if self._pool.is_closed:
+            logger.info("runner host gone with the service", extra={"runner": host.name})
+        else:
+            logger.warning("runner host lost", extra={"runner": host.name})
         for attempt in list(host.attempts.values()):
             self._engine.finish(attempt, Exit(reason="lost"))
 

@@ -138,6 +138,11 @@ class RunnerPool:
         except anyio.WouldBlock:
             logger.warning("message about a build dropped: too many that nobody reads")
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the service is about to stop, and takes no more attempts."""
+        return self._is_closed
+
     def has_host(self) -> bool:
         """Whether a runner host is connected."""
         return bool(self._hosts)

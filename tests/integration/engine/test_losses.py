@@ -46,6 +46,23 @@ async def test_a_lost_session_that_is_not_durable_ends_with_that_reason(rig: Eng
     assert ended.error.type == "SessionLostError"
 
 
+@pytest.mark.parametrize(("is_stopping", "level"), [(False, "WARNING"), (True, "INFO")])
+async def test_only_a_host_that_goes_before_the_service_is_warned_of(
+    rig: EngineRig, caplog: pytest.LogCaptureFixture, is_stopping: bool, level: str
+) -> None:
+    caplog.set_level("INFO")
+    async with rig.host():
+        await rig.connected()
+        if is_stopping:
+            await rig.pool.finish_undurable()
+    with anyio.fail_after(10):
+        while rig.pool.hosts():
+            await anyio.lowlevel.checkpoint()
+
+    told = [record for record in caplog.records if record.msg.startswith("runner host ")]
+    assert [record.levelname for record in told] == ["INFO", level]
+
+
 async def test_losing_hosts_again_and_again_fails_no_session(rig: EngineRig) -> None:
     session = await rig.start()
 
