@@ -1,6 +1,6 @@
 """Sessions that wait, talk and answer, with processes killed at random moments: each call is applied once.
 
-`HOOKLINE_TEST_SOAK_S` makes the storm longer (180 gives more than 200 kills), `HOOKLINE_TEST_SEED` chooses another one.
+`HOOKLINE_TEST_SOAK_S` makes the storm longer (300 gives more than 200 kills), `HOOKLINE_TEST_SEED` chooses another one.
 """
 
 from __future__ import annotations
@@ -305,7 +305,7 @@ def _blow(clients: Clients, killer: Killer, chance: Random) -> None:
     try:
         ends = time.monotonic() + SOAK_S
         while clients.is_calling() or time.monotonic() < ends:
-            time.sleep(chance.uniform(0.05, 0.8))  # noqa: TID251 - kills at random moments
+            time.sleep(chance.uniform(0.05, 0.5))  # noqa: TID251 - kills at random moments
             killer.kill_something()
         wait_until(lambda: _is_at_rest(killer.service, len(clients.orders)), "at rest", 90)
     finally:
