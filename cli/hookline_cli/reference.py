@@ -6,12 +6,16 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from typing import TypeVar
 
 import click
 
-from hookline.errors import HooklineError
+from hookline.errors import HooklineError, SessionInterrupt
 from hookline_cli.failures import EXIT_CODES, AnswerError
 from hookline_cli.main import NOUN_COMMANDS, SHORT_COMMANDS, cli
+from hookline_service.manifest.finding_codes import FINDING_CODES
+
+_ErrorT = TypeVar("_ErrorT", bound=BaseException)
 
 PACKAGES = (
     "hookline",
@@ -54,6 +58,18 @@ cannot be deployed, all findings with file, line and column.
 | kind | HTTP | exit code | retried |
 |---|---|---|---|
 """
+_INTERRUPTS_INTRODUCTION = """\
+## What ends a session
+
+These are no `Exception`s, so that `except Exception` in a workflow lets them pass.
+"""
+_FINDINGS_INTRODUCTION = """\
+## Findings
+
+What `hookline deploy` and `hookline manifest check` find in a project's files; errors of the first table, such as `schedule.invalid`, can
+be findings too.
+"""
+_TWO_COLUMNS = ("| code | meaning |", "|---|---|")
 
 
 def cli_reference() -> str:
@@ -72,7 +88,12 @@ def error_reference() -> str:
     kinds = "\n".join(_kind_row(kind, code) for kind, code in EXIT_CODES.items())
     rows = [f"| `{code}` | `{kind}` | {meaning} |" for code, kind, meaning in list_errors()]
     table = ["| code | kind | meaning |", "|---|---|---|", *rows]
-    return "\n".join([_MADE, "", _ERRORS_INTRODUCTION + kinds, "", *table]) + "\n"
+    ends = [f"| `{code}` | {meaning} |" for code, meaning in list_interrupts()]
+    found = [f"| `{code}` | {meaning} |" for code, meaning in sorted(FINDING_CODES.items())]
+    parts = [_MADE, "", _ERRORS_INTRODUCTION + kinds, "", *table, ""]
+    parts += [_INTERRUPTS_INTRODUCTION, *_TWO_COLUMNS, *ends, ""]
+    parts += [_FINDINGS_INTRODUCTION, *_TWO_COLUMNS, *found]
+    return "\n".join(parts) + "\n"
 
 
 def _kind_row(kind: str, exit_code: int) -> str:
@@ -85,11 +106,17 @@ def _kind_row(kind: str, exit_code: int) -> str:
     return f"| `{kind}` | {status} | {exit_code} | {is_retried} |"
 
 
+def list_interrupts() -> list[tuple[str, str]]:
+    """Code and meaning of everything that ends a session from outside its code, by code."""
+    _import_everything()
+    found = {SessionInterrupt, *_subclasses(SessionInterrupt)}
+    public = (one for one in found if "code" in vars(one))
+    return sorted((one.code, _meaning(one)) for one in public)
+
+
 def list_errors() -> list[tuple[str, str, str]]:
     """Code, kind and meaning of every error the program can name, by code."""
-    for package in PACKAGES:
-        for module in _modules_of(package):
-            importlib.import_module(module)
+    _import_everything()
     found: dict[str, tuple[str, str, str]] = {}
     for (
         package
@@ -97,9 +124,18 @@ def list_errors() -> list[tuple[str, str, str]]:
         for error in _subclasses(HooklineError):
             is_public = not error.__name__.startswith("_") and error is not AnswerError
             if is_public and error.__module__.partition(".")[0] == package:
-                meaning = inspect.cleandoc(error.__doc__ or "").partition("\n")[0]
-                found.setdefault(error.code, (error.code, error.kind, meaning))
+                found.setdefault(error.code, (error.code, error.kind, _meaning(error)))
     return [found[code] for code in sorted(found)]
+
+
+def _meaning(error: type[BaseException]) -> str:
+    return inspect.cleandoc(error.__doc__ or "").partition("\n")[0]
+
+
+def _import_everything() -> None:
+    for package in PACKAGES:
+        for module in _modules_of(package):
+            importlib.import_module(module)
 
 
 def _describe(command: click.Command, name: str, parent: click.Context) -> list[str]:
@@ -138,7 +174,7 @@ def _modules_of(package: str) -> Iterator[str]:
             yield module.name
 
 
-def _subclasses(kind: type[HooklineError]) -> Iterator[type[HooklineError]]:
+def _subclasses(kind: type[_ErrorT]) -> Iterator[type[_ErrorT]]:
     for inner in kind.__subclasses__():
         yield inner
         yield from _subclasses(inner)

@@ -24,7 +24,7 @@ from hookline_service.engine.operations import (
     ChildWish,
     operation_of,
     read_call,
-    too_large,
+    refusal_of,
 )
 from hookline_service.engine.parts import EngineParts
 from hookline_service.engine.wire import WireError
@@ -33,12 +33,17 @@ from hookline_service.model.calls import (
     Operation,
     Outcome,
     RecordOutcome,
-    Refuse,
     SessionCall,
     StartSession,
     Unsubscribe,
 )
-from hookline_service.model.errors import SessionFinalError, SessionNotFoundError
+from hookline_service.model.errors import (
+    CallTooLargeError,
+    NoActiveDeploymentThereError,
+    ProjectNotFoundError,
+    SessionFinalError,
+    SessionNotFoundError,
+)
 from hookline_service.model.events import Event
 from hookline_service.model.ids import SessionId, new_session_id
 from hookline_service.model.sessions import Session, SessionState
@@ -100,7 +105,9 @@ class CallDesk:
         call = read_call(frame, attempt.position, self._clock.now())
         size = len(frame.header)
         if size > MAX_CALL_BYTES:
-            self._submit(attempt, call, too_large(size))
+            self._submit(
+                attempt, call, refusal_of(CallTooLargeError("the call", size, MAX_CALL_BYTES))
+            )
         elif size > _INLINE_BYTES or call.arguments.get("filter"):
             self._start_soon(attempt, call, size)
         else:
@@ -150,12 +157,10 @@ class CallDesk:
         """A session of another project, in the build that is active there."""
         project = await self._store.find_project(wish.project)
         if project is None:
-            message = f"project {wish.project!r} not found"
-            return Refuse(code="project.not_found", message=message)
+            return refusal_of(ProjectNotFoundError(wish.project))
         deployment = await self._store.find_active_deployment(project.id)
         if deployment is None:
-            message = f"project {wish.project!r} has no active deployment"
-            return Refuse(code="deployment.none_active", message=message)
+            return refusal_of(NoActiveDeploymentThereError(wish.project))
         place = replace(
             caller.session,
             project_id=project.id,

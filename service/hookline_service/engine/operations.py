@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
+from hookline.errors import HooklineError, InvalidError, NotFoundError
 from hookline.values import decode, encode, from_tree
 from hookline_runner.frames import Frame
 from hookline_service.engine.masking import NO_MASK, Mask
@@ -34,12 +35,18 @@ from hookline_service.model.calls import (
     Unsubscribe,
     UseStore,
 )
-from hookline_service.model.errors import SubscriptionFilterError
+from hookline_service.model.errors import (
+    CallTooLargeError,
+    NameTooLongError,
+    NoEventToAnswerError,
+    SubscriptionFilterError,
+    TtlInvalidError,
+)
 from hookline_service.model.ids import EventId, SessionId, SubscriptionId, new_subscription_id
 from hookline_service.model.plain_values import plain_json
 from hookline_service.model.sessions import EntryKind, JournalEntry, Session
 from hookline_triggers.calls import parse_call
-from hookline_triggers.errors import CallInvalidError, FilterInvalidError
+from hookline_triggers.errors import FilterInvalidError
 from hookline_triggers.filters import compile_filter
 
 MAX_CALL_BYTES: Final = 8 * 1024 * 1024
@@ -122,14 +129,6 @@ def _entry_of(row: Any, position: Position, at: datetime) -> JournalEntry:
     )
 
 
-class _RefusedError(Exception):
-    """Something that a person may have written wrong."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.refuse = Refuse(code=code, message=message)
-
-
 def operation_of(call: CallFrame, caller: Caller) -> Operation | ChildWish:
     """The operation of a CALL.
 
@@ -142,14 +141,13 @@ def operation_of(call: CallFrame, caller: Caller) -> Operation | ChildWish:
         return read(call.arguments, caller)
     except KeyError as exc:
         raise WireError(f"a {call.name} without {exc}") from exc
-    except _RefusedError as exc:
-        return exc.refuse
+    except (InvalidError, NotFoundError) as exc:
+        return refusal_of(exc)
 
 
-def too_large(size: int) -> Refuse:
-    """The refusal of a call with so many bytes."""
-    message = f"the call has {size} bytes, and it may have {MAX_CALL_BYTES}: pass on less, or the name of a file"
-    return Refuse(code="call.too_large", message=message)
+def refusal_of(error: HooklineError) -> Refuse:
+    """The operation that answers with this error, and is recorded as what the call gave."""
+    return Refuse(code=error.code, message=error.message)
 
 
 def _subscribe(arguments: Arguments, caller: Caller) -> Operation:
@@ -158,8 +156,7 @@ def _subscribe(arguments: Arguments, caller: Caller) -> Operation:
     try:
         compile_filter(text)
     except FilterInvalidError as exc:
-        error = SubscriptionFilterError(exc.message)
-        raise _RefusedError(error.code, error.message) from exc
+        raise SubscriptionFilterError(exc.message) from exc
     return Subscribe(id=new_subscription_id(caller.at), source=source, filter=text)
 
 
@@ -189,10 +186,7 @@ def _send_signal(arguments: Arguments, _: Caller) -> Operation:
 
 
 def _start_session(arguments: Arguments, caller: Caller) -> ChildWish:
-    try:
-        entry_point = str(parse_call(text_of(arguments["entry_point"])))
-    except CallInvalidError as exc:
-        raise _RefusedError(exc.code, exc.message) from exc
+    entry_point = str(parse_call(text_of(arguments["entry_point"])))
     data = arguments.get("data")
     return ChildWish(
         project=_name_of(arguments.get("project") or "", "the name of a project"),
@@ -221,8 +215,7 @@ def _outcome(arguments: Arguments, caller: Caller) -> Operation:
     given = arguments.get("event")
     event = caller.session.event_id if given is None else EventId(_name_of(given, "an event's id"))
     if event is None:
-        problem = "no event started this session, so its outcome belongs to none; name one"
-        raise _RefusedError("event.not_found", problem)
+        raise NoEventToAnswerError
     return RecordOutcome(event_id=event, value=_value_of(arguments["value"]))
 
 
@@ -244,15 +237,13 @@ def _memo_of(memo: Any, mask: Mask) -> bytes | None:
     texts = {shown_of(key, mask): shown_of(note, mask) for key, note in pairs}
     text = json.dumps(texts, ensure_ascii=False).encode("utf-8", "replace")
     if len(text) > _MAX_MEMO_BYTES:
-        problem = f"the memo has {len(text)} bytes, and it may have {_MAX_MEMO_BYTES}"
-        raise _RefusedError("call.too_large", problem)
+        raise CallTooLargeError("the memo", len(text), _MAX_MEMO_BYTES)
     return text
 
 
 def _name_of(value: Any, what: str) -> str:
     if isinstance(value, str) and len(value) > _MAX_NAME:
-        problem = f"{what} has at most {_MAX_NAME} characters; this one has {len(value)}"
-        raise _RefusedError("call.name_too_long", problem)
+        raise NameTooLongError(what, len(value), _MAX_NAME)
     return text_of(value)
 
 
@@ -274,10 +265,7 @@ def _expiry_of(ttl_s: Any, at: datetime) -> datetime | None:
     if isinstance(ttl_s, bool) or not isinstance(ttl_s, int | float):
         raise WireError("a time to live that is no number")
     if not 0 < ttl_s <= _LONGEST_LIFE_S:
-        problem = (
-            f"a value may live more than 0 seconds and at most {_LONGEST_LIFE_S:.0f}; not {ttl_s:g}"
-        )
-        raise _RefusedError("store.ttl_invalid", problem)
+        raise TtlInvalidError(ttl_s, _LONGEST_LIFE_S)
     return at + timedelta(seconds=ttl_s)
 
 

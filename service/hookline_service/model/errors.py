@@ -89,6 +89,46 @@ class EventUnreadableError(InvalidError):
         super().__init__(f"event {event_id} cannot be given to a session that waits: {problem}")
 
 
+class NoEventToAnswerError(NotFoundError):
+    """No event started the session, so its outcome belongs to none."""
+
+    code = "event.not_found"
+
+    def __init__(self) -> None:
+        super().__init__("no event started this session, so its outcome belongs to none; name one")
+
+
+class CallTooLargeError(InvalidError):
+    """What a session asks of its service has more bytes than a call may have."""
+
+    code = "call.too_large"
+
+    def __init__(self, what: str, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"{what} has {size_bytes} bytes, and may have {limit_bytes}: pass on less, or the name of a file"
+        )
+
+
+class NameTooLongError(InvalidError):
+    """A name that a session gives its service, such as a key of the store, is too long."""
+
+    code = "call.name_too_long"
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(f"{what} has at most {limit} characters; this one has {size}")
+
+
+class TtlInvalidError(InvalidError):
+    """A value of the store cannot live as long as asked."""
+
+    code = "store.ttl_invalid"
+
+    def __init__(self, ttl_s: float, longest_s: float) -> None:
+        super().__init__(
+            f"a value may live more than 0 seconds and at most {longest_s:.0f}; not {ttl_s:g}"
+        )
+
+
 class SubscriptionNotFoundError(_MissingError):
     """The session has no such subscription, or no longer."""
 
@@ -213,6 +253,15 @@ class NoActiveDeploymentError(ConflictError):
 
     def __init__(self, project: str) -> None:
         super().__init__(f"project {project!r} has no active deployment; run `hookline deploy`")
+
+
+class NoActiveDeploymentThereError(ConflictError):
+    """The project in which a session wants to start another one has nothing deployed."""
+
+    code = "deployment.none_active"
+
+    def __init__(self, project: str) -> None:
+        super().__init__(f"project {project!r} has no active deployment; deploy it first")
 
 
 class RunnerUnavailableError(UnavailableError):

@@ -1,0 +1,46 @@
+"""What each code of a finding means. Codes of errors, such as `schedule.invalid`, serve as findings too, and are explained there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+FINDING_CODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "call.no_file": "A `call` names a file that the project does not have.",
+        "call.no_handler": "A `call` names a function that its file does not have.",
+        "call.not_callable": "What a `call` names cannot be called with an event.",
+        "connection.unknown": "A trigger or a helper in the code names a connection that the project does not have.",
+        "import.name": "A module of the project, or `hookline`, does not have the name that is imported from it.",
+        "import.unmet": "A module is imported that neither the project nor its environment has.",
+        "integration.unknown": "A connection names an integration that there is not.",
+        "manifest.bad_key": "A key is not a word.",
+        "manifest.bad_value": "A value is not what its key takes.",
+        "manifest.duplicate_key": "A key is given twice.",
+        "manifest.duplicate_name": "Two items of a list have the same name.",
+        "manifest.empty": "The manifest is empty.",
+        "manifest.encoding": "The manifest is not UTF-8, or has a character that may not stand in YAML.",
+        "manifest.ignored_key": "A key of `autokitteh.yaml` is ignored, as AutoKitteh does.",
+        "manifest.many_documents": "The manifest has more than one YAML document.",
+        "manifest.missing": "The project has no manifest.",
+        "manifest.missing_key": "A key that must be there is not.",
+        "manifest.no_kind": "A trigger does not say where its events come from.",
+        "manifest.no_project": "The manifest names no project.",
+        "manifest.no_version": "The manifest has no `version`.",
+        "manifest.not_a_map": "The manifest is no map of keys.",
+        "manifest.syntax": "The manifest is not valid YAML.",
+        "manifest.too_deep": "The manifest is nested too deep.",
+        "manifest.too_large": "The manifest has too many bytes or values.",
+        "manifest.too_many": "There are more findings than are shown.",
+        "manifest.unknown_key": "There is no such key.",
+        "project.bad_path": "A file of the project has a path that cannot be deployed.",
+        "project.no_triggers": "The project has no triggers.",
+        "project.too_large": "The files of the project are too large together.",
+        "project.too_many_files": "The project has too many files.",
+        "python.syntax": "A file is not valid Python.",
+        "requirements.invalid": "A line of the requirements cannot be installed.",
+        "trigger.not_yet": "Nothing delivers events to the trigger yet but `hookline event send`.",
+        "var.unset": "A required variable, or a secret, has no value.",
+    }
+)
