@@ -31,7 +31,6 @@ from hookline_service.model.calls import (
     Unsubscribe,
     UseStore,
     Wait,
-    as_it_is,
 )
 from hookline_service.model.errors import (
     EventNotFoundError,
@@ -159,23 +158,6 @@ class MemoryCalls(MemoryProjects):
         gone = [key for key, kept in self._values.items() if not kept.is_there(now)][:limit]
         drop(self._values, gone)
         return len(gone)
-
-    async def fork_session(
-        self,
-        session: Session,
-        source: SessionId,
-        count: int,
-        reseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is,
-    ) -> None:
-        self._may_write()
-        self._get_unforgotten(source)
-        self._check([session])
-        self._insert([session])
-        journal = self._journal.get(source, {})
-        for seq in sorted(journal)[:count]:
-            encoding, value = reseal(journal[seq].encoding, journal[seq].value)
-            copy = replace(journal[seq], session_id=session.id, encoding=encoding, value=value)
-            self._add_entry(copy)
 
     # What events, changes and deletions mean for it
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from anyio import Path as AsyncPath
 
 from hookline.errors import HooklineError
-from hookline_service.model.calls import Deliveries
+from hookline_service.model.calls import Deliveries, SessionFork, Subscription
 from hookline_service.model.errors import (
     EventNotFoundError,
     SessionBusyError,
@@ -85,6 +85,30 @@ class MemoryStore(MemoryCalls):
         ids = tuple(each.id for each in sessions)
         woken = self._deliver(event, deliveries)
         return Recorded(is_new=True, event_id=event.id, session_ids=ids, woken=woken)
+
+    async def fork_session(self, fork: SessionFork) -> list[Subscription]:
+        self._may_write()
+        self._get_unforgotten(fork.source)
+        self._check([fork.session], known=None if fork.event is None else fork.event.id)
+        before = dict(self._subscriptions)
+        try:
+            begun = [
+                self._subscribe(c, s) for c, s in zip(fork.calls(), fork.subscriptions, strict=True)
+            ]
+        except HooklineError:
+            self._subscriptions = before
+            raise
+        if fork.event is not None:
+            self._events[fork.event.id] = fork.event
+        self._insert([fork.session])
+        kept = sorted(self._journal.get(fork.source, {}).items())[: fork.count]
+        for _, entry in kept:
+            encoding, value = fork.reseal(entry.encoding, entry.value)
+            self._add_entry(
+                replace(entry, session_id=fork.session.id, encoding=encoding, value=value)
+            )
+        await self.append([], fork.note_after(kept[-1][0] if kept else 0))
+        return [each.subscription for each in begun if each.subscription is not None]
 
     async def get_event(self, event_id: EventId) -> Event:
         if event_id not in self._events:

@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from hookline_service.model.events import Event
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
-from hookline_service.model.sessions import JournalEntry, Session
+from hookline_service.model.sessions import JournalEntry, LogKind, LogRecord, Session
 
 MOST_SUBSCRIPTIONS: Final = 1_000  # of one session
 
@@ -167,6 +168,51 @@ Operation: TypeAlias = (
 def as_it_is(encoding: str, value: bytes) -> tuple[str, bytes]:
     """The encoding and value, unchanged."""
     return encoding, value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFork:
+    """A session that begins with the first `count` journal entries of `source` (by `seq`).
+
+    `subscriptions` begin for it, `event` is recorded as the one that started it, and `note` stands in its log.
+    `reseal` makes the encoding and value of a copy of those of an entry, for what was sealed for `source` alone.
+    """
+
+    session: Session
+    source: SessionId
+    count: int
+    subscriptions: Sequence[Subscribe] = ()
+    event: Event | None = None
+    note: str = ""
+    reseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is
+
+    def note_after(self, seq: int) -> list[LogRecord]:
+        """The note as the log record that follows the entries; none if there is no note."""
+        if not self.note:
+            return []
+        return [
+            LogRecord(
+                session_id=self.session.id,
+                seq=seq + 1,
+                attempt=0,
+                at=self.session.created_at,
+                kind=LogKind.STATE,
+                text=self.note,
+            )
+        ]
+
+    def calls(self) -> list[SessionCall]:
+        """The subscriptions, as the session would ask for them."""
+        return [
+            SessionCall(
+                session_id=self.session.id,
+                project_id=self.session.project_id,
+                at=self.session.created_at,
+                operation=each,
+                entry=None,
+            )
+            for each in self.subscriptions
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

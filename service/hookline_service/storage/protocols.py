@@ -19,10 +19,10 @@ from hookline_service.model.calls import (
     Outcome,
     PublishedValue,
     SessionCall,
+    SessionFork,
     Subscription,
     UseStore,
     Wait,
-    as_it_is,
 )
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import (
@@ -410,17 +410,10 @@ class CallStore(Protocol):
         """Delete up to `limit` values that have expired; returns how many."""
         ...
 
-    async def fork_session(
-        self,
-        session: Session,
-        source: SessionId,
-        count: int,
-        reseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is,
-    ) -> None:
-        """Insert the session with copies of the first `count` journal entries of `source` (by `seq`), in one transaction.
+    async def fork_session(self, fork: SessionFork) -> list[Subscription]:
+        """Insert a session that is a fork, with all that belongs to it, in one transaction; its subscriptions.
 
-        `reseal` makes the encoding and value of a copy of those of an entry, for what was sealed for `source` alone.
-        Raises `SessionNotFoundError`.
+        Raises `SessionNotFoundError` for the source, and what refuses a subscription to a session; then nothing is written.
         """
         ...
 

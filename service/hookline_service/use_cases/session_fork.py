@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
 import orjson
 
-from hookline.errors import ConflictError, HooklineError
+from hookline.errors import ConflictError
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine
-from hookline_service.model.calls import CallResult, SessionCall, Subscribe, Subscription
-from hookline_service.model.errors import BuildNotFoundError
-from hookline_service.model.events import Event, Recorded
+from hookline_service.model.calls import SessionFork, Subscribe, Subscription
+from hookline_service.model.errors import (
+    BuildNotFoundError,
+    SourceAmbiguousError,
+    SourceNotFoundError,
+    TooManySubscriptionsError,
+)
+from hookline_service.model.events import Event
 from hookline_service.model.ids import (
     BuildId,
     DeploymentId,
     EventId,
     ProjectId,
     SessionId,
-    SubscriptionId,
     new_event_id,
     new_subscription_id,
 )
 from hookline_service.model.projects import Build, Deployment
 from hookline_service.model.sessions import (
-    JournalEntry,
-    LogKind,
-    LogRecord,
     Session,
     anew,
 )
@@ -85,10 +86,6 @@ class ForkStore(JournalReads, Protocol):
         """See `EventStore.get_event`."""
         ...
 
-    async def record_event(self, event: Event, sessions: Sequence[Session]) -> Recorded:
-        """See `EventStore.record_event`."""
-        ...
-
     async def find_build(self, build_id: BuildId) -> Build | None:
         """See `ProjectStore.find_build`."""
         ...
@@ -101,27 +98,7 @@ class ForkStore(JournalReads, Protocol):
         """See `SessionStore.count_entries`."""
         ...
 
-    async def last_seq(self, session_id: SessionId) -> int:
-        """See `SessionStore.last_seq`."""
-        ...
-
-    async def append(self, entries: Sequence[JournalEntry], log: Sequence[LogRecord]) -> None:
-        """See `SessionStore.append`."""
-        ...
-
-    def call_soon(
-        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
-    ) -> None:
-        """See `CallStore.call_soon`."""
-        ...
-
-    async def fork_session(
-        self,
-        session: Session,
-        source: SessionId,
-        count: int,
-        reseal: Callable[[str, bytes], tuple[str, bytes]],
-    ) -> None:
+    async def fork_session(self, fork: SessionFork) -> list[Subscription]:
         """See `CallStore.fork_session`."""
         ...
 
@@ -154,18 +131,20 @@ class SessionForker:
         Raises:
             SessionNotFoundError, EventNotFoundError, DeploymentNotFoundError, BuildNotFoundError: something named is
                 not there, or belongs to another project.
-            SessionNotDurableError, ForkInvalidError, EditInvalidError: it cannot be done.
+            SessionNotDurableError, ForkInvalidError, EditInvalidError: it cannot be done; then nothing of it is there.
             EntryPointNotFoundError: the build named has no such function.
         """
         source = await self.store.get_session(request.source)
         kept = await self._keep(source, request.count)
         session = await self._describe(source, request)
         event = None if source.event_id is None else await self.store.get_event(source.event_id)
-        with anyio.fail_after(_DEADLINE_S, shield=True):  # half a fork is of no use to anybody
-            if request.edits:
-                session, event = await self._edit(session, event, request.edits)
-            await self._insert(source, session, kept, request.count)
-            await self.engine.start(session, event)
+        edited = None
+        if request.edits:
+            session, edited = self._edit(session, event, request.edits)
+        with anyio.fail_after(_DEADLINE_S, shield=True):  # what is stored shall also be told
+            for each in await self._insert(session, kept, request.count, edited):
+                self.on_subscription(each)
+            await self.engine.start(session, edited or event)
         return session
 
     async def _keep(self, source: Session, count: int) -> list[KeptSubscription]:
@@ -203,10 +182,10 @@ class SessionForker:
         if build is None or build.project_id != project_id:
             raise BuildNotFoundError(build_id)
 
-    async def _edit(
+    def _edit(
         self, session: Session, event: Event | None, edits: Mapping[str, object]
     ) -> tuple[Session, Event | None]:
-        """The session with other data: of its own, or of a copy of its event."""
+        """The session with other data: of its own, or of a copy of its event, which comes with it."""
         if event is None:
             data, _ = edit_event(orjson.loads(session.input or b"{}"), None, edits)
             return dataclasses.replace(session, input=orjson.dumps(data)), None
@@ -221,59 +200,27 @@ class SessionForker:
             created_at=now,
             redispatch_of=event.id,
         )
-        await self.store.record_event(edited, [])
         return dataclasses.replace(session, event_id=edited.id), edited
 
     async def _insert(
-        self, source: Session, session: Session, kept: list[KeptSubscription], count: int
-    ) -> None:
-        now = self.clock.now()
-        renamed = {one.id: new_subscription_id(now) for one in kept}
-        vault = JournalVault(self.box, source.project_id)
-        reseal = make_reseal(vault, source.id, session.id, renamed)
-        await self.store.fork_session(session, source.id, count, reseal)
-        try:
-            for one in kept:
-                await self._subscribe(session, renamed[one.id], one)
-        except HooklineError:
-            reason = "its subscriptions could not begin anew"
-            await self.engine.stop(session.id, reason=reason, force=True)
-            raise
+        self, session: Session, kept: list[KeptSubscription], count: int, event: Event | None
+    ) -> list[Subscription]:
+        source = SessionId(session.forked_from or "")
+        renamed = {one.id: new_subscription_id(session.created_at) for one in kept}
+        vault = JournalVault(self.box, session.project_id)
         noun = "entry" if count == 1 else "entries"
-        record = LogRecord(
-            session_id=session.id,
-            seq=await self.store.last_seq(session.id) + 1,
-            attempt=0,
-            at=now,
-            kind=LogKind.STATE,
-            text=f"forked from {source.id} after {count} {noun}",
+        fork = SessionFork(
+            session=session,
+            source=source,
+            count=count,
+            subscriptions=[
+                Subscribe(id=renamed[one.id], source=one.source, filter=one.filter) for one in kept
+            ],
+            event=event,
+            note=f"forked from {source} after {count} {noun}",
+            reseal=make_reseal(vault, source, session.id, renamed),
         )
-        await self.store.append([], [record])
-
-    async def _subscribe(
-        self, session: Session, new_id: SubscriptionId, subscribed: KeptSubscription
-    ) -> None:
-        done = anyio.Event()
-        failures: list[Exception] = []
-
-        def stored(result: CallResult | Exception) -> None:
-            if isinstance(result, Exception):
-                failures.append(result)
-            elif result.refusal is not None:
-                failures.append(ForkInvalidError(result.refusal.message))
-            elif result.subscription is not None:
-                self.on_subscription(result.subscription)
-            done.set()
-
-        operation = Subscribe(id=new_id, source=subscribed.source, filter=subscribed.filter)
-        call = SessionCall(
-            session_id=session.id,
-            project_id=session.project_id,
-            at=self.clock.now(),
-            operation=operation,
-            entry=None,
-        )
-        self.store.call_soon(call, stored)
-        await done.wait()
-        if failures:
-            raise failures[0]
+        try:
+            return await self.store.fork_session(fork)
+        except (SourceNotFoundError, SourceAmbiguousError, TooManySubscriptionsError) as exc:
+            raise ForkInvalidError(exc.message) from exc

@@ -136,16 +136,17 @@ def _find_caller(database: Database, call: SessionCall) -> int:
     return key
 
 
-def _subscribe(database: Database, caller: int, call: SessionCall, subscribe: Subscribe) -> Applied:
-    source = _find_source(database, project_key(database, call.project_id), subscribe.source)
+def subscribe(database: Database, caller: int, call: SessionCall, wanted: Subscribe) -> Applied:
+    """Begin a subscription of a session; raises what refuses it."""
+    source = _find_source(database, project_key(database, call.project_id), wanted.source)
     if database.value("count_subscriptions", (caller,)) >= MOST_SUBSCRIPTIONS:
         raise TooManySubscriptionsError(MOST_SUBSCRIPTIONS)
     subscription = Subscription(
-        id=subscribe.id,
+        id=wanted.id,
         session_id=call.session_id,
         project_id=call.project_id,
         source=source,
-        filter=subscribe.filter,
+        filter=wanted.filter,
         created_at=call.at,
     )
     row = (subscription.id, caller, source, subscription.filter, to_us(call.at))
@@ -249,7 +250,7 @@ def _record_outcome(
 
 # What refuses is raised before anything is written: a refusal does not undo the transaction. Any: each takes its own kind.
 _APPLY: Final[Mapping[type[Operation], Callable[[Database, int, SessionCall, Any], Applied]]] = {
-    Subscribe: _subscribe,
+    Subscribe: subscribe,
     Unsubscribe: _unsubscribe,
     TakeEvent: _take_event,
     SendSignal: _send_signal,

@@ -37,7 +37,7 @@ class EventTables(Tables):
         """See `EventStore.record_event`."""
         size_bytes = len(event.data) + len(event.body or b"")
         return await self._writer.run(
-            _record_event, event, sessions, schedule, deliveries, size_bytes=size_bytes
+            record_event, event, sessions, schedule, deliveries, size_bytes=size_bytes
         )
 
     async def get_event(self, event_id: EventId) -> Event:
@@ -53,13 +53,14 @@ class EventTables(Tables):
         return [event_of(row) for row in rows]
 
 
-def _record_event(
+def record_event(
     database: Database,
     event: Event,
     sessions: Sequence[Session],
     schedule: Schedule | None,
     deliveries: Deliveries,
 ) -> Recorded:
+    """Record an event and what it starts; see `EventStore.record_event`."""
     project = project_key(database, event.project_id)
     trigger = trigger_key(database, event.trigger_id)
     source = None if event.source == f"trigger:{event.trigger_id}" else event.source

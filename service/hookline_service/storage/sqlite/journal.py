@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hookline_service.model.calls import SessionFork
 from hookline_service.model.errors import SessionNotFoundError
 from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import JournalEntry, LogRecord, ReplayRow
@@ -110,23 +111,21 @@ def insert_entry(database: Database, session: int, entry: JournalEntry) -> bool:
     return database.execute("insert_entry", entry_row(session, entry)).rowcount > 0
 
 
-def copy_entries(
-    database: Database,
-    source: SessionId,
-    target: SessionId,
-    count: int,
-    reseal: Callable[[str, bytes], tuple[str, bytes]],
-) -> None:
-    """Give one session the first entries of another."""
-    key = session_key(database, target)
+def copy_entries(database: Database, fork: SessionFork) -> int:
+    """Give a fork the first entries of its source; the `seq` of the last, 0 if there is none."""
+    key = session_key(database, fork.session.id)
+    left, last_seq = fork.count, 0
     after_seq = -1
-    while rows := database.rows("list_entries", (source, after_seq, min(count, _COPIED_AT_ONCE))):
+    while rows := database.rows(
+        "list_entries", (fork.source, after_seq, min(left, _COPIED_AT_ONCE))
+    ):
         for row in rows:
-            entry = entry_of(target, row)
-            encoding, value = reseal(entry.encoding, entry.value)
+            entry = entry_of(fork.session.id, row)
+            encoding, value = fork.reseal(entry.encoding, entry.value)
             insert_entry(database, key, replace(entry, encoding=encoding, value=value))
-        after_seq = rows[-1][2]
-        count -= len(rows)
+        after_seq = last_seq = rows[-1][2]
+        left -= len(rows)
+    return last_seq
 
 
 def insert_log(database: Database, log: Sequence[LogRecord]) -> None:

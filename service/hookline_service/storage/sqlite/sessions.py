@@ -9,7 +9,6 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from hookline_service.model.calls import as_it_is
 from hookline_service.model.errors import SessionNotFoundError
 from hookline_service.model.ids import SessionId, TriggerId
 from hookline_service.model.sessions import (
@@ -23,9 +22,7 @@ from hookline_service.model.sessions import (
 )
 from hookline_service.storage.sqlite.connection import Database, Row
 from hookline_service.storage.sqlite.journal import (
-    copy_entries,
     insert_log,
-    session_key,
     size_of_log,
 )
 from hookline_service.storage.sqlite.rows import (
@@ -101,16 +98,6 @@ class SessionTables(Tables):
 
         self._writer.submit(OnDone(tell), size_of_log(log), _change_session, change, log)
 
-    async def fork_session(
-        self,
-        session: Session,
-        source: SessionId,
-        count: int,
-        reseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is,
-    ) -> None:
-        """See `CallStore.fork_session`."""
-        await self._writer.run(_fork_session, session, source, count, reseal)
-
     async def list_attempts(self, session_id: SessionId) -> list[Attempt]:
         """See `SessionStore.list_attempts`."""
         rows = await self._readers.run(Database.rows, "list_attempts", (session_id,))
@@ -157,18 +144,6 @@ def insert_session(database: Database, session: Session) -> None:
     cursor = database.execute("insert_session", row)
     if cursor.rowcount > 0:
         database.remember_key("find_session_key", session.id, cursor.lastrowid)
-
-
-def _fork_session(
-    database: Database,
-    session: Session,
-    source: SessionId,
-    count: int,
-    reseal: Callable[[str, bytes], tuple[str, bytes]],
-) -> None:
-    session_key(database, source)
-    insert_session(database, session)
-    copy_entries(database, source, session.id, count, reseal)
 
 
 def _change_session(database: Database, change: SessionChange, log: Sequence[LogRecord]) -> bool:

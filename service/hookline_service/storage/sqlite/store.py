@@ -27,6 +27,7 @@ from hookline_service.storage.sqlite.connection import (
 )
 from hookline_service.storage.sqlite.deployments import DeploymentTables
 from hookline_service.storage.sqlite.events import EventTables
+from hookline_service.storage.sqlite.forks import ForkTables
 from hookline_service.storage.sqlite.journal import JournalTables
 from hookline_service.storage.sqlite.migrations import load_migrations, migrate
 from hookline_service.storage.sqlite.ownership import Ownership
@@ -50,6 +51,7 @@ class SqliteStore(
     SessionTables,
     JournalTables,
     CallTables,
+    ForkTables,
     ValueTables,
     RetentionTables,
 ):
