@@ -23,6 +23,7 @@ from hookline.answers import (
 )
 from hookline.arguments import Duration
 from hookline.attr_dict import AttrDict
+from hookline.awaiting import AIO_MARK
 from hookline.events import (
     Event,
     Subscriptions,
@@ -57,9 +58,6 @@ from hookline.waiting import (
     length_of_sleep as _length_of_sleep,
     sleep as _sleep,
 )
-
-AIO_MARK: Final = "__hookline_aio__"
-"""Attribute of a waiting function of `hookline`: the coroutine function here that does the same."""
 
 __all__ = [
     "add_values",

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, cast, overload
 
 from hookline.arguments import Duration, name_of, names_of, text_of, timeout_of
 from hookline.attr_dict import AttrDict, wrapped
+from hookline.awaiting import awaited_form
 from hookline.host import current
 
 Subscriptions: TypeAlias = str | Sequence[str]
@@ -88,7 +89,8 @@ def next_event(
 ) -> AttrDict | Event | None:
     """Take the next event of a subscription; wait for it if there is none.
 
-    In a durable session the wait costs nothing, and a crash neither loses an event nor lengthens the wait.
+    In a durable session the wait costs nothing, and a crash neither loses an event nor lengthens the wait. `await next_event(…)`
+    lets the other tasks of an `async` handler go on, as `hookline.aio.next_event` does.
 
     Args:
         subscription: Id that `subscribe` gave, or a list of ids: the first that has an event wins. An empty list gives
@@ -107,6 +109,9 @@ def next_event(
     Example:
         `answer = next_event(answers, timeout=timedelta(days=3))`
     """
+    form = awaited_form(next_event)
+    if form is not None:
+        return form(subscription, timeout=timeout, full=full)
     wish = wish_for_event(subscription, timeout)
     if wish is None:
         return None

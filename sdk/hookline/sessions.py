@@ -18,6 +18,7 @@ from hookline.arguments import (
     value_of,
 )
 from hookline.attr_dict import wrapped
+from hookline.awaiting import awaited_form
 from hookline.host import current
 
 Names: TypeAlias = str | Sequence[str]
@@ -104,6 +105,8 @@ def signal(session_id: str, name: str, payload: Any = None) -> None:
 def next_signal(name: Names, *, timeout: Duration | None = None) -> Signal | None:
     """Take the next signal of that name; wait for it if there is none.
 
+    `await next_signal(…)` lets the other tasks of an `async` handler go on, as `hookline.aio.next_signal` does.
+
     Args:
         name: The name, or a list of names: the first that has a signal wins. An empty list gives None at once.
         timeout: Longest wait, in seconds or as timedelta. None and 0 wait without end; one below 0 is over at once.
@@ -118,6 +121,9 @@ def next_signal(name: Names, *, timeout: Duration | None = None) -> Signal | Non
     Example:
         `done = next_signal(child, timeout=60)`
     """
+    form = awaited_form(next_signal)
+    if form is not None:
+        return form(name, timeout=timeout)
     wish = wish_for_signal(name, timeout)
     return None if wish is None else read_signal(current().wait("take_signal", *wish))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hookline.arguments import Duration, seconds_of
+from hookline.awaiting import awaited_form
 from hookline.host import current
 
 
@@ -10,7 +11,8 @@ def sleep(duration: Duration, /) -> None:
     """Wait for that many seconds, or that timedelta.
 
     In a durable session this is a durable timer: the session costs nothing while it waits, and a crash or a
-    restart of the machine does not lengthen the wait.
+    restart of the machine does not lengthen the wait. `await sleep(…)` lets the other tasks of an `async` handler go on,
+    as `hookline.aio.sleep` does.
 
     Raises:
         ValueError: the duration is negative.
@@ -19,7 +21,10 @@ def sleep(duration: Duration, /) -> None:
     Example:
         >>> sleep(0.001)
     """
-    current().sleep(length_of_sleep(duration))
+    form = awaited_form(sleep)
+    if form is not None:
+        return form(duration)
+    return current().sleep(length_of_sleep(duration))
 
 
 def length_of_sleep(duration: object) -> float:

@@ -37,7 +37,7 @@ from hookline.activities import (
     ActivityPolicy,
     no_activity,
 )
-from hookline.aio import AIO_MARK
+from hookline.awaiting import AIO_MARK
 from hookline_runner.session.call_lists import (
     DIRECT_FUNCTIONS,
     DIRECT_MODULES,
