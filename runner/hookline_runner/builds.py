@@ -11,6 +11,7 @@ import tarfile
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from hookline_runner import write_points
 from hookline_runner.errors import ArchiveError
 
 _MAX_FILES = 20_000
@@ -71,7 +72,9 @@ class Builds:
             shutil.rmtree(
                 directory, ignore_errors=True
             )  # a broken one, or `find` would have found it
+            write_points.reach("runner host build: before rename")
             unpacking.rename(directory)
+            write_points.reach("runner host build: after rename")
         finally:
             shutil.rmtree(unpacking, ignore_errors=True)
         return Build(id=build_id, directory=directory, spec=spec)

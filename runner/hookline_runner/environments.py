@@ -25,6 +25,7 @@ import anyio
 import anyio.to_thread
 import uv
 
+from hookline_runner import write_points
 from hookline_runner.child_processes import ChildProcesses, Finished
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
 from hookline_runner.requirements import find_local_reference, layers_of, normalize_requirements
@@ -251,6 +252,7 @@ class Environments:
 
     def _publish(self, building: Path, identifier: str, version: str) -> Environment:
         path = self._directory / identifier
+        write_points.reach("runner host environment: before rename")
         try:
             building.rename(path)
         except OSError:  # another host was faster, or there is a broken one
@@ -258,6 +260,7 @@ class Environments:
                 return found
             _remove_tree(path)
             building.rename(path)
+        write_points.reach("runner host environment: after rename")
         logger.info("environment built", extra={"environment": identifier, "python": version})
         return _environment_at(path, version)
 

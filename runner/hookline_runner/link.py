@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 import orjson
 
+from hookline_runner import write_points
 from hookline_runner.frames import FrameError, FrameType, encode_frame
 from hookline_runner.relay import FrameCutter, RawFrame
 
@@ -77,6 +78,7 @@ class ServiceLink(asyncio.Protocol):
         """Send frames that are encoded already; silently nothing when the link is gone."""
         if self._transport is None:
             return
+        write_points.reach_frames("runner host", [data], "before sending")
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._flush)
         self._outgoing.append(data)
@@ -96,3 +98,4 @@ class ServiceLink(asyncio.Protocol):
         outgoing, self._outgoing = self._outgoing, []
         if self._transport is not None:
             self._transport.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
+            write_points.reach_frames("runner host", outgoing, "after sending")

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType as PythonFrame
 from typing import NoReturn
 
+from hookline_runner import write_points
 from hookline_runner.compiled import open_cache
 from hookline_runner.processes import (
     adopt_orphans,
@@ -170,7 +171,9 @@ class Zygote:
         os.close(out_write)
         os.close(err_write)
         message = encode_message("child", number, directory)
+        write_points.reach("zygote child: before sending")
         socket.send_fds(self._control, [message], [ours.fileno(), out_read, err_read])
+        write_points.reach("zygote child: after sending")
         ours.close()
         os.close(out_read)
         os.close(err_read)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hookline_runner import write_points
 from hookline_runner.frames import Frame, FrameError, FrameReader, FrameType, encode_frame
 
 _CHANNEL: Final = 0
@@ -260,8 +261,10 @@ class Link:
             return  # it was not set
 
     def _write(self, data: bytes) -> None:
+        write_points.reach_frames("session", [data], "before sending")
         try:
             self._socket.sendall(data)
+            write_points.reach_frames("session", [data], "after sending")
         except OSError:
             os._exit(LINK_LOST_STATUS)
 

@@ -8,6 +8,7 @@ from typing import Final
 import anyio
 from starlette.types import Message, Receive, Send
 
+from hookline_runner import write_points
 from hookline_service.api.http_outcomes import (
     Headers,
     OutcomeInvalidError,
@@ -152,8 +153,10 @@ class _Conversation:
         return reply or Reply(status=204, headers=[], body=b"")
 
     async def _finish(self, reply: Reply) -> None:
+        write_points.reach("service answer: before sending")
         await self._start(reply)
         await self._send_part(reply.body, more=False)
+        write_points.reach("service answer: after sending")
 
     async def _start(self, reply: Reply) -> None:
         headers = [*_event_headers(self._answers.event_id), *reply.headers]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hookline.errors import HooklineError, RateLimitedError
+from hookline_runner import write_points
 from hookline_service.api.bodies import ClientGoneError, declared_size, read_body
 from hookline_service.api.errors import (
     INTERNAL_ERROR,
@@ -100,6 +101,7 @@ def create_webhooks(
             await _answer(send, _NOT_FOUND, b"Not Found", [])
             return
         event_id = accepted.recorded.event_id.encode()
+        write_points.reach("service 202: before sending")
         await send(
             {
                 "type": "http.response.start",
@@ -113,6 +115,7 @@ def create_webhooks(
             }
         )
         await send(_BODY_EMPTY)
+        write_points.reach("service 202: after sending")
 
     return serve
 

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 import orjson
 
+from hookline_runner import write_points
 from hookline_runner.frames import (
     LINK_CHANNEL,
     Frame,
@@ -107,9 +108,11 @@ class RunnerLink(asyncio.Protocol):
         """Like `send`, with a header that is encoded already."""
         if not self._is_open:
             return
+        data = encode_frame(frame_type, channel, header, payload)
+        write_points.reach_frames("service", [data], "before sending")
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._outgoing.append(encode_frame(frame_type, channel, header, payload))
+        self._outgoing.append(data)
 
     async def drain(self) -> None:
         """Wait until what was sent has gone to the system, as far as it must."""
@@ -134,6 +137,7 @@ class RunnerLink(asyncio.Protocol):
         outgoing, self._outgoing = self._outgoing, []
         if self._transport is not None and self._is_open:
             self._transport.write(b"".join(outgoing))
+            write_points.reach_frames("service", outgoing, "after sending")
 
     def _greet(self, frame: Frame) -> bool:
         hello = _parse_hello(frame)

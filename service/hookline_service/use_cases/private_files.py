@@ -11,6 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from hookline.errors import UnavailableError
+from hookline_runner import write_points
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +104,9 @@ def _draft_of(path: Path, text: str) -> Generator[Path]:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
+        write_points.reach(f"home {path.name}: before placing")
         yield draft
+        write_points.reach(f"home {path.name}: after placing")
         _sync_directory(path.parent)
     except OSError as exc:
         raise HomeUnusableError(path, exc.strerror or "cannot be written") from exc
