@@ -112,6 +112,34 @@ async def test_an_unknown_source_is_refused_with_what_there_is(
     assert await store.list_subscriptions(None, 10) == []
 
 
+async def test_a_session_of_a_former_deployment_may_name_what_was_in_force(
+    store: Store, release: Release, session: Session
+) -> None:
+    await store.apply_release(a_release(release.project, definitions=[a_definition(name="new")]))
+
+    former = await made(store, a_call(session, a_subscribe("orders")))
+    later = await made(store, a_call(session, a_subscribe("new")))
+    unknown = await made(store, a_call(session, a_subscribe("oders")))
+
+    assert former.subscription is not None
+    assert former.subscription.source == f"trigger:{release.triggers[0].id}"
+    assert later.refusal is None
+    assert code_of(unknown) == "subscription.source_not_found"
+
+
+async def test_a_session_of_the_deployment_in_force_may_not_name_what_was(
+    store: Store, release: Release
+) -> None:
+    newer = a_release(release.project, definitions=[a_definition(name="new")])
+    await store.apply_release(newer)
+    session = a_session(newer)
+    await store.add_sessions([session])
+
+    assert code_of(await made(store, a_call(session, a_subscribe("orders")))) == (
+        "subscription.source_not_found"
+    )
+
+
 async def test_a_name_of_trigger_and_connection_is_refused(store: Store, session: Session) -> None:
     result = await made(store, a_call(session, a_subscribe("both")))
 

@@ -45,6 +45,7 @@ from hookline_service.model.errors import (
 )
 from hookline_service.model.events import Event
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
+from hookline_service.model.projects import DeploymentState
 from hookline_service.model.sessions import (
     FINAL_STATES,
     JournalEntry,
@@ -288,7 +289,7 @@ class MemoryCalls(MemoryProjects):
 
     def _subscribe(self, call: SessionCall, subscribe: Subscribe) -> Applied:
         self._check_project(call.project_id)
-        source = self._find_source(call.project_id, subscribe.source)
+        source = self._find_source(call, subscribe.source)
         own = [s for s in self._subscriptions.values() if s.session_id == call.session_id]
         if len(own) >= MOST_SUBSCRIPTIONS:
             raise TooManySubscriptionsError(MOST_SUBSCRIPTIONS)
@@ -303,9 +304,16 @@ class MemoryCalls(MemoryProjects):
         self._subscriptions[subscription.id] = subscription
         return Applied(value=subscription.id, subscription=subscription)
 
-    def _find_source(self, project_id: ProjectId, name: str) -> str:
+    def _find_source(self, call: SessionCall, name: str) -> str:
+        project_id = call.project_id
+        deployment = self._deployments[self._sessions[call.session_id].deployment_id]
+        has_retired = deployment.state is not DeploymentState.ACTIVE
+        known = {
+            t.definition.name: t.id for t in self._triggers.values() if t.project_id == project_id
+        }
         in_force = [self._triggers[each] for each in self._in_force]
         own = {t.definition.name: t.id for t in in_force if t.project_id == project_id}
+        own = {**known, **own} if has_retired else own
         connections = {key[1] for key in self._connections if key[0] == project_id}
         if name in own and name in connections:
             raise SourceAmbiguousError(name)

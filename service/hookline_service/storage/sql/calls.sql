@@ -7,8 +7,17 @@ SELECT state FROM sessions WHERE key = ?;
 SELECT kind, ok, encoding, value FROM journal WHERE session_key = ? AND branch = ? AND position = ?;
 
 -- name: find_trigger_of_name
--- The trigger in force of a name in a project.
-SELECT id FROM trigger_values WHERE project_key = ? AND name = ?;
+-- The trigger of a name in a project, for a session: one in force, or the last that was, when its deployment is not
+-- in force any more.
+SELECT t.id
+FROM triggers AS t
+WHERE t.project_key = ?1 AND t.name = ?2
+AND (
+    t.deployment_key IS NOT NULL
+    OR (SELECT d.state FROM sessions AS s JOIN deployments AS d ON d.key = s.deployment_key WHERE s.key = ?3) <> 'active'
+)
+ORDER BY t.deployment_key IS NULL, t.key DESC
+LIMIT 1;
 
 -- name: has_connection
 -- Whether a project has a connection of this name.

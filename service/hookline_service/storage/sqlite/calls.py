@@ -138,7 +138,8 @@ def _find_caller(database: Database, call: SessionCall) -> int:
 
 def subscribe(database: Database, caller: int, call: SessionCall, wanted: Subscribe) -> Applied:
     """Begin a subscription of a session; raises what refuses it."""
-    source = _find_source(database, project_key(database, call.project_id), wanted.source)
+    project = project_key(database, call.project_id)
+    source = _find_source(database, project, wanted.source, caller)
     if database.value("count_subscriptions", (caller,)) >= MOST_SUBSCRIPTIONS:
         raise TooManySubscriptionsError(MOST_SUBSCRIPTIONS)
     subscription = Subscription(
@@ -154,8 +155,8 @@ def subscribe(database: Database, caller: int, call: SessionCall, wanted: Subscr
     return Applied(value=subscription.id, subscription=subscription)
 
 
-def _find_source(database: Database, project: int, name: str) -> str:
-    trigger = database.value("find_trigger_of_name", (project, name))
+def _find_source(database: Database, project: int, name: str, caller: int) -> str:
+    trigger = database.value("find_trigger_of_name", (project, name, caller))
     has_connection = database.value("has_connection", (project, name))
     if trigger is not None and has_connection:
         raise SourceAmbiguousError(name)
