@@ -20,7 +20,7 @@ from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.journal import FILE, LINE, NAME, VOLATILE, Kind, Row
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
-from hookline_runner.session.recording import Call, Recorder
+from hookline_runner.session.recording import Call, Recorder, place_of
 
 CONTAINED: Final = "--contained"
 DEBUG: Final = "--debug"
@@ -55,8 +55,8 @@ class ReplayRecorder(Recorder):
 
     def begin(self, call: Call, branch: Branch, index: int, kind: Kind) -> NoReturn:
         """Every new entry begins here: there is none in a replay."""
-        del kind
-        place = f"{index}" + (f" of task {branch.path}" if branch.path else "")
+        del index, kind
+        place = place_of(self.journal.next_number, branch.path)
         self._output.emit(RECORDING_END, str(call))
         self._failure = RecordingEndError(place, str(call))
         raise self._failure

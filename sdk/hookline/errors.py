@@ -112,14 +112,17 @@ class SessionStoppedError(SessionInterrupt):
 
 
 class NonDeterminismError(SessionInterrupt):
-    """On resumption the code made another call than the one recorded at this point."""
+    """On resumption the code made another call than the one recorded at this point.
+
+    `position` is the entry's number as `hookline session activities` shows it, with its task if that is not the main flow.
+    """
 
     code = "session.nondeterministic"
 
     def __init__(self, *, position: str, recorded: str, actual: str) -> None:
         super().__init__(
             "the code does not repeat what it did before; it was changed, or is not deterministic\n"
-            f"  at step:  {position}\n"
+            f"  at entry: {position}\n"
             f"  recorded: {recorded}\n"
             f"  actual:   {actual}"
         )

@@ -153,7 +153,7 @@ def list_activities(service: Service, *, session: str, limit: int | None, as_jso
     path = f"{_path(service, session)}/activities"
     found = read_forward(service, path, limit)
     if as_json:
-        print_json(found)
+        print_json([{"number": number, **one} for number, one in enumerate(found, 1)])
         return
     rows = [_activity_row(number, activity) for number, activity in enumerate(found, 1)]
     columns = ["number", "name", "at", "outcome", "took", "attempt", "volatile"]

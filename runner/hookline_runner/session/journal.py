@@ -155,6 +155,15 @@ class Journal:
         """The first entry that was not consumed; only while replaying."""
         return self._entries[self._next]
 
+    def number_of(self, row: Row) -> int:
+        """Which entry of the session it is, counted from 1 in the order of recording, as people see them."""
+        return next(number for number, each in enumerate(self._entries, 1) if each is row)
+
+    @property
+    def next_number(self) -> int:
+        """See `number_of`; of the first entry after those recorded earlier."""
+        return len(self._entries) + 1
+
     def remaining(self) -> list[Row]:
         """Every entry that was not consumed."""
         return [row for row in self._entries[self._next :] if not row[_CONSUMED]]

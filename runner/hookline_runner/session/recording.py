@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 from types import FrameType
@@ -17,7 +18,6 @@ from hookline_runner.session.display import clean_text, display, display_call, s
 from hookline_runner.session.journal import (
     BRANCH,
     FILE,
-    INDEX,
     KIND,
     LINE,
     NAME,
@@ -31,6 +31,7 @@ from hookline_runner.session.journal import (
 from hookline_runner.session.output import LogStream
 
 _MAX_WARNED: Final = 100
+_BELOW_A_TASK: Final = re.compile("[@!~]")  # timers, tries and sleeps
 _ACTIVITIES: Final = frozenset({Kind.ACTIVITY, Kind.RIDING, Kind.CANCELLED})
 _SLEEPS: Final = frozenset({Kind.SLEEP})
 HERE: Final = os.path.dirname(__file__)  # noqa: PTH120 - compared with the file names of code objects
@@ -201,7 +202,7 @@ class Recorder:
     def mismatch(self, row: Row, actual: str) -> NoReturn:
         """The entry is not for what the code does now."""
         self._failure = NonDeterminismError(
-            position=f"{row[INDEX]}" + (f" of task {row[BRANCH]}" if row[BRANCH] else ""),
+            position=place_of(self.journal.number_of(row), row[BRANCH]),
             recorded=_at_place(row[NAME], row[FILE], row[LINE]),
             actual=actual,
         )
@@ -239,6 +240,12 @@ class Recorder:
             name=call.decision.name, size_bytes=size, limit_bytes=RESULT_LIMIT_BYTES
         )
         return Outcome(ok=False, value=error)
+
+
+def place_of(number: int, branch: str) -> str:
+    """Where in the journal an entry stands, for people; what hangs below an entry of a task is the task's."""
+    task = _BELOW_A_TASK.split(branch, maxsplit=1)[0]
+    return f"{number}, in task {task}" if task else f"{number}"
 
 
 def _at_place(name: str, file: str, line: int) -> str:

@@ -121,6 +121,29 @@ def test_changed_code_is_told_with_both_calls(tmp_path: Path):
     assert "actual:   getpid at main.py:" in result.error["message"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("def handler(event):\n    effect('a')\n    effect('b')\n", ("effect('b')", "os.getpid()"), "at entry: 2\n"),
+        ("def handler(event):\n    effect('a')\n    effect('b')\n", ("effect('a')\n", "pass\n"), "at entry: 2\n"),
+        (
+            ("async def handler(event):\n    effect('a')\n    await asyncio.create_task(slow('b'))\n"
+             "    await asyncio.create_task(slow('c'))\n"),
+            ("slow('c')", "asyncio.to_thread(print)"),
+            "at entry: 3, in task 2\n",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mismatch_is_numbered_as_the_entries_are_listed(
+    tmp_path: Path, before: str, after: tuple[str, str], said: str
+):
+    peer = peer_of(tmp_path, before)
+    peer.run()
+    (peer.project_dir / "main.py").write_text(PRELUDE + before.replace(*after))
+
+    assert said in peer.run().error["message"]
+
+
 def test_a_mismatch_stands_even_if_the_code_swallows_it(tmp_path: Path):
     peer = peer_of(tmp_path, "def handler(event):\n    effect('a')\n    effect('b')\n")
     peer.run(kill_at=1)

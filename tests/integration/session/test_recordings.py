@@ -133,6 +133,13 @@ def test_a_session_that_had_not_ended_is_replayed_to_its_last_entry(peer: Sessio
     assert peer.effect_lines() == []
 
 
+def test_the_end_of_a_recording_is_numbered_as_the_next_entry(recording: Path):
+    change(recording, 'print("done")', "charge(6)")
+
+    with pytest.raises(AssertionError, match="at entry: 5\n  recorded: nothing; the recording"):
+        replay(recording)
+
+
 def test_a_session_that_failed_fails_again(peer: SessionPeer):
     peer.entries.clear()
     (peer.project_dir / "main.py").write_text(

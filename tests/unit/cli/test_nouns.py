@@ -334,11 +334,11 @@ def test_a_session_is_restarted(hookline, fake) -> None:
 
 
 def test_activities_are_listed_in_order(hookline, fake) -> None:
-    fake.things["activities"] = [{"position": 0, "name": "compose"}, {"position": 1, "name": "send"}]  # fmt: skip
+    fake.things["activities"] = [{"position": 3, "name": "compose"}, {"position": 7, "name": "send"}]  # fmt: skip
 
     outcome = hookline("session", "activities", SESSION, "--json")
 
-    assert [one["name"] for one in outcome.document] == ["compose", "send"]
+    assert [(one["number"], one["name"]) for one in outcome.document] == [(1, "compose"), (2, "send")]  # fmt: skip
 
 
 def test_activities_are_shown_with_their_place(hookline, fake) -> None:
