@@ -66,7 +66,9 @@ class LinkRefusedError(UnauthenticatedError):
     code = "runner.refused"
 
     def __init__(self) -> None:
-        super().__init__("the service refused this runner host; the token is probably wrong")
+        super().__init__(
+            "the service did not welcome this runner host: it ended, or the token is wrong"
+        )
 
 
 class BuildNotSentError(UnavailableError):

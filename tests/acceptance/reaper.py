@@ -1,0 +1,123 @@
+"""Decides at which write point a process dies: see `hookline_runner.write_points`."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from random import Random
+from typing import Self
+
+from hookline_runner.write_points import DIE
+from tests.acceptance.conftest import RunningService
+
+_POINT_BYTES = 256
+_LIVE = b"live"
+
+
+class Reaper:
+    """Is told each write point that a process reaches, and lets one die there now and then.
+
+    It prefers the points at which the fewest have died: `reached` and `deaths` count both, by point.
+    """
+
+    def __init__(self, chance: Random, *, every_s: tuple[float, float]) -> None:
+        self.reached: Counter[str] = Counter()
+        self.deaths: Counter[str] = Counter()
+        self.address = f"hookline-{secrets.token_hex(8)}"
+        self._chance = chance
+        self._every_s = every_s
+        self._next_at = float("inf")
+        self._is_paused = False
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that make the service, its runner hosts and their sessions ask this one."""
+        name = "HOOKLINE_WRITE_POINTS"
+        return {name: self.address, "HOOKLINE_RUNNER_PASS_ENV": name}
+
+    def __enter__(self) -> Self:
+        self._socket.bind(f"\0{self.address}")
+        self._socket.listen(128)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def begin(self) -> None:
+        """From now on processes die."""
+        self._next_at = time.monotonic()
+
+    def end(self) -> None:
+        """From now on all live."""
+        self._next_at = float("inf")
+
+    def pause(self, probability: float) -> None:
+        """Perhaps let all live until `go_on`."""
+        self._is_paused = self._chance.random() < probability
+
+    def go_on(self) -> None:
+        """Let processes die again, but not at once."""
+        if self._is_paused:
+            self._is_paused = False
+            self._next_at = max(self._next_at, self._soon())
+
+    def _soon(self) -> float:
+        return time.monotonic() + self._chance.uniform(*self._every_s)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                process, _ = self._socket.accept()
+            except OSError:
+                return
+            with process:
+                self._judge(process)
+
+    def _judge(self, process: socket.socket) -> None:
+        try:
+            point = process.recv(_POINT_BYTES).decode()
+            if point:
+                process.sendall(DIE if self._dies(point) else _LIVE)
+        except OSError:
+            return  # it was killed while it asked
+
+    def _dies(self, point: str) -> bool:
+        """The longer nobody died, the less it matters how many have died at this point."""
+        self.reached[point] += 1
+        late_s = -1 if self._is_paused else time.monotonic() - self._next_at
+        fewest = min(self.deaths[each] for each in self.reached)
+        if late_s < 0 or self.deaths[point] > fewest + late_s or self._chance.random() > 0.3:
+            return False
+        self.deaths[point] += 1
+        self._next_at = self._soon()
+        return True
+
+
+def keep_up(service: RunningService, reaper: Reaper, *, mercy: float) -> bool:
+    """Start the service again if it was killed, until it is up; whether it was. Fails if it ended by itself.
+
+    Args:
+        mercy: how probable it is that nothing dies while it starts.
+    """
+    was_killed = False
+    while service.has_ended:
+        was_killed = True
+        reaper.pause(mercy)
+        assert service.process is not None
+        assert service.process.returncode == -signal.SIGKILL, service.log[-4000:]
+        try:
+            service.start()
+        except AssertionError:
+            if not service.has_ended:
+                raise
+        reaper.go_on()
+    return was_killed
