@@ -351,6 +351,8 @@ class SessionStore(Protocol):
     async def delete_session(self, session_id: SessionId) -> None:
         """Delete a final session with its log and journal; raises `SessionBusyError` when it is not final.
 
+        A long one goes in steps, the last entries first, so that other writers do not wait.
+
         Its event goes when no other session names it. Raises `SessionNotFoundError`.
         """
         ...

@@ -39,11 +39,14 @@ SELECT EXISTS (SELECT 1 FROM deployments WHERE build_key = ?1) OR EXISTS (SELECT
 DELETE FROM builds WHERE id = ?;
 
 -- name: delete_unused_builds
--- Builds of a project that nothing names any more.
-DELETE FROM builds
-WHERE project_key = ?
-  AND NOT EXISTS (SELECT 1 FROM deployments AS d WHERE d.build_key = builds.key)
-  AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.build_key = builds.key);
+-- Some builds of a project that nothing names any more, with their files.
+DELETE FROM builds WHERE key IN (
+    SELECT b.key FROM builds AS b
+    WHERE b.project_key = ?
+      AND NOT EXISTS (SELECT 1 FROM deployments AS d WHERE d.build_key = b.key)
+      AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.build_key = b.key)
+    LIMIT ?
+);
 
 -- name: give_builds_away
 -- Builds that other projects deployed too go to one of those.

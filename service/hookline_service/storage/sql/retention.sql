@@ -18,6 +18,14 @@ SELECT key, event_key FROM sessions WHERE project_key = ? LIMIT ?;
 -- One session.
 SELECT key, event_key FROM sessions WHERE key = ?;
 
+-- name: shorten_journal
+-- The last entries of a session, up to a number: what is left is how it began.
+DELETE FROM journal WHERE key IN (SELECT key FROM journal WHERE session_key = ? ORDER BY seq DESC LIMIT ?);
+
+-- name: shorten_log
+-- The last log records of a session, up to a number.
+DELETE FROM log WHERE key IN (SELECT key FROM log WHERE session_key = ? ORDER BY seq DESC LIMIT ?);
+
 -- name: delete_session
 -- A session with its attempts, log and journal, subscriptions and signals.
 DELETE FROM sessions WHERE key = ?;

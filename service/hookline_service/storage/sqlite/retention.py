@@ -19,6 +19,8 @@ from hookline_service.storage.sqlite.tables import Tables
 from hookline_service.storage.sqlite.triggers import retire_triggers
 
 _STEP = 100
+_ROWS = 2_000  # of journals and logs in one step
+_BUILDS = 2  # in one step: each may have many megabytes of files
 _FREE_PAGES_KEPT = 2_000
 _PAGES_GIVEN_BACK = 500
 
@@ -38,13 +40,14 @@ class RetentionTables(Tables):
             await self._remove_project(row[0])
 
     async def _remove_project(self, key: int) -> None:
-        while await self._writer.run(
-            _remove_sessions, "list_sessions_to_remove_of_project", (key, _STEP)
-        ):
+        while not await self._writer.run(_remove_sessions_of_project, key):
             pass
         for statement in ("delete_events_of_project", "delete_values_of_project"):
-            while await self._writer.run(_remove_some, statement, key):
+            while await self._writer.run(_remove_some, statement, key, _STEP):
                 pass
+        await self._writer.run(_remove_uses_of_builds, key)
+        while await self._writer.run(_remove_some, "delete_unused_builds", key, _BUILDS):
+            pass
         await self._writer.run(_remove_rest_of_project, key)
 
     async def delete_deployment(self, deployment_id: DeploymentId) -> None:
@@ -54,20 +57,18 @@ class RetentionTables(Tables):
 
     async def delete_session(self, session_id: SessionId) -> None:
         """See `SessionStore.delete_session`."""
-        await self._writer.run(_delete_session, session_id)
+        while not await self._writer.run(_delete_session, session_id):
+            pass
 
     async def delete_finished_before(self, before: datetime, limit: int) -> int:
         """See `SessionStore.delete_finished_before`."""
         count = 0
-        for statement in (_remove_finished, _remove_idle_events):
-            left = limit
-            while left > 0:
-                step = min(left, _STEP)
-                removed = await self._writer.run(statement, to_us(before), step)
+        for remove in (_remove_finished, _remove_idle_events):
+            left, is_done = limit, False
+            while left > 0 and not is_done:
+                removed, is_done = await self._writer.run(remove, to_us(before), min(left, _STEP))
                 count += removed
-                left -= step
-                if removed < step:
-                    break
+                left -= removed
         await self._writer.run(_give_back_pages)
         return count
 
@@ -85,17 +86,28 @@ def _hide_project(database: Database, project_id: ProjectId) -> int | None:
     return key
 
 
-def _remove_rest_of_project(database: Database, key: int) -> None:
+def _remove_uses_of_builds(database: Database, key: int) -> None:
     database.execute("clear_deployments", (key,))
     database.execute("clear_triggers", (key,))
-    database.execute("delete_unused_builds", (key,))
+    database.forget_keys()
+
+
+def _remove_rest_of_project(database: Database, key: int) -> None:
     database.execute("give_builds_away", (key,))
     database.execute("delete_project", (key,))
     database.forget_keys()
 
 
-def _remove_some(database: Database, statement: str, project: int) -> int:
-    removed = database.execute(statement, (project, _STEP)).rowcount
+def _remove_sessions_of_project(database: Database, key: int) -> bool:
+    """Remove some; true when there are no more."""
+    return _remove_sessions(database, "list_sessions_to_remove_of_project", (key, _STEP)) == (
+        0,
+        True,
+    )
+
+
+def _remove_some(database: Database, statement: str, project: int, limit: int) -> int:
+    removed = database.execute(statement, (project, limit)).rowcount
     database.forget_keys()
     return removed
 
@@ -105,41 +117,62 @@ def _remove_deployment(database: Database, deployment_id: DeploymentId) -> bool:
     row = find_deployment_row(database, deployment_id)
     if row[3] != DeploymentState.INACTIVE:
         raise DeploymentBusyError(deployment_id, row[3])
-    if _remove_sessions(database, "list_sessions_to_remove_of_deployment", (row[6], _STEP)):
+    removed = _remove_sessions(database, "list_sessions_to_remove_of_deployment", (row[6], _STEP))
+    if removed != (0, True):
         return False
     database.execute("delete_deployment", (row[6],))
     database.forget_keys()
     return True
 
 
-def _delete_session(database: Database, session_id: SessionId) -> None:
+def _delete_session(database: Database, session_id: SessionId) -> bool:
+    """Delete a session, or some of it when it is long; true when it is gone."""
     row = database.row("find_session_end", (session_id,))
     if row is None:
         raise SessionNotFoundError(session_id)
     if SessionState(row[1]) not in FINAL_STATES:
         raise SessionBusyError(session_id, row[1])
-    _remove_sessions(database, "find_session_to_remove", (row[0],))
+    _, is_all = _remove_sessions(database, "find_session_to_remove", (row[0],))
+    return is_all
 
 
-def _remove_finished(database: Database, before_us: int, limit: int) -> int:
-    return _remove_sessions(database, "list_ended_before", (before_us, limit))
+def _remove_finished(database: Database, before_us: int, limit: int) -> tuple[int, bool]:
+    removed, is_all = _remove_sessions(database, "list_ended_before", (before_us, limit))
+    return removed, is_all and removed < limit
 
 
-def _remove_sessions(database: Database, statement: str, parameters: tuple[int, ...]) -> int:
-    """Delete the sessions found, and those of their events that nothing else needs; returns how many sessions."""
-    rows = database.rows(statement, parameters)
+def _remove_sessions(
+    database: Database, statement: str, parameters: tuple[int, ...]
+) -> tuple[int, bool]:
+    """Delete the sessions found, and those of their events that nothing else needs, as far as one step goes.
+
+    Returns how many sessions are gone, and whether it is all that were found.
+    """
+    found = database.rows(statement, parameters)
+    rows = found[: _shorten(database, [key for key, _ in found])]
     database.execute_each("delete_session", [(key,) for key, _ in rows])
     events = {event for _, event in rows if event is not None}
     database.execute_each("delete_event_without_sessions", [(event,) for event in events])
     database.execute_each("release_event", [(event,) for event in events])
     database.forget_keys()
-    return len(rows)
+    return len(rows), len(rows) == len(found)
 
 
-def _remove_idle_events(database: Database, before_us: int, limit: int) -> int:
+def _shorten(database: Database, keys: list[int]) -> int:
+    """Take some entries and log records from sessions, one after the other; how many of them have none left."""
+    left = _ROWS
+    for count, key in enumerate(keys):
+        for statement in ("shorten_log", "shorten_journal"):
+            left -= database.execute(statement, (key, left)).rowcount
+            if left <= 0:
+                return count
+    return len(keys)
+
+
+def _remove_idle_events(database: Database, before_us: int, limit: int) -> tuple[int, bool]:
     removed = database.execute("delete_idle_events_before", (before_us, limit)).rowcount
     database.forget_keys()
-    return removed
+    return removed, removed < limit
 
 
 def _give_back_pages(database: Database) -> None:
