@@ -136,7 +136,12 @@ def register_no_activity(items: Iterable[object]) -> None:
     Example:
         >>> register_no_activity([len, dict])
     """
-    _no_activity.update(items)
+    try:
+        _no_activity.update(list(items))
+    except TypeError:
+        raise TypeError(
+            f"register_no_activity takes a list of functions and classes, not {items!r}"
+        ) from None
 
 
 def no_activity() -> frozenset[object]:
@@ -169,7 +174,9 @@ def _limit_of(timeout: Duration | str | None) -> float | None:
 
 def _exceptions_of(kinds: object) -> tuple[type[Exception], ...]:
     given: list[object] = (
-        [kinds] if isinstance(kinds, type) else list(cast("Iterable[object]", kinds))
+        [kinds]
+        if isinstance(kinds, type) or not isinstance(kinds, Iterable)
+        else list(cast("Iterable[object]", kinds))
     )
     for kind in given:
         if not isinstance(kind, type) or not issubclass(kind, Exception):

@@ -7,8 +7,10 @@ from typing import Any, Final, cast
 
 from hookline.arguments import json_of, name_of, value_of
 from hookline.host import current
+from hookline.values import with_article
 
 _FINAL_STATUSES: Final = range(200, 600)
+_SHOWN: Final = 60
 _FORBIDDEN_IN_HEADERS: Final = frozenset("\r\n\0")
 
 
@@ -82,11 +84,23 @@ def _status_of(status: object) -> int:
     return int(status)
 
 
+def _pairs_of(headers: object) -> dict[object, object]:
+    try:
+        return dict(cast("Mapping[object, object]", headers or {}))
+    except (TypeError, ValueError):
+        what = with_article(type(headers).__name__)
+        raise TypeError(f"http_outcome: headers must be a dict, not {what}") from None
+
+
 def _headers_of(headers: Mapping[str, str] | None) -> dict[str, str]:
     checked: dict[str, str] = {}
-    for name, value in dict(headers or {}).items():
-        if not isinstance(name, str) or not isinstance(value, str | int | float):  # pyright: ignore[reportUnnecessaryIsInstance] - user code is not type-checked
-            raise TypeError(f"http_outcome: headers must be texts, not {name!r}: {value!r}")
+    for name, value in _pairs_of(headers).items():
+        if not isinstance(name, str):
+            what = with_article(type(name).__name__)
+            raise TypeError(f"http_outcome: headers must be texts, and a name is {what}")
+        if not isinstance(value, str | int | float):
+            what = with_article(type(value).__name__)
+            raise TypeError(f"http_outcome: headers must be texts, and {name[:_SHOWN]!r} is {what}")
         text = str(value)
         if not name or _FORBIDDEN_IN_HEADERS & {*name, *text}:
             raise ValueError(f"http_outcome: {name!r}: {text!r} is no header")

@@ -68,12 +68,7 @@ def value_of(value: object, what: str) -> Any:
     Raises:
         TypeError, ValueError: it cannot; the text says why, and where in it.
     """
-    try:
-        to_tree(value)
-    except TypeError as exc:
-        raise TypeError(f"{what}: {exc}") from None
-    except ValueError as exc:
-        raise ValueError(f"{what}: {exc}") from None
+    to_tree(value, what)
     return value
 
 

@@ -80,15 +80,15 @@ def decode(text: bytes | str) -> Any:
     return from_tree(tree)
 
 
-def to_tree(value: object) -> Any:
-    """The value as what `json` can write.
+def to_tree(value: object, name: str = "value") -> Any:
+    """The value as what `json` can write; errors call it by this name.
 
     Tuples become lists, frozen sets sets, times UTC (without a zone they are taken as UTC), named tuples, dataclasses
     and other objects dictionaries of their public attributes, members of an enumeration their value.
 
     Raises: as `encode`.
     """
-    return _Writer().write(value)
+    return _Writer(name).write(value)
 
 
 def from_tree(tree: object) -> Any:
@@ -103,15 +103,16 @@ def from_tree(tree: object) -> Any:
 class _Walk:
     """Where in a value we are, and how much of it there was."""
 
-    __slots__ = ("_path", "nodes")
+    __slots__ = ("_name", "_path", "nodes")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "value") -> None:
+        self._name = name
         self._path: list[tuple[str, object]] = []
         self.nodes = 0
 
     @property
     def place(self) -> str:
-        return "".join(["value", *(_shown(form, key) for form, key in self._path)])
+        return "".join([self._name, *(_shown(form, key) for form, key in self._path)])
 
     def enter(self, form: str, key: object = "") -> None:
         """Go down by a step that is shown as the key in that form."""
@@ -127,8 +128,18 @@ class _Walk:
         self.nodes += items
         if self.nodes > MAX_NODES:
             raise ValueError(
-                f"the value has more than {MAX_NODES} items: keep it in a file instead"
+                f"{self._name} has more than {MAX_NODES} items: keep it in a file instead"
             )
+
+
+def with_article(noun: str) -> str:
+    """The name of a type in a sentence.
+
+    Example:
+        >>> with_article("list"), with_article("object"), with_article("UUID")
+        ('a list', 'an object', 'a UUID')
+    """
+    return f"{'an' if noun[:1].lower() in {'a', 'e', 'i', 'o'} else 'a'} {noun}"
 
 
 def _shown(form: str, key: object) -> str:
@@ -143,8 +154,8 @@ def _too_deep(place: str) -> str:
 class _Writer:
     """Makes a tree of a value."""
 
-    def __init__(self) -> None:
-        self._walk = _Walk()
+    def __init__(self, name: str) -> None:
+        self._walk = _Walk(name)
         self._open: set[int] = set()
         self._is_hashable = False  # within a key or a member of a set
 
@@ -237,12 +248,12 @@ class _Writer:
     def refused(self, value: object) -> NoReturn:
         kind = type(value)
         name = getattr(value, "__qualname__", None)
-        shown = f"{kind.__name__} {name}" if isinstance(name, str) else kind.__name__
+        shown = with_article(kind.__name__) + (f" {name}" if isinstance(name, str) else "")
         if self._is_hashable:
-            raise TypeError(f"{self._walk.place}: a {shown} cannot be a key or a member of a set")
+            raise TypeError(f"{self._walk.place}: {shown} cannot be a key or a member of a set")
         hint = "; write it as a text" if isinstance(value, date | time | uuid.UUID) else ""
         raise TypeError(
-            f"{self._walk.place}: a {shown} cannot be a value{hint}. A value is {_ALLOWED}"
+            f"{self._walk.place}: {shown} cannot be a value{hint}. A value is {_ALLOWED}"
         )
 
     def _write_object(self, value: object) -> Any:

@@ -214,7 +214,7 @@ def test_an_entry_point_is_read_as_the_manifest_reads_it(text: str):
         (lambda: hookline.signal("ses_1", "x" * 1001), "1000 characters, not 1001"),
         (lambda: hookline.subscribe("a\udc80"), "half a character"),
         (lambda: hookline.subscribe("a", "\udc80"), "half a character"),
-        (lambda: hookline.signal("ses_1", "a", "\udc80"), "signal: payload: value: .*half"),
+        (lambda: hookline.signal("ses_1", "a", "\udc80"), "^signal: payload: .*half"),
         (lambda: hookline.get_value(""), "key must not be empty"),
         (lambda: hookline.set_value("a", 1, ttl=0), "ttl must be more than 0"),
         (lambda: hookline.set_value("a", 1, ttl=timedelta(-1)), "ttl must be more than 0"),
@@ -240,18 +240,27 @@ def test_what_is_wrong_in_value_is_a_value_error(call: Callable[[], object], tex
         (lambda: hookline.next_event(None), "must be a str or a list of them, not NoneType"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.next_event([None]), "must be a str, not NoneType"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.next_signal({"a": 1}), "must be a str or a list of them, not dict"),  # pyright: ignore[reportArgumentType]
-        (lambda: hookline.signal("ses_1", "a", object()), "signal: payload: value: a object"),
+        (lambda: hookline.signal("ses_1", "a", object()), "signal: payload: an object"),
         (lambda: hookline.start(print), "loc must be a str"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.start("f.py:g", project=None), "project must be a str"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.get_value(5), "key must be a str, not int"),  # pyright: ignore[reportArgumentType]
-        (lambda: hookline.set_value("a", [object()]), r"set_value: value: value\[0\]: a object"),
+        (lambda: hookline.set_value("a", [object()]), r"^set_value: value\[0\]: an object"),
+        (lambda: hookline.set_value("a", object()), "^set_value: value: an object"),
+        (lambda: hookline.check_and_set_value("a", 1, [object()]), r"^check_and_set_value: new\[0\]: an object"),
         (lambda: hookline.set_value("a", 1, ttl="5"), "ttl must be seconds"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.add_values("a", "1"), "n must be an int or float, not str"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.add_values("a", True), "not bool"),
-        (lambda: hookline.check_and_set_value("a", print, 1), "expected: value: "),
-        (lambda: hookline.outcome(object()), "outcome: value: value: a object"),
+        (lambda: hookline.check_and_set_value("a", print, 1), "^check_and_set_value: expected: "),
+        (lambda: hookline.outcome(object()), "^outcome: value: an object"),
+        (lambda: hookline.signal("s", "n", {"a": object()}), r"^signal: payload\['a'\]: an object"),
         (lambda: hookline.http_outcome("200"), "status_code must be an int, not str"),  # pyright: ignore[reportArgumentType]
-        (lambda: hookline.http_outcome(headers={"A": None}), "headers must be texts"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.http_outcome(headers={"A": None}), "headers must be texts, and 'A' is a NoneType"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.http_outcome(headers={7: "x"}), "headers must be texts, and a name is an int"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.http_outcome(headers="A: b"), "headers must be a dict, not a str"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.get_webhook_url(7), "get_webhook_url: trigger_name must be a str"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.register_no_activity(len), "register_no_activity takes a list of functions and classes"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.register_no_activity([{}]), "register_no_activity takes a list of functions and classes"),
+        (lambda: hookline.activity(retry_on=None), "retry_on takes subclasses of Exception, not None"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.sleep("1"), "must be seconds"),  # pyright: ignore[reportArgumentType]
     ],
 )  # fmt: skip

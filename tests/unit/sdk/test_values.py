@@ -165,7 +165,7 @@ def test_equal_values_have_equal_bytes_whatever_their_order():
         (json, "a module cannot be a value"),
         (print, "a builtin_function_or_method print cannot be a value"),
         (ValueError("x"), "a ValueError cannot be a value"),
-        (object(), "a object cannot be a value"),
+        (object(), "an object cannot be a value"),
         (3j, "a complex cannot be a value"),
         ({Slotted()}, r"^value\{…\}: a Slotted cannot be a key or a member of a set"),
         ({Slotted(): 1}, "a Slotted cannot be a key or a member of a set"),
