@@ -11,23 +11,20 @@ import gc
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType as PythonFrame
-from typing import NoReturn
 
 from hookline_runner import write_points
 from hookline_runner.compiled import open_cache
+from hookline_runner.forks import Forks, Serve
 from hookline_runner.processes import (
     adopt_orphans,
     adopted_children,
     children_of,
-    die_with_parent,
     forbid_tracing,
     kill_tree,
 )
@@ -36,12 +33,10 @@ from hookline_runner.warm_up import warm_up
 from hookline_runner.work_directory import (
     COPY_TIME_NS,
     ProjectFiles,
-    empty_directory,
     remove_anything,
 )
 from hookline_runner.zygote_messages import (
     MAX_MESSAGE_BYTES,
-    SETUP_FAILED_STATUS,
     ZygoteConfig,
     decode_config,
     decode_message,
@@ -49,10 +44,7 @@ from hookline_runner.zygote_messages import (
 )
 
 _SPARE_DIRECTORIES = 8
-_OPEN_FILES_LIMIT = 1024
 _OOM_SCORE = "600"
-
-Serve = Callable[..., object]
 
 
 def main(control_fd: int) -> int:
@@ -76,7 +68,7 @@ def main(control_fd: int) -> int:
     cache = open_cache(config.code_dir)
     cache.preload()
     cache.trust(files.contents, COPY_TIME_NS)
-    zygote = Zygote(control, config, serve, files)
+    zygote = Zygote(control, config.work_dir, Forks(config, serve, files))
     forbid_tracing(forbid=True)  # what runs below must not reach the control socket
     gc.collect()
     gc.freeze()
@@ -91,19 +83,17 @@ def main(control_fd: int) -> int:
 class Zygote:
     """Forks session processes, and sees to it that nothing of them is left behind."""
 
-    def __init__(
-        self, control: socket.socket, config: ZygoteConfig, serve: Serve, files: ProjectFiles
-    ) -> None:
+    def __init__(self, control: socket.socket, work_dir: str, forks: Forks) -> None:
         self._control = control
-        self._config = config
-        self._serve = serve
-        self._files = files
+        self._work_dir = work_dir
+        self._forks = forks
         self._processes: dict[int, int] = {}  # number → pid
         self._numbers: dict[int, int] = {}  # pid → number
         self._directories: dict[int, int] = {}  # number → working directory, by number too
         self._spare_directories: list[int] = []
         self._last_number = 0
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        forks.keep_back(control.fileno(), self._wake_read, self._wake_write)
 
     def run(self) -> None:
         """Answer the host until it goes away."""
@@ -143,83 +133,31 @@ class Zygote:
         elif order.word == "kill":
             kill_tree(pid)
         elif order.word == "refresh":
-            directory = self._path_of(self._directories[order.number])
-            self._files.refresh(directory + "/project")
-            empty_directory(directory + "/tmp")  # noqa: S108 - inside the session's own directory
+            self._forks.refresh(self._path_of(self._directories[order.number]))
             self._control.send(encode_message("refreshed", order.number))
 
     def _fork(self) -> None:
         self._last_number += 1
         number = self._last_number
         directory = self._take_directory()
-        ours, theirs = socket.socketpair()
-        out_read, out_write = os.pipe2(os.O_CLOEXEC)
-        err_read, err_write = os.pipe2(os.O_CLOEXEC)
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for descriptor in (self._wake_read, self._wake_write, out_read, err_read):
-                os.close(descriptor)
-            self._control.close()
-            ours.close()
-            self._be_session(theirs, self._path_of(directory), (out_write, err_write))
-        self._processes[number] = pid
-        self._numbers[pid] = number
+        child = self._forks.fork(self._path_of(directory))
+        self._processes[number] = child.pid
+        self._numbers[child.pid] = number
         self._directories[number] = directory
-        theirs.close()
-        os.close(out_write)
-        os.close(err_write)
         message = encode_message("child", number, directory)
+        descriptors = [child.connection.fileno(), child.stdout, child.stderr]
         write_points.reach("zygote child: before sending")
-        socket.send_fds(self._control, [message], [ours.fileno(), out_read, err_read])
+        socket.send_fds(self._control, [message], descriptors)
         write_points.reach("zygote child: after sending")
-        ours.close()
-        os.close(out_read)
-        os.close(err_read)
-
-    def _be_session(
-        self, session_socket: socket.socket, directory: str, outputs: tuple[int, int]
-    ) -> NoReturn:
-        """The life of a session process; never returns to the zygote's loop."""
-        status = SETUP_FAILED_STATUS
-        try:
-            os.setsid()
-            forbid_tracing(forbid=False)
-            die_with_parent()
-            adopt_orphans()
-            _redirect_output(*outputs)
-            self._enter_directory(directory)
-            _limit_resources(self._config)
-            status = 1
-            self._serve(
-                session_socket,
-                project_dir=directory + "/project",
-                code_dir=self._config.code_dir,
-                reuse=self._config.reuse,
-            )
-            status = 0
-        except SystemExit as exc:
-            status = exc.code if isinstance(exc.code, int) else 1
-        except BaseException:  # noqa: BLE001 - the last handler of a process: it must end here, and say why
-            _print_traceback()
-        finally:
-            _flush_output()
-            os._exit(status & 0xFF)
-
-    def _enter_directory(self, directory: str) -> None:
-        if not os.path.isdir(directory):  # noqa: PTH112 - a hot path: no Path objects
-            os.mkdir(directory, 0o700)  # noqa: PTH102 - as above
-        self._files.refresh(directory + "/project")
-        empty_directory(directory + "/tmp")  # noqa: S108 - inside the session's own directory
-        os.environ["HOME"] = os.environ["TMPDIR"] = directory + "/tmp"  # noqa: TID251, S108 - set, not read
-        os.chdir(directory + "/project")
+        child.connection.close()
+        os.close(child.stdout)
+        os.close(child.stderr)
 
     def _take_directory(self) -> int:
         return self._spare_directories.pop() if self._spare_directories else self._last_number
 
     def _path_of(self, directory: int) -> str:
-        return f"{self._config.work_dir}/{directory}"
+        return f"{self._work_dir}/{directory}"
 
     def _reap(self) -> None:
         """Report the processes that ended, and end what they left behind."""
@@ -305,42 +243,6 @@ def _prefer_for_oom_kill() -> None:
     """When memory runs out, user code goes before the service."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
-
-
-def _limit_resources(config: ZygoteConfig) -> None:
-    limits = {
-        resource.RLIMIT_DATA: config.memory_limit_bytes,
-        resource.RLIMIT_FSIZE: config.file_limit_bytes,
-        resource.RLIMIT_NPROC: config.process_limit,
-        resource.RLIMIT_NOFILE: _OPEN_FILES_LIMIT,
-    }
-    for kind, limit in limits.items():
-        _, hard = resource.getrlimit(kind)
-        if limit and (hard == resource.RLIM_INFINITY or limit < hard):
-            resource.setrlimit(kind, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _redirect_output(out_write: int, err_write: int) -> None:
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(out_write, 1)
-    os.dup2(err_write, 2)
-    for descriptor in (null, out_write, err_write):
-        os.close(descriptor)
-
-
-def _flush_output() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
-
-
-def _print_traceback() -> None:
-    import traceback  # noqa: PLC0415 - only when a process dies
-
-    with contextlib.suppress(OSError, ValueError):
-        traceback.print_exc()
 
 
 def _note(text: str) -> None:

@@ -1,0 +1,143 @@
+"""The fork that makes a session's process, and what that process does before and after it serves.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hookline_runner.processes import adopt_orphans, die_with_parent, forbid_tracing
+from hookline_runner.work_directory import ProjectFiles, empty_directory
+from hookline_runner.zygote_messages import SETUP_FAILED_STATUS, ZygoteConfig
+
+_OPEN_FILES_LIMIT = 1024
+
+Serve = Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked:
+    """A new process: its socket, and where what it writes can be read."""
+
+    pid: int
+    connection: socket.socket
+    stdout: int
+    stderr: int
+
+
+class Forks:
+    """Makes session processes of this one. `keep_back` names descriptors of this process that they do not get."""
+
+    def __init__(self, config: ZygoteConfig, serve: Serve, files: ProjectFiles) -> None:
+        self._config = config
+        self._serve = serve
+        self._files = files
+        self._kept_back: list[int] = []
+
+    def keep_back(self, *descriptors: int) -> None:
+        """Close these in every process made from now on."""
+        self._kept_back += descriptors
+
+    def fork(self, directory: str) -> Forked:
+        """Make a process that works in this directory, which need not exist."""
+        ours, theirs = socket.socketpair()
+        out_read, out_write = os.pipe2(os.O_CLOEXEC)
+        err_read, err_write = os.pipe2(os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for descriptor in (*self._kept_back, out_read, err_read):
+                os.close(descriptor)
+            ours.close()
+            self._be_session(theirs, directory, (out_write, err_write))
+        theirs.close()
+        os.close(out_write)
+        os.close(err_write)
+        return Forked(pid=pid, connection=ours, stdout=out_read, stderr=err_read)
+
+    def refresh(self, directory: str) -> None:
+        """Make a working directory equal to the project's files, and its temporary directory empty."""
+        self._files.refresh(directory + "/project")
+        empty_directory(directory + "/tmp")  # noqa: S108 - inside the session's own directory
+
+    def _be_session(
+        self, session_socket: socket.socket, directory: str, outputs: tuple[int, int]
+    ) -> NoReturn:
+        """The life of a session process; never returns to the zygote's loop."""
+        status = SETUP_FAILED_STATUS
+        try:
+            os.setsid()
+            forbid_tracing(forbid=False)
+            die_with_parent()
+            adopt_orphans()
+            _redirect_output(*outputs)
+            self._enter_directory(directory)
+            _limit_resources(self._config)
+            status = 1
+            self._serve(
+                session_socket,
+                project_dir=directory + "/project",
+                code_dir=self._config.code_dir,
+                reuse=self._config.reuse,
+            )
+            status = 0
+        except SystemExit as exc:
+            status = exc.code if isinstance(exc.code, int) else 1
+        except BaseException:  # noqa: BLE001 - the last handler of a process: it must end here, and say why
+            _print_traceback()
+        finally:
+            _flush_output()
+            os._exit(status & 0xFF)
+
+    def _enter_directory(self, directory: str) -> None:
+        if not os.path.isdir(directory):  # noqa: PTH112 - a hot path: no Path objects
+            os.mkdir(directory, 0o700)  # noqa: PTH102 - as above
+        self.refresh(directory)
+        os.environ["HOME"] = os.environ["TMPDIR"] = directory + "/tmp"  # noqa: TID251, S108 - set, not read
+        os.chdir(directory + "/project")
+
+
+def _limit_resources(config: ZygoteConfig) -> None:
+    limits = {
+        resource.RLIMIT_DATA: config.memory_limit_bytes,
+        resource.RLIMIT_FSIZE: config.file_limit_bytes,
+        resource.RLIMIT_NPROC: config.process_limit,
+        resource.RLIMIT_NOFILE: _OPEN_FILES_LIMIT,
+    }
+    for kind, limit in limits.items():
+        _, hard = resource.getrlimit(kind)
+        if limit and (hard == resource.RLIM_INFINITY or limit < hard):
+            resource.setrlimit(kind, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _redirect_output(out_write: int, err_write: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(out_write, 1)
+    os.dup2(err_write, 2)
+    for descriptor in (null, out_write, err_write):
+        os.close(descriptor)
+
+
+def _flush_output() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+def _print_traceback() -> None:
+    import traceback  # noqa: PLC0415 - only when a process dies
+
+    with contextlib.suppress(OSError, ValueError):
+        traceback.print_exc()
