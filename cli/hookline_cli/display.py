@@ -121,6 +121,7 @@ def print_fields(thing: JsonObject, *, skip: Sequence[str] = ()) -> None:
     for name in names:
         value = thing[name]
         text = local_time(value) if name.endswith("_at") else shown(value)
+        text = text.replace("\n", "\n" + " " * (width + 1))
         if name == "state":
             text = click.style(text, fg=STATE_COLOURS.get(text))
         click.echo(f"{name + ':':<{width}} {text}")

@@ -12,6 +12,7 @@ from hookline_cli.display import (
     print_fields,
     print_json,
     print_table,
+    printable,
     shown,
     span,
 )
@@ -275,8 +276,18 @@ def _path(service: Service, session: str) -> str:
 def _show(session: JsonObject, *, as_json: bool) -> None:
     if as_json:
         print_json(session)
-    else:
+        return
+    error = object_of(session.get("error"))
+    if error is None:
         print_fields(session)
+        return
+    traceback = str(error.get("traceback") or "")
+    message = str(error.get("message"))
+    if traceback:
+        message = message.partition("\n")[0]  # the rest of it stands at the end of the traceback
+    print_fields({**session, "error": f"{error.get('type')}: {message}"})
+    if traceback:
+        click.echo("\n" + printable(traceback).rstrip("\n"))
 
 
 def _finish(final: JsonObject, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -76,6 +77,55 @@ def test_an_error_is_one_document_too_when_json_is_asked_for(hookline) -> None:
     outcome = hookline("project", "get", "nope", "--json")
 
     assert outcome.document["error"]["code"] == "project.not_found"
+
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "city.py", line 7, in on_event
+    raise LookupError("no such city\\x1b[2J")
+LookupError: no such city\x1b[2J
+"""
+
+
+def test_why_a_session_failed_is_shown_as_python_writes_it(hookline, fake) -> None:
+    error = {
+        "type": "LookupError",
+        "message": "no such city\x1b[2J\nor country",
+        "traceback": TRACEBACK,
+    }
+    fake.things["sessions"] = [a_session(id="ses_1", state="error", error=error, stop_reason="")]
+
+    outcome = hookline("session", "get", "hello")
+
+    fields, _, below = outcome.out.partition("\n\n")
+    assert re.search(r"^error: +LookupError: no such city\\x1b\[2J$", fields, flags=re.MULTILINE)
+    assert below == TRACEBACK.replace("\x1b", "\\x1b")
+
+
+def test_a_failure_without_a_traceback_is_shown_whole(hookline, fake) -> None:
+    error = {
+        "type": "SessionLostError",
+        "message": "its process is gone\nthree times",
+        "traceback": "",
+    }
+    fake.things["sessions"] = [a_session(id="ses_1", state="error", error=error)]
+
+    outcome = hookline("session", "get", "hello")
+
+    assert re.search(
+        r"^error: +SessionLostError: its process is gone\n +three times$",
+        outcome.out,
+        flags=re.MULTILINE,
+    )
+    assert "Traceback" not in outcome.out
+
+
+def test_a_session_without_an_error_says_so(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(id="ses_1", error=None)]
+
+    outcome = hookline("session", "get", "hello")
+
+    assert re.search(r"^error: +-$", outcome.out, flags=re.MULTILINE)
 
 
 def test_where_a_session_is_expected_a_project_means_its_latest(hookline, fake) -> None:
