@@ -426,3 +426,31 @@ async def test_writes_of_one_caller_keep_their_order(store: Store, release: Rele
 
     assert (results, applied) == ([True, True], True)
     assert await store.last_seq(session.id) == 1
+
+
+async def test_what_a_session_returned_is_kept_with_it(store: Store, release: Release) -> None:
+    session, child = a_session(release), a_session(release, parent_id=SessionId("ses_parent"))
+    await store.add_sessions([session, child])
+    before = await store.find_answer(session.id)
+    for each in (session, child):
+        await store.change_session(a_begin(each.id), [])
+        done = a_change(each.id, SessionState.COMPLETED, expected_attempt=1, answer=b'"hello"')
+        await store.change_session(done, [])
+
+    kept = await store.find_answer(session.id)
+    of_child = await store.find_answer(child.id)
+    await store.delete_session(session.id)
+
+    assert (before, kept, of_child) == (None, b'"hello"', None)
+    assert await store.find_answer(session.id) is None
+
+
+async def test_only_an_end_leaves_an_answer(store: Store, release: Release) -> None:
+    session = a_session(release)
+    await store.add_sessions([session])
+    await store.change_session(a_begin(session.id), [])
+    waits = a_change(session.id, SessionState.WAITING, expected_attempt=1, answer=b"1")
+
+    await store.change_session(waits, [])
+
+    assert await store.find_answer(session.id) is None

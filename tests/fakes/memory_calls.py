@@ -306,8 +306,9 @@ class MemoryCalls(MemoryProjects):
 
     def _find_source(self, call: SessionCall, name: str) -> str:
         project_id = call.project_id
-        deployment = self._deployments[self._sessions[call.session_id].deployment_id]
-        has_retired = deployment.state is not DeploymentState.ACTIVE
+        deployment_id = self._sessions[call.session_id].deployment_id
+        deployment = None if deployment_id is None else self._deployments[deployment_id]
+        has_retired = deployment is not None and deployment.state is not DeploymentState.ACTIVE
         known = {
             t.definition.name: t.id for t in self._triggers.values() if t.project_id == project_id
         }

@@ -91,16 +91,17 @@ class MemoryStore(MemoryCalls):
         self._get_unforgotten(fork.source)
         self._check([fork.session], known=None if fork.event is None else fork.event.id)
         before = dict(self._subscriptions)
+        self._insert([fork.session])
         try:
             begun = [
                 self._subscribe(c, s) for c, s in zip(fork.calls(), fork.subscriptions, strict=True)
             ]
         except HooklineError:
             self._subscriptions = before
+            del self._sessions[fork.session.id]
             raise
         if fork.event is not None:
             self._events[fork.event.id] = fork.event
-        self._insert([fork.session])
         kept = sorted(self._journal.get(fork.source, {}).items())[: fork.count]
         for _, entry in kept:
             encoding, value = fork.reseal(entry.encoding, entry.value)
@@ -168,6 +169,9 @@ class MemoryStore(MemoryCalls):
         found = self._matching(SessionFilter(trigger_id=trigger_id))
         return sum(each.state not in FINAL_STATES for each in found)
 
+    async def find_answer(self, session_id: SessionId) -> bytes | None:
+        return self._answers.get(session_id) if session_id in self._sessions else None
+
     async def change_session(self, change: SessionChange, log: Sequence[LogRecord]) -> bool:
         self._may_write()
         session = self._sessions.get(change.session_id)
@@ -181,6 +185,8 @@ class MemoryStore(MemoryCalls):
         self._check(successors)
         self._check_log(log)
         self._sessions[session.id] = changed(session, change)
+        if change.state in FINAL_STATES and change.answer is not None and session.parent_id is None:
+            self._answers[session.id] = change.answer
         self._change_attempts(change)
         self._insert(successors)
         self._follow_change(change)

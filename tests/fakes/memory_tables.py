@@ -61,6 +61,7 @@ class MemoryTables:
         self._schedules: dict[TriggerId, Schedule] = {}
         self._events: dict[EventId, Event] = {}
         self._sessions: dict[SessionId, Session] = {}
+        self._answers: dict[SessionId, bytes] = {}
         self._attempts: dict[SessionId, dict[int, Attempt]] = {}
         self._journal: dict[SessionId, dict[int, JournalEntry]] = {}
         self._log: dict[SessionId, dict[int, LogRecord]] = {}

@@ -64,6 +64,10 @@ class DispatchStore(Protocol):
         """See `SessionStore.get_session`."""
         ...
 
+    async def find_answer(self, session_id: SessionId) -> bytes | None:
+        """See `SessionStore.find_answer`."""
+        ...
+
     async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
         """See `CallStore.list_outcomes`."""
         ...
@@ -331,7 +335,8 @@ class Dispatcher:
         for session_id in sorted(answers.sessions)[:_MOST_LOOKED_AT]:
             session = await self._store.get_session(session_id)
             if session.state in FINAL_STATES:
-                answers.take_end(SessionEnd(session=session))
+                answer = await self._store.find_answer(session_id)
+                answers.take_end(SessionEnd(session=session, answer=answer))
 
 
 def _add_session(

@@ -207,7 +207,8 @@ class SessionChange:
     `expected_attempt`: the change is applied only while the session is not final and its attempt has this number
     (for a begin: the number before). `successor` is a session (a retry) inserted in the same transaction.
     `topics` are what a session that becomes waiting waits for besides `wake_at`: `sub:<subscription>`, `sig:<name>`.
-    `answer` is the returned value as JSON text (see `hookline.values`) for a final state, None when it cannot be one.
+    `answer` is the returned value as JSON text (see `hookline.values`) for a final state, None when it cannot be one. It goes
+    to the parent, and is kept of a session that has none.
     """
 
     session_id: SessionId

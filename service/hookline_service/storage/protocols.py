@@ -249,6 +249,10 @@ class SessionStore(Protocol):
         """The session; raises `SessionNotFoundError`."""
         ...
 
+    async def find_answer(self, session_id: SessionId) -> bytes | None:
+        """What the session's function returned; None unless it could be a value and no parent got it: see `SessionChange`."""
+        ...
+
     async def list_sessions(self, which: SessionFilter) -> list[Session]:
         """Sessions, newest first."""
         ...

@@ -285,6 +285,73 @@ async def test_a_redelivery_gets_the_same_answer_and_starts_nothing(talk: TalkRi
     assert third.headers["hookline-event-id"] == first.headers["hookline-event-id"]
 
 
+@pytest.mark.parametrize(
+    ("returned", "status", "body"),
+    [
+        ("<p>hello", 200, b"<p>hello"),
+        ({"status_code": 202, "body": "later", "headers": {"X-Mine": "yes"}}, 202, b"later"),
+        ({"body": "once", "more": True}, 200, b"once"),
+        ([1, 2], 200, b"[1,2]\n"),
+        (
+            {"status_code": 99},
+            500,
+            b"the outcome cannot be sent: `status_code` is from 200 to 599, not 99\n",
+        ),
+        (None, 204, b""),
+        (7, 204, b""),
+    ],
+)
+async def test_a_redelivery_gets_what_the_first_delivery_returned(
+    talk: TalkRig, returned: Any, status: int, body: bytes
+) -> None:
+    again = ((b"x-id", b"7"),)
+    async with talk.rig.host() as host, anyio.create_task_group() as tasks:
+        first = ask(talk, tasks, headers=again)
+        await host.done(await host.next_start(), answer=returned)
+        answer = await first.answer()
+        await talk.rig.settle()
+        second = await ask(talk, tasks, headers=again).answer()
+
+        assert not host.has_start
+
+    assert (second.status, second.headers, second.body) == (
+        answer.status,
+        answer.headers,
+        answer.body,
+    )
+    assert (second.status, second.body.split(b";")[0]) == (status, body)
+
+
+async def test_a_redelivery_gets_the_parts_and_the_end_of_a_body(talk: TalkRig) -> None:
+    again = ((b"x-id", b"7"),)
+    async with talk.rig.host() as host, anyio.create_task_group() as tasks:
+        first = ask(talk, tasks, headers=again)
+        seen = await host.next_start()
+        await respond(host, seen, 1, body="one,", more=True)
+        await respond(host, seen, 2, body="two", more=True)
+        await host.done(seen, answer="not sent")
+        answer = await first.answer()
+        await talk.rig.settle()
+        second = await ask(talk, tasks, headers=again).answer()
+
+    assert (
+        (second.body, second.is_complete) == (answer.body, answer.is_complete) == (b"one,two", True)
+    )
+
+
+async def test_a_redelivery_learns_of_the_failure(talk: TalkRig) -> None:
+    again = ((b"x-id", b"7"),)
+    async with talk.rig.host() as host, anyio.create_task_group() as tasks:
+        first = ask(talk, tasks, headers=again)
+        seen = await host.next_start()
+        await host.done(seen, ok=False, answer="not sent")
+        await first.answer()
+        await talk.rig.settle()
+        second = await ask(talk, tasks, headers=again).answer()
+
+    assert (second.status, second.body) == (500, f"{seen.session}\n".encode())
+
+
 async def test_many_callers_each_get_their_own_answer(talk: TalkRig) -> None:
     async def echo(host: FakeRunnerHost, seen: Seen) -> None:
         await host.done(seen, answer=seen.start["event"]["id"])

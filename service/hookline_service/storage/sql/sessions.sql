@@ -15,6 +15,10 @@ SELECT key FROM sessions WHERE id = ?;
 -- The session of an id.
 SELECT * FROM session_values WHERE id = ?;
 
+-- name: find_answer
+-- What the function of a session returned, if it was kept.
+SELECT answer FROM sessions WHERE id = ?;
+
 -- name: list_sessions
 -- Sessions below an id, in a state if one is given, newest first.
 SELECT * FROM session_values WHERE id < ?1 AND (?2 IS NULL OR state = ?2) ORDER BY id DESC LIMIT ?3;
@@ -80,7 +84,8 @@ SET state = :state,
     error_message = coalesce(:error_message, error_message),
     error_traceback = coalesce(:error_traceback, error_traceback),
     stop_reason = coalesce(nullif(:stop_reason, ''), stop_reason),
-    result = coalesce(:result, result)
+    result = coalesce(:result, result),
+    answer = CASE WHEN :is_final AND parent_id IS NULL THEN :answer END
 WHERE key = :key AND attempt = :expected_attempt AND state IN ('created', 'running', 'waiting');
 
 -- name: begin_attempt

@@ -59,6 +59,10 @@ class SessionTables(Tables):
             raise SessionNotFoundError(session_id)
         return session_of(row)
 
+    async def find_answer(self, session_id: SessionId) -> bytes | None:
+        """See `SessionStore.find_answer`."""
+        return self._readers.at_once(Database.value, "find_answer", (session_id,))
+
     async def list_sessions(self, which: SessionFilter) -> list[Session]:
         """See `SessionStore.list_sessions`."""
         return await self._readers.run(_list_sessions, which)
@@ -181,6 +185,7 @@ def _change_values(key: int, change: SessionChange) -> dict[str, object]:
         "error_traceback": None if error is None else error.traceback,
         "stop_reason": change.stop_reason,
         "result": change.result,
+        "answer": change.answer,
     }
 
 
