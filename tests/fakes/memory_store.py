@@ -295,6 +295,9 @@ class MemoryStore(MemoryCalls):
             raise BackupExistsError(str(path))
         await AsyncPath(path).touch(mode=0o600)
 
+    async def check_writes(self) -> None:
+        self._may_write()
+
     def pending_bytes(self) -> int:
         return 0
 

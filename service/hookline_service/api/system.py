@@ -13,6 +13,7 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from hookline.errors import HooklineError
 from hookline_service.api.endpoints import (
     Answer,
     AnyEndpoint,
@@ -25,10 +26,12 @@ from hookline_service.api.endpoints import (
 from hookline_service.api.services import ApiServices
 from hookline_service.api.serving import json_response
 from hookline_service.api.version import version
+from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.backup import backup_file
 
 SQLITE = "application/vnd.sqlite3"
 _CHUNK_BYTES = 256 * 1024
+_WRITE_S = 5.0
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -129,14 +132,34 @@ def health_handler() -> Callable[[Request], Awaitable[Response]]:
 
 
 def ready_handler(services: ApiServices) -> Callable[[Request], Awaitable[Response]]:
-    """`/readyz`: sessions can run."""
+    """`/readyz`: sessions can run, and what they do can be written."""
+    turn = anyio.Lock()  # anybody may ask, so a disk in trouble is tried by one at a time
+
+    async def find_reason() -> str:
+        if not services.is_ready():
+            return "no runner host is connected"
+        if turn.locked():
+            return "whether the database takes writes again is being tried"
+        async with turn:
+            return await _refusal_of_writes(services.store)
 
     async def readyz(_: Request) -> Response:
-        if services.is_ready():
-            return json_response({"status": "ready"})
-        return json_response({"status": "not ready", "reason": "no runner host is connected"}, 503)
+        if reason := await find_reason():
+            return json_response({"status": "not ready", "reason": reason}, 503)
+        return json_response({"status": "ready"})
 
     return readyz
+
+
+async def _refusal_of_writes(store: Store) -> str:
+    try:
+        with anyio.fail_after(_WRITE_S):
+            await store.check_writes()
+    except HooklineError as exc:
+        return exc.message
+    except TimeoutError:
+        return f"the database did not take a write within {_WRITE_S:g} s"
+    return ""
 
 
 def metrics_handler(services: ApiServices) -> Callable[[Request], Awaitable[Response]]:

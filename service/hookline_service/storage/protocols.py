@@ -434,6 +434,10 @@ class Store(ProjectStore, ScheduleStore, EventStore, SessionStore, CallStore, Pr
         """
         ...
 
+    async def check_writes(self) -> None:
+        """Raise why writes are refused (`StorageUnavailableError`): one was, and another is not taken yet."""
+        ...
+
     def pending_bytes(self) -> int:
         """Roughly how much waits to be written: the measure for back-pressure."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -375,3 +376,77 @@ async def test_a_disk_that_refuses_to_write_is_survived(path: Path) -> None:
 
     assert child.stderr.decode() == ""
     assert child.stdout.decode().split() == ["refused", "storage.unavailable", "True", "True"]
+
+
+async def test_a_refused_write_is_remembered_until_one_is_taken(store: SqliteStore) -> None:
+    release = a_release()
+    await store.apply_release(release)
+    connection = store._writer._database.connection
+    await store.check_writes()
+    connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(StorageUnavailableError):
+        await store.record_event(an_event(release), [])
+
+    for _ in range(2):
+        with pytest.raises(StorageUnavailableError, match="readonly"):
+            await store.check_writes()
+    connection.execute("PRAGMA query_only = 0")
+
+    await store.check_writes()
+
+
+async def test_what_is_asked_while_nothing_was_refused_writes_nothing(store: SqliteStore) -> None:
+    commits = CommitCount(store)
+
+    await store.check_writes()
+
+    assert commits.count == 0
+
+
+TINY_DISK = """
+import anyio, sys
+from pathlib import Path
+from hookline_service.storage.errors import StorageUnavailableError
+from hookline_service.storage.sqlite import open_sqlite_store
+from tests.builders.events import an_event
+from tests.builders.projects import a_release
+
+async def check(store):
+    try:
+        await store.check_writes()
+        print("writes")
+    except StorageUnavailableError as exc:
+        print("refused", exc.code)
+
+async def main():
+    ballast = Path("/mnt/ballast")
+    ballast.write_bytes(bytes(4_000_000))
+    async with await open_sqlite_store(Path("/mnt/home/hookline.db")) as store:
+        release = a_release()
+        await store.apply_release(release)
+        await check(store)
+        try:
+            while True:
+                await store.record_event(an_event(release, body=b"x" * 300_000), [])
+        except StorageUnavailableError:
+            pass
+        await check(store)
+        ballast.unlink()
+        await check(store)
+        await store.record_event(an_event(release), [])
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="no bubblewrap to make a small disk")
+async def test_a_full_disk_is_noticed_until_there_is_room() -> None:
+    disk = ["bwrap", "--dev-bind", "/", "/", "--size", "8000000", "--tmpfs", "/mnt"]
+
+    child = await anyio.run_process([*disk, sys.executable, "-c", TINY_DISK], check=False)
+
+    assert child.stdout.decode().splitlines() == [
+        "writes",
+        "refused storage.unavailable",
+        "writes",
+    ], child.stderr.decode()

@@ -368,6 +368,20 @@ async def test_readiness_follows_the_runner_hosts():
     assert (healthy.status_code, ready.status_code) == (200, 200)
 
 
+async def test_the_service_is_not_ready_while_writes_are_refused():
+    service = a_service()
+    async with service.client(token=None) as client:
+        service.store.refuse = True
+        refused = await client.get("/readyz")
+        healthy = await client.get("/healthz")
+        service.store.refuse = False
+        ready = await client.get("/readyz")
+
+    assert (refused.status_code, healthy.status_code, ready.status_code) == (503, 200, 200)
+    reason = "the database cannot be used now: the fake refuses"
+    assert refused.json() == {"status": "not ready", "reason": reason}
+
+
 async def test_metrics_are_in_prometheus_format():
     async with a_service().client() as client:
         response = await client.get("/metrics")

@@ -70,6 +70,10 @@ PRAGMA quick_check (20);
 -- Whose file this is; 0 for a new one.
 PRAGMA application_id;
 
+-- name: mark_as_ours
+-- Write again whose file this is: the least that can be written.
+PRAGMA application_id = 1214999662;
+
 -- name: user_version
 -- The number of the last migration that was applied.
 PRAGMA user_version;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import AsyncExitStack, ExitStack, closing
 from pathlib import Path
@@ -40,6 +41,7 @@ from hookline_service.storage.sqlite.triggers import TriggerTables
 from hookline_service.storage.sqlite.writer import Writer
 
 _READERS = 4
+_ROOM_BYTES = 1024 * 1024
 _SQLITE_NEEDED = (3, 37, 0)
 
 
@@ -70,6 +72,10 @@ class SqliteStore(
             raise translate(exc) from exc
         except OSError as exc:
             raise StorageUnavailableError(f"the copy cannot be written: {exc}") from exc
+
+    async def check_writes(self) -> None:
+        """See `Store.check_writes`."""
+        await self._writer.check(lambda: _check_room(self._path))
 
     def pending_bytes(self) -> int:
         """See `Store.pending_bytes`."""
@@ -119,6 +125,15 @@ async def open_sqlite_store(path: Path, *, check: bool = False) -> SqliteStore:
         await store.finish_removals()
         stack.pop_all()
     return store
+
+
+def _check_room(path: Path) -> None:
+    """A full disk may still take what fits into pages that the file has already."""
+    free_bytes = shutil.disk_usage(path.parent).free
+    if free_bytes < _ROOM_BYTES:
+        raise StorageUnavailableError(
+            f"the disk is full: {free_bytes} bytes are free, and {_ROOM_BYTES} are needed at least"
+        )
 
 
 def _open(path: Path, check: bool) -> tuple[Ownership, list[Database]]:

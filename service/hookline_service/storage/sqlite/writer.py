@@ -59,6 +59,7 @@ class Writer:
         "_pages",
         "_pending_bytes",
         "_queue",
+        "_refusal",
         "_thread",
     )  # fmt: skip
 
@@ -69,6 +70,7 @@ class Writer:
         self._gathered: list[Job] = []
         self._pending_bytes = 0
         self._pages = 0
+        self._refusal: StorageUnavailableError | None = None
         self._closed = False
         self._thread = Thread(target=self._serve, name="hookline-writer", daemon=True)
         self._thread.start()
@@ -77,6 +79,16 @@ class Writer:
     def pending_bytes(self) -> int:
         """Roughly how much waits."""
         return self._pending_bytes
+
+    async def check(self, look: Callable[[], None]) -> None:
+        """Raise what stands against writing, if a write was refused: `look` finds nothing, and a small one is taken.
+
+        Costs nothing while no write was refused.
+        """
+        if self._refusal is not None:
+            look()
+            await self.run(_write_little)
+            self._refusal = None
 
     async def run(self, work: Callable[[Database, *Ts], T], *args: *Ts, size_bytes: int = 0) -> T:
         """What the work returns, once it is on disk.
@@ -204,6 +216,8 @@ class Writer:
         """On the loop: tell every caller."""
         for waiter, size_bytes, result, failure in outcomes:
             self._pending_bytes -= size_bytes
+            if isinstance(failure, StorageUnavailableError):
+                self._refusal = failure
             if isinstance(waiter, OnDone):
                 self._loop.call_soon(waiter.tell, result, failure)
             elif waiter.done():  # its caller was cancelled
@@ -224,6 +238,10 @@ class Writer:
             write_points.reach("store: after checkpoint")
         except sqlite3.Error as exc:
             logger.warning("checkpoint failed", extra={"reason": str(exc)})
+
+
+def _write_little(database: Database) -> None:
+    database.execute("mark_as_ours")
 
 
 def _reach(jobs: Sequence[Job], moment: str) -> None:
