@@ -20,7 +20,7 @@ _SOURCE = """\
 import os
 
 def warm(event):
-    os.getpid()
+    print(os.getpid())
     return {"answer": 42}
 """
 _DURABLE_ROUNDS = 10
@@ -43,7 +43,7 @@ def warm_up(serve: Callable[..., object], directory: Path) -> bool:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         for number in range(_DURABLE_ROUNDS + _PLAIN_ROUNDS):
-            ours.sendall(_start_frame(is_durable=number < _DURABLE_ROUNDS))
+            ours.sendall(start_frame(is_durable=number < _DURABLE_ROUNDS))
         ours.shutdown(socket.SHUT_WR)
         serve(theirs, project_dir=str(project), code_dir=str(directory / "code"), reuse=True)
         ours.setblocking(False)
@@ -55,7 +55,8 @@ def warm_up(serve: Callable[..., object], directory: Path) -> bool:
     return _count_clean_ends(answers) == _DURABLE_ROUNDS + _PLAIN_ROUNDS
 
 
-def _start_frame(*, is_durable: bool) -> bytes:
+def start_frame(*, is_durable: bool) -> bytes:
+    """What makes a session process run the function rehearsed, once."""
     header: dict[str, object] = {
         "session": "ses_warm_up",
         "attempt": 1,
@@ -69,10 +70,10 @@ def _start_frame(*, is_durable: bool) -> bytes:
         "variables": {},
         "hot_window_s": 1.0,
         "journal_count": 0,
-        "log_limit_lines": 1,
-        "log_limit_bytes": 1,
+        "log_limit_lines": 100,
+        "log_limit_bytes": 10_000,
         "memory_limit_bytes": 0,
-        "now": 0.0,
+        "now": 1.0e9,
     }
     return encode_frame(FrameType.START, 0, json.dumps(header).encode())
 

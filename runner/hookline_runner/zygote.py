@@ -15,11 +15,18 @@ import select
 import signal
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType as PythonFrame
 
 from hookline_runner import write_points
 from hookline_runner.compiled import open_cache
+from hookline_runner.early_copies import (
+    MemoryRange,
+    find_own_memory,
+    find_writable_memory,
+    pin,
+)
 from hookline_runner.forks import Forks, Serve
 from hookline_runner.processes import (
     adopt_orphans,
@@ -29,7 +36,7 @@ from hookline_runner.processes import (
     kill_tree,
 )
 from hookline_runner.session.autokitteh import watch_imports
-from hookline_runner.warm_up import warm_up
+from hookline_runner.warm_up import start_frame, warm_up
 from hookline_runner.work_directory import (
     COPY_TIME_NS,
     ProjectFiles,
@@ -45,6 +52,7 @@ from hookline_runner.zygote_messages import (
 
 _SPARE_DIRECTORIES = 8
 _OOM_SCORE = "600"
+_FEW_PROCESSORS = 4
 
 
 def main(control_fd: int) -> int:
@@ -61,17 +69,22 @@ def main(control_fd: int) -> int:
     if culprit is not None:
         control.send(encode_message("threads", culprit))
         os._exit(0)  # a usual exit would wait for the thread
-    if config.warm_up and not _rehearse(serve, config):
+    rehearsal = Path(config.work_dir, "warm-up")
+    if config.warm_up and not _rehearse(serve, rehearsal):
         control.send(encode_message("cold"))
         os._exit(0)
     files = ProjectFiles(config.project_files)
     cache = open_cache(config.code_dir)
     cache.preload()
     cache.trust(files.contents, COPY_TIME_NS)
-    zygote = Zygote(control, config.work_dir, Forks(config, serve, files))
+    forks = Forks(config, serve, files)
+    zygote = Zygote(control, config.work_dir, forks)
     forbid_tracing(forbid=True)  # what runs below must not reach the control socket
     gc.collect()
     gc.freeze()
+    if _copies_early(config):
+        forks.keep_back(*pin(_scout(serve, config, rehearsal)))
+    remove_anything(str(rehearsal))
     control.send(encode_message("ready"))
     try:
         zygote.run()
@@ -198,16 +211,44 @@ def _ignore_signal(number: int, frame: PythonFrame | None) -> None:
     del number, frame
 
 
-def _rehearse(serve: Serve, config: ZygoteConfig) -> bool:
+def _rehearse(serve: Serve, directory: Path) -> bool:
     """Warm this process up; false if that left traces."""
-    directory = Path(config.work_dir, "warm-up")
     try:
         is_clean = warm_up(serve, directory)
     except BaseException as exc:  # noqa: BLE001 - a rehearsal must never cost a real session
         _note(f"not warmed up: {type(exc).__name__}: {exc}")
         is_clean = False
-    remove_anything(str(directory))
     return is_clean and not _has_threads()
+
+
+def _copies_early(config: ZygoteConfig) -> bool:
+    """Whether forks should copy at once what will be written to.
+
+    That saves more time than it takes, but the time that it takes is the zygote's: with many processors, which run many
+    sessions at once, forks would come too slowly. Kept processes need few forks, and a system lets few zygotes pin memory.
+    """
+    is_busy_alone = len(os.sched_getaffinity(0)) > _FEW_PROCESSORS
+    return config.warm_up and not config.reuse and not is_busy_alone
+
+
+def _scout(serve: Serve, config: ZygoteConfig, rehearsal: Path) -> list[MemoryRange]:
+    """The memory that a first session process copied while it lived; it runs the rehearsed function."""
+    mappings = find_writable_memory()
+
+    def serve_and_tell(connection: socket.socket, **options: object) -> None:
+        serve(connection, **options)
+        os.write(1, json.dumps(find_own_memory(mappings)).encode())
+
+    files = ProjectFiles(str(rehearsal / "project"))
+    place = replace(config, code_dir=str(rehearsal / "code"))
+    open_cache(place.code_dir).trust(files.contents, COPY_TIME_NS)
+    child = Forks(place, serve_and_tell, files).fork(str(rehearsal))
+    with child.connection, os.fdopen(child.stdout, "rb") as told, os.fdopen(child.stderr, "rb"):
+        child.connection.sendall(start_frame(is_durable=True))
+        child.connection.shutdown(socket.SHUT_WR)
+        answer = told.read()
+    os.waitpid(child.pid, 0)
+    return [MemoryRange(*fields) for fields in json.loads(answer or b"[]")]
 
 
 def _load_session_entry(name: str) -> Serve:
