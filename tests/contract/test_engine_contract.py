@@ -115,6 +115,6 @@ async def test_waking_what_does_not_wait_changes_nothing(
 ) -> None:
     session = await in_state(store, release, state)
 
-    engine.wake([session.id])
+    engine.wake({session.id: ()})
 
     assert await engine.describe(session.id) == session

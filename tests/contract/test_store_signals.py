@@ -96,7 +96,7 @@ async def test_a_signal_is_for_one_session(
 
     result = await made(store, a_call(session, a_signal(other, "go", 1)))
 
-    assert result.woken == (other.id,)
+    assert result.woken == {other.id: ("sig:go",)}
     assert await take(store, session, "go") == "waiting"
     assert await take(store, other, "go") == {"name": "go", "payload": 1}
 
@@ -114,7 +114,7 @@ async def test_a_signal_to_nobody_is_refused(
     ]
 
     assert [code_of(each) for each in results] == ["session.final", "session.not_found"]
-    assert [each.woken for each in results] == [(), ()]
+    assert [each.woken for each in results] == [{}, {}]
 
 
 async def test_a_take_whose_time_is_over_gives_nothing(store: Store, session: Session) -> None:

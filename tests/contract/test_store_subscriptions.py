@@ -193,7 +193,7 @@ async def test_a_subscription_that_was_ended_gets_nothing(
 
     result = await made(store, a_call(session, TakeEvent(ids=(subscription,), deadline_at=None)))
 
-    assert recorded.woken == ()
+    assert recorded.woken == {}
     assert code_of(result) == "subscription.not_found"
     assert await store.list_subscriptions(None, 10) == []
 
@@ -233,7 +233,7 @@ async def test_subscriptions_end_with_their_session(
 
     recorded = await store.record_event(a_request(release), [], deliveries=[subscription, kept])
 
-    assert recorded.woken == (other.id,)
+    assert tuple(recorded.woken) == (other.id,)
     assert [each.id for each in await store.list_subscriptions(None, 10)] == [kept]
 
 
@@ -401,7 +401,10 @@ async def test_an_event_goes_into_every_subscription_once(
 
     recorded = await store.record_event(event, [], deliveries=[*ids, theirs, ids[0]])
 
-    assert recorded.woken == tuple(sorted([session.id, other.id]))
+    assert recorded.woken == {
+        session.id: tuple(sorted(f"sub:{each}" for each in ids)),
+        other.id: (f"sub:{theirs}",),
+    }
     for owner, subscription in ((session, ids[0]), (session, ids[1]), (other, theirs)):
         assert (await take(store, owner, subscription))["id"] == event.id
         assert await take(store, owner, subscription) == "waiting"
@@ -416,7 +419,7 @@ async def test_a_redelivered_event_is_delivered_to_nobody(
 
     recorded = await store.record_event(again, [], deliveries=[subscription])
 
-    assert (recorded.is_new, recorded.event_id, recorded.woken) == (False, event.id, ())
+    assert (recorded.is_new, recorded.event_id, recorded.woken) == (False, event.id, {})
     assert (await take(store, session, subscription))["id"] == event.id
     assert await take(store, session, subscription) == "waiting"
 
@@ -428,7 +431,7 @@ async def test_an_event_of_another_project_is_not_delivered(store: Store, sessio
 
     recorded = await store.record_event(a_request(other), [], deliveries=[subscription])
 
-    assert recorded.woken == ()
+    assert recorded.woken == {}
     assert await take(store, session, subscription) == "waiting"
 
 
@@ -482,7 +485,7 @@ async def test_a_session_that_waits_for_something_else_sleeps_on(
     recorded = await store.record_event(a_request(release), [], deliveries=[other])
 
     source = f"trigger:{release.triggers[0].id}"
-    assert recorded.woken == (session.id,)
+    assert tuple(recorded.woken) == (session.id,)
     assert (await store.get_session(session.id)).wake_at == after(600)
     assert [(each.topic, each.source) for each in await store.list_waits([session.id])] == [
         (f"sig:{other}", ""),
@@ -510,7 +513,7 @@ async def test_a_running_session_is_named_and_left_alone(
 
     recorded = await store.record_event(a_request(release), [], deliveries=[subscription])
 
-    assert recorded.woken == (session.id,)
+    assert tuple(recorded.woken) == (session.id,)
     assert (await store.get_session(session.id)).wake_at is None
 
 

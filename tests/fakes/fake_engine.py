@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from hookline_service.engine.listening import SessionEnd
 from hookline_service.engine.protocol import Prepared, PrepareRequest, RunnerInfo
 from hookline_service.model.calls import Outcome, Subscription
 from hookline_service.model.errors import SessionFinalError
-from hookline_service.model.events import Event
+from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import SessionId, SubscriptionId
 from hookline_service.model.sessions import (
     FINAL_STATES,
@@ -39,8 +39,8 @@ class FakeEngine:
         if all(session.id != known.id for known, _ in self.started):
             self.started.append((session, event))
 
-    def wake(self, session_ids: Iterable[SessionId]) -> None:
-        self.woken += session_ids
+    def wake(self, woken: Woken) -> None:
+        self.woken += woken
 
     async def stop(self, session_id: SessionId, *, reason: str, force: bool) -> Session:
         session = await self.store.get_session(session_id)

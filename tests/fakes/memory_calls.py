@@ -43,7 +43,7 @@ from hookline_service.model.errors import (
     TooManyKeysError,
     TooManySubscriptionsError,
 )
-from hookline_service.model.events import Event
+from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
 from hookline_service.model.projects import DeploymentState
 from hookline_service.model.sessions import (
@@ -162,15 +162,15 @@ class MemoryCalls(MemoryProjects):
 
     # What events, changes and deletions mean for it
 
-    def _deliver(self, event: Event, subscriptions: Deliveries) -> tuple[SessionId, ...]:
-        woken: set[SessionId] = set()
+    def _deliver(self, event: Event, subscriptions: Deliveries) -> Woken:
+        woken: dict[SessionId, list[str]] = {}
         for each in dict.fromkeys(subscriptions):
             found = self._subscriptions.get(each)
             if found is not None and found.project_id == event.project_id:
                 self._deliveries.append((each, event.id))
                 self._wake(found.session_id, {f"sub:{each}"}, event.created_at)
-                woken.add(found.session_id)
-        return tuple(sorted(woken))
+                woken.setdefault(found.session_id, []).append(f"sub:{each}")
+        return {each: tuple(sorted(woken[each])) for each in sorted(woken)}
 
     def _follow_change(self, change: SessionChange) -> None:
         self._topics.pop(change.session_id, None)
@@ -347,7 +347,7 @@ class MemoryCalls(MemoryProjects):
     def _send_signal(self, call: SessionCall, send: SendSignal) -> Applied:
         self._get_unfinished(send.signal.session_id)
         self._queue(send.signal, call.at)
-        return Applied(woken=(send.signal.session_id,))
+        return Applied(woken={send.signal.session_id: (f"sig:{send.signal.name}",)})
 
     def _take_signal(self, call: SessionCall, take: TakeSignal) -> Applied:
         own = [each for each in self._signals if each.session_id == call.session_id]

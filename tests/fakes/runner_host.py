@@ -43,6 +43,7 @@ class Seen:
     stops: list[dict[str, Any]] = field(default_factory=list)
     replies: dict[int, Reply] = field(default_factory=dict["int", "Reply"])
     wakes: int = 0
+    topics: list[str] = field(default_factory=list)  # that the wakes named
     changed: anyio.Event = field(default_factory=anyio.Event)
 
     @property
@@ -239,6 +240,7 @@ class FakeRunnerHost:
             seen.stops.append(header)
         elif frame.type is FrameType.WAKE:
             seen.wakes += 1
+            seen.topics += header["topics"]
         elif frame.type is FrameType.REPLY:
             seen.replies[header["n"]] = Reply(header, json.loads(frame.payload))
         seen.touch()

@@ -20,6 +20,7 @@ from hookline import values
 from hookline_runner.frames import Frame, FrameReader, FrameType, encode_frame
 from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.main import serve
+from hookline_runner.session.operations import topics_of
 from tests.fakes.session_service import Answer, MemoryService
 
 DEADLINE_S = 20.0
@@ -113,6 +114,9 @@ class SessionPeer:
         self.service = MemoryService()
         self.service_now_ahead_s = 0.0
         self.wakes_for_signals = False
+        self.names_topics = True  # in a WAKE
+        self.stray_topics: list[str] = []  # of wakes that come whenever the session waits
+        self.wakes_before_replies = False
         for name, text in files.items():
             path = self.project_dir / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +192,7 @@ class SessionPeer:
         arguments: dict[str, Any] = values.from_tree(header["args"])
         answer = self.service.apply(header["op"], arguments, self.now())
         if answer.is_waiting:
-            self._on_waiting(process, orders, header["n"])
+            self._on_waiting(process, orders, header)
             return
         if header["entry"] is not None:
             self._record_call(header["entry"], answer)
@@ -198,14 +202,27 @@ class SessionPeer:
                 return
         _reply(process, header["n"], answer)
         if header["op"] == "signal" and self.wakes_for_signals:
-            process.send(FrameType.WAKE, {})
+            self._wake(process, f"sig:{arguments['name']}")
 
-    def _on_waiting(self, process: ForkedProcess, orders: Orders, number: int) -> None:
-        _reply(process, number, Answer(is_waiting=True))
-        if self.service.bring_next():
-            process.send(FrameType.WAKE, {})
-        elif orders.stop_when_waiting:
+    def _on_waiting(self, process: ForkedProcess, orders: Orders, header: dict[str, Any]) -> None:
+        """Something comes for who waits, after what is to come before it."""
+        if not self.wakes_before_replies:
+            _reply(process, header["n"], Answer(is_waiting=True))
+        for topic in self.stray_topics:
+            self._wake(process, topic)
+        asked = topics_of(header["op"], header["args"])
+        topic = self.service.bring_next()
+        is_woken = bool(topic)
+        while topic:
+            self._wake(process, topic)
+            topic = "" if topic in asked else self.service.bring_next()
+        if self.wakes_before_replies:
+            _reply(process, header["n"], Answer(is_waiting=True))
+        if not is_woken and orders.stop_when_waiting:
             process.stop("asked in a test", is_signalled=not orders.stop_unsignalled)
+
+    def _wake(self, process: ForkedProcess, topic: str) -> None:
+        process.send(FrameType.WAKE, {"topics": [topic]} if self.names_topics else {})
 
     def _on_log(
         self, process: ForkedProcess, orders: Orders, result: AttemptResult, header: dict[str, Any]

@@ -55,12 +55,13 @@ class MemoryService:
         if not topic.startswith("sub:") or topic[4:] in self.subscriptions:
             self.things.setdefault(topic, deque()).append(thing)
 
-    def bring_next(self) -> bool:
-        """The next of what is to come, if there is any."""
-        if self.to_come:
-            self.bring(*self.to_come.popleft())
-            return True
-        return False
+    def bring_next(self) -> str:
+        """The topic of the next of what is to come; "" if there is nothing."""
+        if not self.to_come:
+            return ""
+        topic, thing = self.to_come.popleft()
+        self.bring(topic, thing)
+        return topic
 
     def has(self, topics: list[str]) -> bool:
         return any(self.things.get(topic) for topic in topics)

@@ -123,14 +123,9 @@ class Taking:
         self.topics = topics_of(operation, arguments)
         self.wake_at: float | None = None  # when to ask again though nothing came
 
-    @property
-    def seen(self) -> int:
-        """How many wakes there were when it was asked last."""
-        return self._seen
-
     def has_news(self) -> bool:
-        """Whether it was not asked yet, or something has come since."""
-        return self._seen != self._calls.recorder.journal.wakes
+        """Whether it was not asked yet, or something has come for it since."""
+        return self._calls.recorder.journal.news.has_come(self._seen, self.topics)
 
     def begin(self, timeout_s: float | None) -> None:
         """From now on the time runs."""
@@ -161,7 +156,7 @@ class Taking:
 
     def ask(self) -> Reply | None:
         """The service's answer; None if there is nothing to take yet."""
-        self._seen = self._calls.recorder.journal.wakes
+        self._seen = self._calls.recorder.journal.news.count
         if self.branch is None or self._call is None:
             reply = self._calls.make(self.operation, self._text)
         else:

@@ -118,7 +118,7 @@ class SessionHost:
         while (reply := taking.ask()) is None:
             may_leave = branch is not None and not has_running_activities()
             topics = taking.topics if may_leave else ()
-            self._waiting.wait_woken(taking.seen, taking.wake_at, topics, is_over)
+            self._waiting.wait_woken(taking.has_news, taking.wake_at, topics, is_over)
             if is_over():
                 self._stop.raise_now()
         if self._is_main():

@@ -12,6 +12,7 @@ from hookline import values
 from hookline_runner.codec import NOTHING, Encoded, decode_exception, decode_value
 from hookline_runner.frames import FrameType
 from hookline_runner.session.link import Link
+from hookline_runner.session.news import News
 
 APPEND_LIMIT: Final = 1_000
 APPEND_LIMIT_BYTES: Final = 1 << 20
@@ -231,9 +232,9 @@ class Journal:
         self._link.wait_acknowledged(self.flush())
 
     @property
-    def wakes(self) -> int:
-        """How often something came for this session."""
-        return self._link.wakes
+    def news(self) -> News:
+        """What has come for this session."""
+        return self._link.news
 
     def is_acknowledged(self, number: int) -> bool:
         """Whether the append of that number is on disk."""

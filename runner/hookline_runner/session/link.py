@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from hookline_runner import write_points
 from hookline_runner.frames import Frame, FrameError, FrameReader, FrameType, encode_frame
+from hookline_runner.session.news import News, topics_in
 
 _CHANNEL: Final = 0
 _READ_BYTES: Final = 1 << 16  # a buffer of more would be mapped and unmapped for each read
@@ -60,7 +61,7 @@ class Link:
         "_replies",
         "_socket",
         "acknowledged",
-        "wakes",
+        "news",
     )
 
     def __init__(self, connection: socket.socket) -> None:
@@ -81,12 +82,12 @@ class Link:
         self._number = 0
         self._replies: dict[int, Reply | None] = {}  # of calls under way, None until it is there
         self.acknowledged = 0
-        self.wakes = 0  # how often something came for this session
+        self.news = News()
 
     def begin_attempt(self, on_stop: Callable[[str], None]) -> None:
         """Forget the former attempt; stop requests go to `on_stop` from now on."""
         self.acknowledged = 0
-        self.wakes = 0
+        self.news = News()
         self._number = 0
         self._replies.clear()
         self._listeners.clear()
@@ -160,12 +161,12 @@ class Link:
             self._read_until(lambda: self.acknowledged >= number)
 
     def wait_wake(self, seen: int, timeout_s: float | None, is_over: Callable[[], bool]) -> None:
-        """Return when `wakes` is no longer `seen`, after that time, or when `is_over` after an `interrupt`."""
+        """Return when the count of `news` is no longer `seen`, after that time, or when `is_over` after an `interrupt`."""
         until = None if timeout_s is None else _monotonic() + timeout_s
         is_main = threading.get_ident() == threading.main_thread().ident
 
         def is_done() -> bool:
-            return self.wakes != seen or is_over() or (is_main and self._breaking is not None)
+            return self.news.count != seen or is_over() or (is_main and self._breaking is not None)
 
         self._read_until(is_done, until, may_be_interrupted=True)
         if is_main and self._breaking is not None:
@@ -179,7 +180,7 @@ class Link:
 
     def wake(self) -> None:
         """Make everybody who waits ask again."""
-        self.wakes += 1
+        self.news.note()
         self.interrupt()
         self._tell()
 
@@ -300,7 +301,7 @@ class Link:
         elif kind is FrameType.REPLY:
             self._answer(json.loads(frame.header), frame.payload)
         elif kind is FrameType.WAKE:
-            self.wakes += 1
+            self.news.note(topics_in(frame.header))
         elif kind is FrameType.STOP:
             header: dict[str, Any] = json.loads(frame.header or b"{}")
             if self._on_stop is not None:

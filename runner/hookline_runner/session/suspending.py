@@ -66,22 +66,32 @@ class Waiting:
         while (left := wake_at - self._clock.now()) > 0 and not is_over():
             if may_suspend and left > self._hot_window_s:
                 self.suspend(wake_at)
-            self._link.wait_wake(self._link.wakes, left, is_over)
+            self._link.wait_wake(self._link.news.count, left, is_over)
 
     def wait_woken(
-        self, seen: int, wake_at: float | None, topics: Sequence[str], is_over: Callable[[], bool]
+        self,
+        has_news: Callable[[], bool],
+        wake_at: float | None,
+        topics: Sequence[str],
+        is_over: Callable[[], bool],
     ) -> None:
-        """Return when something has come since the link counted `seen` wakes, at that time, or when `is_over`.
+        """Return when it has news, at that time, or when `is_over`.
 
         With topics, the session is suspended after the hot window; without, the process is kept.
         """
-        left = None if wake_at is None else max(0.0, wake_at - self._clock.now())
-        if not topics or (left is not None and left <= self._hot_window_s):
+        now = self._clock.now()
+        may_leave = bool(topics) and (wake_at is None or wake_at - now > self._hot_window_s)
+        until = now + self._hot_window_s if may_leave else wake_at
+        while not is_over():
+            seen = self._link.news.count  # before the look, so that nothing comes in between
+            if has_news():
+                return
+            left = None if until is None else until - self._clock.now()
+            if left is not None and left <= 0:
+                break
             self._link.wait_wake(seen, left, is_over)
-        else:
-            self._link.wait_wake(seen, self._hot_window_s, is_over)
-            if self._link.wakes == seen and not is_over():
-                self.suspend(wake_at, topics)
+        if may_leave and not is_over():
+            self.suspend(wake_at, topics)
 
     def suspend(self, wake_at: float | None, topics: Sequence[str] = ()) -> NoReturn:
         """Put everything on disk, say what this waits for, a time or one of the topics, and end the process."""

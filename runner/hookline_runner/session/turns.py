@@ -109,9 +109,9 @@ class Turns:
         "_parked",
         "_recorder",
         "_running",
+        "_seen",
         "_stop",
         "_waiting",
-        "_wakes",
     )
 
     def __init__(
@@ -136,7 +136,7 @@ class Turns:
         self._running = 0
         self._parked: dict[Parked, None] = {}  # in the order in which they came
         self._is_any_due = False
-        self._wakes = 0  # how often something had come when all of them were asked for last
+        self._seen = 0  # how often something had come when all of them were asked for last
         self._leaving: asyncio.TimerHandle | None = None  # set when those parked are all there is
         self._is_cold = False  # they have waited long enough to leave
 
@@ -334,11 +334,11 @@ class Turns:
 
     def _ask_again(self) -> None:
         """For those parked for whom something may have come, or whose time is over."""
-        wakes = self._recorder.journal.wakes
-        if not self._is_any_due and wakes == self._wakes:
+        count = self._journal.news.count
+        if not self._is_any_due and count == self._seen:
             return
         self._is_any_due = False
-        self._wakes = wakes
+        self._seen = count
         for parked in tuple(self._parked):
             if parked.is_due or parked.taking.has_news():
                 self._warm_up()

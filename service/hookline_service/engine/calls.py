@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
@@ -44,8 +43,8 @@ from hookline_service.model.errors import (
     SessionFinalError,
     SessionNotFoundError,
 )
-from hookline_service.model.events import Event
-from hookline_service.model.ids import SessionId, new_session_id
+from hookline_service.model.events import Event, Woken
+from hookline_service.model.ids import new_session_id
 from hookline_service.model.sessions import Session, SessionState
 
 logger = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class CallRuns(Protocol):
         """See `Engine.start`."""
         ...
 
-    def wake(self, session_ids: Iterable[SessionId]) -> None:
+    def wake(self, woken: Woken) -> None:
         """See `Engine.wake`."""
         ...
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TypeVar
 
@@ -46,7 +46,7 @@ from hookline_service.engine.source import SessionSource
 from hookline_service.engine.waking import Waker
 from hookline_service.engine.wire import start_header
 from hookline_service.model.errors import SessionFinalError
-from hookline_service.model.events import Event
+from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import (
     FINAL_STATES,
@@ -144,9 +144,9 @@ class EmbeddedEngine:
         self._changing.discard(session.id)
         return context
 
-    def wake(self, session_ids: Iterable[SessionId]) -> None:
+    def wake(self, woken: Woken) -> None:
         """See `Engine.wake`."""
-        self._waker.wake(session_ids, partial(self._start_soon, self._waker.take_up))
+        self._waker.wake(woken, partial(self._start_soon, self._waker.take_up))
 
     async def stop(self, session_id: SessionId, *, reason: str, force: bool) -> Session:
         """See `Engine.stop`."""
@@ -485,4 +485,4 @@ class EmbeddedEngine:
         self._changes.notify(session.id)
         self._listener.session_ended(end)
         if session.parent_id is not None:
-            self.wake([session.parent_id])
+            self.wake({session.parent_id: (f"sig:{session.id}",)})

@@ -6,11 +6,11 @@ everything again. Every method is idempotent by session id.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from hookline_service.model.events import Event
+from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import BuildId, SessionId
 from hookline_service.model.sessions import Session
 
@@ -22,8 +22,10 @@ class Engine(Protocol):
         """Take on a recorded session; returns at once, before it runs. A known session is left alone."""
         ...
 
-    def wake(self, session_ids: Iterable[SessionId]) -> None:
+    def wake(self, woken: Woken) -> None:
         """Something has come for these sessions: what runs is told, what waits and is due goes on. Returns at once.
+
+        Without topics, it may be anything that the session waits for.
 
         The store made those due which wait for it, so a wake that is lost costs a moment and nothing else.
         """

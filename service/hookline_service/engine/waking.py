@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
+
+import orjson
 
 from hookline.errors import HooklineError
 from hookline_runner.frames import FrameType
@@ -13,6 +15,7 @@ from hookline_service.clock import Clock
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.source import SessionSource, Taker
 from hookline_service.engine.store import EngineStore
+from hookline_service.model.events import Woken
 from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import SessionState
 
@@ -38,17 +41,16 @@ class Waker:
         self._source = source
         self._live = live
 
-    def wake(
-        self, session_ids: Iterable[SessionId], start_soon: Callable[[SessionId], None]
-    ) -> None:
+    def wake(self, woken: Woken, start_soon: Callable[[SessionId], None]) -> None:
         """Tell each of them; `start_soon` runs `take_up` for one."""
         waiting: list[SessionId] = []
-        for session_id in session_ids:
+        for session_id, topics in woken.items():
             attempt = self._live.get(session_id)
             if attempt is None:
                 waiting.append(session_id)
             elif attempt.is_launched:
-                attempt.host.link.send_encoded(FrameType.WAKE, attempt.channel, b"{}")
+                header = orjson.dumps({"topics": topics})
+                attempt.host.link.send_encoded(FrameType.WAKE, attempt.channel, header)
         if len(waiting) > _FEW:
             self._source.notice()
             return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from hookline_service.model.events import Event
+from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
 from hookline_service.model.sessions import JournalEntry, LogKind, LogRecord, Session
 
@@ -254,7 +254,7 @@ class CallResult:
     value: bytes = b"null"
     refusal: Refusal | None = None
     is_waiting: bool = False
-    woken: tuple[SessionId, ...] = ()
+    woken: Woken = field(default_factory=dict[SessionId, tuple[str, ...]])
     subscription: Subscription | None = None
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from hookline_service.model.ids import DeploymentId, EventId, ProjectId, SessionId, TriggerId
+
+Woken: TypeAlias = Mapping[SessionId, tuple[str, ...]]
+"""Sessions for which something came, and the topics under which it did: `sub:<subscription>`, `sig:<name>`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +39,13 @@ class Event:
 class Recorded:
     """What the store says about an event given to it: new, or seen before and then under which id.
 
-    `woken` are the sessions with a subscription that got the event.
+    `woken` are the sessions with a subscription that got the event, and which subscriptions.
     """
 
     is_new: bool
     event_id: EventId
     session_ids: tuple[SessionId, ...] = ()
-    woken: tuple[SessionId, ...] = ()
+    woken: Woken = field(default_factory=dict[SessionId, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import orjson
@@ -21,6 +21,7 @@ from hookline_service.model.calls import (
     UseStore,
 )
 from hookline_service.model.errors import EventUnreadableError, ValueTooLargeError
+from hookline_service.model.events import Woken
 from hookline_service.model.ids import EventId, SessionId, SubscriptionId
 from hookline_service.model.sessions import EntryKind, JournalEntry, SessionChange, SessionState
 from hookline_triggers.webhook import event_data
@@ -39,7 +40,7 @@ class Applied:
     text: bytes | None = None  # the value as JSON text, when it was made already
     refusal: Refusal | None = None
     is_waiting: bool = False
-    woken: tuple[SessionId, ...] = ()
+    woken: Woken = field(default_factory=dict[SessionId, tuple[str, ...]])
     subscription: Subscription | None = None
 
 

@@ -117,6 +117,30 @@ async def test_a_running_session_is_told_when_something_comes(talk: TalkRig) -> 
         assert (await take_event(host, seen, 3, subscription.value))["data"] == {"n": 1}
 
 
+async def test_a_session_is_told_what_has_come(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        session, seen = await begun(talk, host)
+        two = [
+            (await host.call(seen, n, "subscribe", at=n, source="news", filter="")).value
+            for n in (1, 2)
+        ]
+        await talk.send()
+        await seen.until(lambda seen: seen.wakes == 1)
+        await host.call(seen, 3, "signal", at=3, session=session.id, name="go", payload=1)
+        await seen.until(lambda seen: seen.wakes == 2)
+        wanted: dict[str, Any] = {
+            "entry_point": "main.py:part",
+            "data": {},
+            "memo": {},
+            "project": "",
+        }
+        child = (await host.call(seen, 4, "start_session", at=4, **wanted)).value
+        await host.done(await host.next_start())
+        await seen.until(lambda seen: seen.wakes == 3)
+
+    assert seen.topics == [*sorted(f"sub:{each}" for each in two), "sig:go", f"sig:{child}"]
+
+
 async def test_a_waiting_session_goes_on_when_something_comes(talk: TalkRig) -> None:
     async with talk.rig.host() as host:
         session, subscription = await talk.waiting(host)
@@ -126,7 +150,7 @@ async def test_a_waiting_session_goes_on_when_something_comes(talk: TalkRig) -> 
         taken = await take_event(host, resumed, 1, subscription)
 
     assert waiting.wake_at is None
-    assert recorded.woken == (session.id,)
+    assert tuple(recorded.woken) == (session.id,)
     assert (resumed.number, taken["data"]) == (2, {"n": 1})
     assert "waiting for an event" in await talk.rig.texts(session)
 
@@ -171,7 +195,7 @@ async def test_an_ended_subscription_gets_nothing_more(talk: TalkRig) -> None:
 
     assert before == 1
     assert len(talk.subscriptions) == 0
-    assert recorded.woken == ()
+    assert recorded.woken == {}
 
 
 async def test_a_subscription_of_another_session_is_not_ended(talk: TalkRig) -> None:

@@ -186,7 +186,7 @@ async def test_a_session_that_sleeps_is_not_woken_by_what_it_does_not_wait_for(
         session = await rig.start()
         await host.suspend(await host.next_start(), after(1000).timestamp())
         await rig.until(session, SessionState.WAITING)
-        rig.engine.wake([session.id])
+        rig.engine.wake({session.id: ()})
         await rig.quiet()
 
         assert not host.has_start
@@ -196,10 +196,10 @@ async def test_waking_a_session_that_does_not_wait_does_nothing(rig: EngineRig) 
     async with rig.host() as host:
         session = await rig.start()
         seen = await host.next_start()
-        rig.engine.wake([session.id])
+        rig.engine.wake({session.id: ()})
         await host.done(seen)
         await rig.until(session)
-        rig.engine.wake([session.id])
+        rig.engine.wake({session.id: ()})
         await rig.settle()
 
         assert not host.has_start

@@ -144,7 +144,7 @@ class Stirrer:
     async def wake(self) -> None:
         if self.sessions:
             session = self.chance.choice(self.sessions)
-            self.rig.engine.wake([session.id])
+            self.rig.engine.wake({session.id: ()})
 
     async def turn(self) -> None:
         self.rig.advance(self.chance.choice([0.1, 1, 6]))

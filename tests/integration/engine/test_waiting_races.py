@@ -137,7 +137,7 @@ async def test_after_a_restart_waiting_sessions_are_woken_as_before(store: Store
         left = len(talk.subscriptions)
 
     assert (known, left) == (1, 0)
-    assert recorded.woken == (session.id,)
+    assert tuple(recorded.woken) == (session.id,)
     assert taken["data"] == {"n": 1}
 
 

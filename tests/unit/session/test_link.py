@@ -144,18 +144,18 @@ def test_when_the_reader_has_what_it_wants_another_reads_on(
 
 def test_a_wake_that_came_before_the_wait_is_not_lost(pair: Pair):
     link, other = pair
-    seen = link.wakes
+    seen = link.news.count
     other.send(FrameType.WAKE, {})
     link.read_available()
 
     link.wait_wake(seen, None, never)
 
-    assert link.wakes == seen + 1
+    assert link.news.count == seen + 1
 
 
 def test_a_wake_between_reply_and_wait_is_not_lost(pair: Pair, threads: ThreadPoolExecutor):
     link, other = pair
-    seen = link.wakes
+    seen = link.news.count
     asked = threads.submit(link.call, "take", "{}")
     number = other.receive()["n"]
     other.send(FrameType.WAKE, {})
@@ -172,9 +172,9 @@ def test_a_wake_between_reply_and_wait_is_not_lost(pair: Pair, threads: ThreadPo
 def test_a_wait_ends_at_its_time(pair: Pair):
     link, _ = pair
 
-    link.wait_wake(link.wakes, 0.01, never)
+    link.wait_wake(link.news.count, 0.01, never)
 
-    assert link.wakes == 0
+    assert link.news.count == 0
 
 
 @pytest.mark.parametrize("is_reading", [True, False], ids=["reads", "waits for the reader"])
@@ -202,7 +202,7 @@ def test_an_interrupt_before_the_wait_ends_it_too(pair: Pair):
     link.wait_wake(0, None, lambda: True)
     link.wait_wake(0, 0.01, never)
 
-    assert link.wakes == 0
+    assert link.news.count == 0
 
 
 def test_taking_in_what_is_there_leaves_it_to_the_thread_that_reads(
@@ -212,7 +212,7 @@ def test_taking_in_what_is_there_leaves_it_to_the_thread_that_reads(
     asked = threads.submit(link.call, "a", "{}")
     number = other.receive()["n"]
     other.send(FrameType.WAKE, {})
-    until(link, lambda: link.wakes == 1)  # the thread does read
+    until(link, lambda: link.news.count == 1)  # the thread does read
 
     link.read_available()
     other.reply(number, 1)
@@ -254,7 +254,7 @@ def test_the_next_attempt_counts_anew(pair: Pair, threads: ThreadPoolExecutor):
     other.reply(call["n"], None)
 
     again.result(DEADLINE_S)
-    assert (call["n"], link.wakes) == (1, 0)
+    assert (call["n"], link.news.count) == (1, 0)
 
 
 def test_the_reason_of_a_stop_is_heard_while_somebody_waits(

@@ -75,12 +75,13 @@ WHERE state = 'waiting' AND key IN (
 );
 
 -- name: list_receivers
--- The sessions into whose subscriptions an event was put.
-SELECT DISTINCT s.id
+-- The sessions into whose subscriptions an event was put, and these.
+SELECT DISTINCT s.id, u.id
 FROM deliveries AS d
 JOIN subscriptions AS u ON u.key = d.subscription_key
 JOIN sessions AS s ON s.key = u.session_key
-WHERE d.event_key = ?;
+WHERE d.event_key = ?
+ORDER BY s.id, u.id;
 
 -- name: find_oldest_delivery
 -- A subscription of a session, and the oldest delivery in it, if any.

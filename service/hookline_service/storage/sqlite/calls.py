@@ -203,7 +203,7 @@ def _send_signal(database: Database, _caller: int, call: SessionCall, send: Send
     if state in FINAL_STATES:
         raise SessionFinalError(signal.session_id, state)
     queue_signal(database, target, signal.name, signal.payload, to_us(call.at))
-    return Applied(woken=(signal.session_id,))
+    return Applied(woken={signal.session_id: (f"sig:{signal.name}",)})
 
 
 def _take_signal(database: Database, caller: int, call: SessionCall, take: TakeSignal) -> Applied:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 
 from hookline_service.model.calls import Deliveries
+from hookline_service.model.events import Woken
 from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import FINAL_STATES, SessionChange, SessionState
 from hookline_service.storage.results import completion_of
@@ -14,14 +15,17 @@ from hookline_service.storage.sqlite.rows import to_us
 
 def deliver(
     database: Database, event: int, project: int, subscriptions: Deliveries, at_us: int
-) -> tuple[SessionId, ...]:
+) -> Woken:
     """Put a new event into subscriptions; the sessions that got it."""
     if not subscriptions:
-        return ()
+        return {}
     ids = orjson.dumps(list(subscriptions)).decode()
     database.execute("insert_deliveries", (ids, event, project))
     database.execute("wake_subscribers", (event, at_us))
-    return tuple(sorted(row[0] for row in database.rows("list_receivers", (event,))))
+    receivers: dict[SessionId, list[str]] = {}
+    for session_id, subscription_id in database.rows("list_receivers", (event,)):
+        receivers.setdefault(session_id, []).append(f"sub:{subscription_id}")
+    return {session_id: tuple(topics) for session_id, topics in receivers.items()}
 
 
 def queue_signal(database: Database, session: int, name: str, payload: bytes, at_us: int) -> None:
