@@ -16,6 +16,9 @@ from tests.acceptance.conftest import RunningService
 
 _POINT_BYTES = 256
 _LIVE = b"live"
+_RARELY = 60
+_SOON_S = 0.5
+_PROBABILITY = 0.3
 
 
 class Reaper:
@@ -91,11 +94,15 @@ class Reaper:
             return  # it was killed while it asked
 
     def _dies(self, point: str) -> bool:
-        """The longer nobody died, the less it matters how many have died at this point."""
+        """Few pass the rare points, so who does dies soon. Else: the longer nobody died, the less it matters where."""
         self.reached[point] += 1
-        late_s = -1 if self._is_paused else time.monotonic() - self._next_at
-        fewest = min(self.deaths[each] for each in self.reached)
-        if late_s < 0 or self.deaths[point] > fewest + late_s or self._chance.random() > 0.3:
+        late_s = float("-inf") if self._is_paused else time.monotonic() - self._next_at
+        if self.reached[point] <= _RARELY and not self.deaths[point]:
+            is_time = late_s > -_SOON_S
+        else:
+            fewest = min(self.deaths[each] for each in self.reached)
+            is_time = late_s >= 0 and self.deaths[point] <= fewest + late_s
+        if not is_time or self._chance.random() > _PROBABILITY:
             return False
         self.deaths[point] += 1
         self._next_at = self._soon()
