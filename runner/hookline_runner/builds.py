@@ -9,10 +9,12 @@ import re
 import shutil
 import tarfile
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path, PurePosixPath
 
 from hookline_runner import write_points
 from hookline_runner.errors import ArchiveError
+from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
 
 _MAX_FILES = 20_000
 _MAX_BYTES = 256 * 1024 * 1024
@@ -48,8 +50,31 @@ class Builds:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
+    @property
+    def directory(self) -> Path:
+        """Where they are."""
+        return self._directory
+
     def find(self, build_id: str) -> Build | None:
-        """The build of that id, if its files are here."""
+        """The build of that id, if its files are here; it is in use now."""
+        directory = self._path_of(build_id)
+        mark_used(directory)
+        return self._read(build_id)
+
+    def list_idle(self, before_s: float) -> list[str]:
+        """Ids of builds that nobody has used since a time."""
+        return [name for name in list_idle(self._directory, before_s) if _BUILD_ID.fullmatch(name)]
+
+    def remove_idle(self, build_id: str, before_s: float) -> bool:
+        """Remove a build unless somebody has used it since a time; whether it is gone."""
+        return remove_idle(self._path_of(build_id), before_s)
+
+    def list_specs(self) -> list[BuildSpec]:
+        """What the builds that are here ask of their environments."""
+        names = [name for name in list_idle(self._directory, inf) if _BUILD_ID.fullmatch(name)]
+        return [build.spec for name in names if (build := self._read(name)) is not None]
+
+    def _read(self, build_id: str) -> Build | None:
         directory = self._path_of(build_id)
         try:
             spec = json.loads((directory / "build.json").read_bytes())

@@ -28,6 +28,7 @@ import uv
 from hookline_runner import write_points
 from hookline_runner.child_processes import ChildProcesses, Finished
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
+from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
 from hookline_runner.requirements import find_local_reference, layers_of, normalize_requirements
 from hookline_runner.sandbox import Sandbox, SandboxView, interpreter_mounts
 
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 _KEPT_LINES = 15
 _STEP = "we can conclude that"
 _QUERY_TIMEOUT_S = 30.0
+_ID = re.compile(r"env_[0-9a-f]{24}")
 _QUERY = "import json, platform; print(json.dumps({'python': platform.python_version()}))"
 # Versions only: uv would also take the path of a program, and run it.
 _VERSION = re.compile(r"[<>=!~]{0,2}\s*\d[\d.*]*(\s*,\s*[<>=!~]{1,2}\s*\d[\d.*]*)*")
@@ -89,9 +91,23 @@ class Environments:
         self._timeout_s = timeout_s
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
+    @property
+    def directory(self) -> Path:
+        """Where they are."""
+        return self._directory
+
+    def list_idle(self, before_s: float) -> list[str]:
+        """Ids of environments that nobody has used since a time."""
+        return [name for name in list_idle(self._directory, before_s) if _ID.fullmatch(name)]
+
+    def remove_idle(self, identifier: str, before_s: float) -> bool:
+        """Remove an environment unless somebody has used it since a time; whether it is gone."""
+        return remove_idle(self._directory / identifier, before_s)
+
     def find(self, identifier: str) -> Environment | None:
-        """The environment of that id if it is there and whole."""
+        """The environment of that id if it is there and whole; it is in use now."""
         path = self._directory / identifier
+        mark_used(path)
         try:
             facts = json.loads((path / "complete.json").read_bytes())
         except (OSError, ValueError):

@@ -36,6 +36,7 @@ class FrameType(IntEnum):
     PREPARED = 6  # runner host → service: findings, modules, environment id
     NEED_BUILD = 7  # runner host → service: an attempt names a build this host does not hold
     BUILD = 8  # service → runner host: the archive asked for (payload)
+    IDLE_BUILDS = 9  # runner host → service: builds that it has not used for long
     START = (
         10  # service → runner host → session process: run this attempt (payload: raw event body)
     )
@@ -44,6 +45,7 @@ class FrameType(IntEnum):
     STOP = 13  # service → runner host: end the attempt, politely or by force
     REPLY = 14  # service → session process: the result of a CALL (payload: its value)
     WAKE = 15  # service → session process: something that it may be waiting for has happened
+    UNNEEDED = 16  # service → runner host: of its idle builds those that nothing needs
     APPEND = 20  # session process → service: journal entries to record (payload: their values)
     LOG = 21  # session process or host → service: log records
     SUSPEND = 22  # session process → service: nothing to do until wake_at or one of its topics

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from hookline_runner.project_process import ProjectRuntime, service_python
 from hookline_runner.relay import RawFrame
 from hookline_runner.sandbox import Sandbox, probe_sandbox
 from hookline_runner.settings import RunnerSettings, read_environment, read_token
+from hookline_runner.tidying import Tidying
 from hookline_runner.zygote_pool import ZygotePool
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ _CONNECT_WAIT_S = 10.0
 _CONNECT_RETRY_S = 0.05
 _CLEAN_UP_AFTER_S = 15.0
 _DEFAULT_HEARTBEAT_S = 2.0
+_ANSWER_WAIT_S = 60.0
 _DESCRIPTORS = 16_384
 _EXIT_STATUS = {"unauthenticated": 3, "unavailable": 4, "internal": 70}
 
@@ -55,6 +57,8 @@ class RunnerHost:
         self._pool = ZygotePool(settings, runtime)
         self._link = ServiceLink(self)
         self._dispatch: Dispatch | None = None
+        self._unneeded: tuple[str, ...] = ()
+        self._has_answer = anyio.Event()
         self._welcomed = anyio.Event()
         self._lost = anyio.Event()
         self._problem = ""
@@ -91,6 +95,9 @@ class RunnerHost:
             self._heartbeat_s = float(fields.get("heartbeat_s") or _DEFAULT_HEARTBEAT_S)
             self._welcomed.set()
             logger.info("welcomed by the service", extra={"runner": fields.get("runner")})
+        elif frame.type == FrameType.UNNEEDED:
+            self._unneeded = tuple(map(str, orjson.loads(frame.header)["builds"]))
+            self._has_answer.set()
         elif self._dispatch is not None:
             self._dispatch.receive(frame)
 
@@ -131,6 +138,14 @@ class RunnerHost:
             timeout_s=settings.environment_timeout_s,
         )
         builds = Builds(settings.home / "builds")
+        self._tidying = Tidying(
+            builds,
+            self._environments,
+            days=settings.cache_days,
+            now=now_s,
+            ask=self._ask_unneeded,
+            in_use=self._pool.warm_builds,
+        )
         preparation = Preparation(builds, self._environments, runtime, self._processes)
         return Dispatch(
             link=self._link,
@@ -156,10 +171,19 @@ class RunnerHost:
         self._link.send(FrameType.HELLO, LINK_CHANNEL, hello)
 
     async def _clean_up(self) -> None:
-        """Remove what earlier hosts left on disk."""
+        """Remove what earlier hosts left on disk, and from then on what has been idle for long."""
         await anyio.to_thread.run_sync(self._environments.remove_unfinished)
         await anyio.sleep(_CLEAN_UP_AFTER_S)  # a crash left them: sessions that go on come first
         await anyio.to_thread.run_sync(self._pool.remove_unfinished)
+        await self._tidying.run()
+
+    async def _ask_unneeded(self, builds: Sequence[str]) -> Collection[str]:
+        """Which of these builds nothing needs; none if the service does not say."""
+        self._unneeded, self._has_answer = (), anyio.Event()
+        self._link.send(FrameType.IDLE_BUILDS, LINK_CHANNEL, {"builds": list(builds)})
+        with anyio.move_on_after(_ANSWER_WAIT_S):
+            await self._has_answer.wait()
+        return self._unneeded
 
     async def _beat(self) -> None:
         await self._welcomed.wait()

@@ -17,6 +17,7 @@ from hookline_runner.builds import Build, Builds, BuildSpec
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.environments import Environment, Environments, Progress
 from hookline_runner.errors import PreparationFailedError
+from hookline_runner.idle_directories import mark_used
 from hookline_runner.preloading import preloads_of
 from hookline_runner.prepare_step import FACTS_FILE
 from hookline_runner.project_process import ProjectRuntime
@@ -38,8 +39,15 @@ class ReadyBuild:
     code: Path
     preload: tuple[str, ...]
 
+    def mark_used(self) -> bool:
+        """Keep it from being removed as idle from now on; false if it is gone."""
+        is_there = [mark_used(path) for path in (self.build.directory, self.environment.path)]
+        return all(is_there)
+
     def is_whole(self) -> bool:
-        """Whether its files are still there."""
+        """Whether its files are still there; then it is in use now."""
+        if not self.mark_used():
+            return False
         needed = (self.build.files, self.code, self.environment.executable)
         return all(path.exists() for path in needed)
 

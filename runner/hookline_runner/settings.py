@@ -51,6 +51,7 @@ class RunnerSettings:
     zygote_start_timeout_s: float = 30.0
     reuse_idle_s: float = 30.0
     environment_timeout_s: float = 600.0
+    cache_days: float = 30.0
     dies_with_parent: bool = False
     install_environment: Mapping[str, str] = field(default_factory=dict[str, str])
     passed_variables: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -81,7 +82,7 @@ def read_environment() -> dict[str, object]:
     for name in ("capacity", "zygotes_max", "forks_ahead", "memory_limit_bytes", "process_limit"):
         if text := os.environ.get(f"HOOKLINE_RUNNER_{name.upper()}"):
             fields[name] = int(text)
-    for name in ("zygote_idle_s", "reuse_idle_s", "environment_timeout_s"):
+    for name in ("zygote_idle_s", "reuse_idle_s", "environment_timeout_s", "cache_days"):
         if text := os.environ.get(f"HOOKLINE_RUNNER_{name.upper()}"):
             fields[name] = float(text)
     return fields

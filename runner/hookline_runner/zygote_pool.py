@@ -44,6 +44,10 @@ class ZygotePool:
         zygotes = (*self._zygotes.values(), *self._ended)
         return {pid for zygote in zygotes for pid in zygote.pids}
 
+    def warm_builds(self) -> list[ReadyBuild]:
+        """The builds that zygotes work with."""
+        return [zygote.build for zygote in (*self._zygotes.values(), *self._ended)]
+
     def has(self, key: ZygoteKey) -> bool:
         """Whether there is such a zygote."""
         return key in self._zygotes

@@ -424,3 +424,18 @@ async def test_sessions_of_a_retired_trigger_keep_naming_it(store: Store) -> Non
 
     assert (await store.get_session(session.id)).trigger_id == release.triggers[0].id
     assert await store.count_unfinished(release.triggers[0].id) == 1
+
+
+async def test_builds_are_needed_by_deployments_that_can_run_and_by_sessions(store: Store) -> None:
+    active, former, gone = a_release(), a_release(), a_release()
+    for each in (active, former, gone):
+        await store.apply_release(each)
+    for each in (former, gone):
+        await store.set_deployment_state(each.deployment.id, DeploymentState.INACTIVE)
+    await store.add_sessions([a_session(former, state=SessionState.COMPLETED, ended_at=after(1))])
+    builds = [active.build.id, former.build.id, gone.build.id, BuildId("bld_unknown")]
+
+    needed = await store.list_needed_builds(builds)
+
+    assert sorted(needed) == sorted([active.build.id, former.build.id])
+    assert await store.list_needed_builds([]) == []

@@ -226,6 +226,12 @@ class MemoryProjects(MemoryTables):
         found = [b for b, _ in self._builds.values() if project_id in (None, b.project_id)]
         return sorted(found, key=lambda each: each.created_at, reverse=True)[:limit]
 
+    async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
+        named = {each.build_id for each in self._sessions.values()}
+        live = (d for d in self._deployments.values() if d.state is not DeploymentState.INACTIVE)
+        needed = named | {each.build_id for each in live}
+        return [each for each in builds if each in self._builds and each in needed]
+
     async def delete_build(self, build_id: BuildId) -> None:
         self._may_write()
         if build_id not in self._builds:

@@ -84,6 +84,7 @@ class FakeService:
         self.link_frames: list[tuple[FrameType, dict[str, Any], bytes]] = []
         self.link_news = anyio.Event()
         self.builds: dict[str, dict[str, str | bytes]] = {}
+        self.unneeded: set[str] = set()
         self.token = TOKEN
         self.heartbeat_s = 0.2
         self._writer: asyncio.StreamWriter | None = None
@@ -205,6 +206,9 @@ class FakeService:
             files = self.builds[header["build"]]
             build = {**header, "python": "", "requirements": "", "process": "fork"}
             self.send(FrameType.BUILD, 0, build, an_archive(files))
+        elif frame.type is FrameType.IDLE_BUILDS:
+            unneeded = [each for each in header["builds"] if each in self.unneeded]
+            self.send(FrameType.UNNEEDED, 0, {"builds": unneeded})
         self.link_news.set()
         self.link_news = anyio.Event()
 

@@ -19,6 +19,7 @@ from hookline_service.engine.link import RunnerLink
 from hookline_service.engine.parts import EngineParts
 from hookline_service.engine.wire import (
     WireError,
+    names_of,
     read_done,
     read_entries,
     read_exit,
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 _PENDING_HIGH = 64 * 1024 * 1024
 _PENDING_LOW = 16 * 1024 * 1024
 _PRESSURE_CHECK_S = 0.02
+_MOST_BUILDS = 1_000
 
 
 class Runs(CallRuns, Protocol):
@@ -236,6 +238,9 @@ class FrameInbox:
             case FrameType.NEED_BUILD if self._tasks is not None:
                 build_id = BuildId(str(header.get("build")))
                 self._tasks.start_soon(self._send_build, host, build_id, name=f"send {build_id}")
+            case FrameType.IDLE_BUILDS if self._tasks is not None:
+                wanted = [BuildId(each) for each in names_of(header.get("builds"), _MOST_BUILDS)]
+                self._tasks.start_soon(self._send_unneeded, host, wanted, name="idle builds")
             case _:
                 logger.warning(
                     "an unexpected frame from a runner host", extra={"runner": host.name}
@@ -282,6 +287,15 @@ class FrameInbox:
             "process": material.process,
         }
         host.link.send(FrameType.BUILD, LINK_CHANNEL, header, material.archive)
+
+    async def _send_unneeded(self, host: Host, builds: list[BuildId]) -> None:
+        try:
+            needed = set(await self._store.list_needed_builds(builds))
+        except HooklineError as exc:
+            logger.warning("idle builds not looked up", extra={"reason": exc.message})
+            return
+        unneeded = [each for each in builds if each not in needed]
+        host.link.send(FrameType.UNNEEDED, LINK_CHANNEL, {"builds": unneeded})
 
     # -- back-pressure -----------------------------------------------------------------------
 

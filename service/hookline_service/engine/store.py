@@ -8,7 +8,7 @@ from typing import Protocol
 
 from hookline_service.model.calls import CallResult, SessionCall
 from hookline_service.model.events import Event
-from hookline_service.model.ids import EventId, ProjectId, SessionId
+from hookline_service.model.ids import BuildId, EventId, ProjectId, SessionId
 from hookline_service.model.projects import Deployment, Project
 from hookline_service.model.sessions import (
     JournalEntry,
@@ -29,6 +29,10 @@ class EngineStore(Protocol):
 
     async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
         """See `ProjectStore.find_active_deployment`."""
+        ...
+
+    async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
+        """See `ProjectStore.list_needed_builds`."""
         ...
 
     async def get_event(self, event_id: EventId) -> Event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -80,6 +80,13 @@ def text_of(value: Any, limit: int = _MAX_TEXT) -> str:  # Any: a JSON value not
     if not isinstance(value, str):
         raise WireError(f"not a text: {type(value).__name__}")
     return value[:limit]
+
+
+def names_of(value: Any, most: int) -> list[str]:  # Any: as above
+    """A list of texts; raises `WireError`."""
+    if not isinstance(value, list) or len(cast("list[object]", value)) > most:
+        raise WireError(f"not a list of up to {most} names")
+    return [text_of(each) for each in cast("list[object]", value)]
 
 
 def shown_of(value: Any, mask: Mask, limit: int = _MAX_TEXT) -> str:  # Any: as above

@@ -173,6 +173,10 @@ class ProjectStore(Protocol):
         """Builds, newest first."""
         ...
 
+    async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
+        """Those of these builds that a session names, or a deployment that is not inactive."""
+        ...
+
     async def delete_build(self, build_id: BuildId) -> None:
         """Delete a build that no deployment and no session names; raises `BuildInUseError`, `BuildNotFoundError`."""
         ...

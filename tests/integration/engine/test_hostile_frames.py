@@ -155,6 +155,8 @@ async def test_frames_for_a_channel_that_never_was_are_dropped(rig: EngineRig) -
         (FrameType.PROGRESS, b"7"),
         (FrameType.HELLO, b"{}"),
         (FrameType.NEED_BUILD, b"{}"),
+        (FrameType.IDLE_BUILDS, b"{}"),
+        (FrameType.IDLE_BUILDS, b'{"builds": ["a", 7]}'),
         (FrameType.HEARTBEAT, b"{"),
     ],
 )

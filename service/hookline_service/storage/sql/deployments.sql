@@ -34,6 +34,16 @@ FROM build_values WHERE project_key = ? ORDER BY created_at DESC, key DESC LIMIT
 -- Whether a deployment or a session names the build.
 SELECT EXISTS (SELECT 1 FROM deployments WHERE build_key = ?1) OR EXISTS (SELECT 1 FROM sessions WHERE build_key = ?1);
 
+-- name: list_needed_builds
+-- Of some builds (a JSON list of ids) those that a deployment which can start or still has sessions names, or any session.
+SELECT b.id
+FROM builds AS b
+WHERE b.id IN (SELECT value FROM json_each(?))
+  AND (
+    EXISTS (SELECT 1 FROM deployments AS d WHERE d.build_key = b.key AND d.state <> 'inactive')
+    OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.build_key = b.key)
+  );
+
 -- name: delete_build
 -- A build with its files.
 DELETE FROM builds WHERE id = ?;

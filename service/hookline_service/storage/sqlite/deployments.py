@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import orjson
+
 from hookline.errors import InternalError
 from hookline_service.model.errors import (
     BuildInUseError,
@@ -106,6 +108,13 @@ class DeploymentTables(Tables):
         """See `ProjectStore.list_builds`."""
         rows = await self._readers.run(_list_builds, project_id, limit)
         return [build_of(row) for row in rows]
+
+    async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
+        """See `ProjectStore.list_needed_builds`."""
+        ids = orjson.dumps(list(builds)).decode()
+        return [
+            row[0] for row in await self._readers.run(Database.rows, "list_needed_builds", (ids,))
+        ]
 
     async def delete_build(self, build_id: BuildId) -> None:
         """See `ProjectStore.delete_build`."""
