@@ -132,8 +132,10 @@ def _redirect_output(out_write: int, err_write: int) -> None:
 
 def _flush_output() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        try:  # noqa: SIM105 - a hot path
             stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass
 
 
 def _print_traceback() -> None:

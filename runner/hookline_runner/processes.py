@@ -16,22 +16,22 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _MAX_ROUNDS = 200
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def adopt_orphans() -> None:
     """Make this process the one that orphans among its descendants are handed to."""
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with_parent() -> None:
     """Have the kernel kill this process as soon as the thread that started it ends."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def forbid_tracing(*, forbid: bool) -> None:
     """Keep other processes of the same user from reading this one's memory and descriptors, or allow it again."""
-    _libc.prctl(_PR_SET_DUMPABLE, int(not forbid), 0, 0, 0)
+    _prctl(_PR_SET_DUMPABLE, int(not forbid), 0, 0, 0)
 
 
 def children_of(pid: int) -> list[int]:

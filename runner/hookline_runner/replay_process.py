@@ -7,6 +7,7 @@ Run as ``python -m hookline_runner.replay_process DESCRIPTOR PROJECT CODE [OPTIO
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import sys
 from collections.abc import Callable, Container, Sequence
@@ -122,7 +123,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.contained:
         contain([options.project, options.code])
     sock = socket.socket(fileno=options.descriptor)
-    session_main.serve(sock, project_dir=options.project, code_dir=options.code, reuse=False)
+    project_dir = os.path.realpath(options.project)
+    session_main.serve(sock, project_dir=project_dir, code_dir=options.code, reuse=False)
     return 0
 
 

@@ -62,7 +62,7 @@ def main(control_fd: int) -> int:
     sys.argv = [""]
     adopt_orphans()
     _prefer_for_oom_kill()
-    config = decode_config(control.recv(MAX_MESSAGE_BYTES))
+    config = _receive_config(control)
     serve = _load_session_entry(config.session_entry)
     watch_imports()  # before anything imports it
     culprit = _preload(config.preload)
@@ -219,6 +219,11 @@ def _rehearse(serve: Serve, directory: Path) -> bool:
         _note(f"not warmed up: {type(exc).__name__}: {exc}")
         is_clean = False
     return is_clean and not _has_threads()
+
+
+def _receive_config(control: socket.socket) -> ZygoteConfig:
+    config = decode_config(control.recv(MAX_MESSAGE_BYTES))
+    return replace(config, work_dir=os.path.realpath(config.work_dir))
 
 
 def _copies_early(config: ZygoteConfig) -> bool:

@@ -112,6 +112,7 @@ class Zygote:
         work.mkdir(parents=True, exist_ok=True)
         variables = self._runtime.environment_variables(self.build.environment)
         variables |= hash_seed_of(self.build.build.id)
+        variables["LD_BIND_NOW"] = "1"  # or each forked process would look symbols up again
         self._process.start(lambda control_fd: self._command(control_fd, work), variables)
         self._start_timer = self._loop.call_later(
             self._settings.zygote_start_timeout_s, self._start_is_late

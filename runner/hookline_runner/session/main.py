@@ -22,9 +22,9 @@ from hookline_runner.session.output import Waker
 from hookline_runner.session.residue import (
     Baseline,
     bare_environment,
+    change_environment,
     count_exit_functions,
     run_exit_functions,
-    set_environment,
 )
 from hookline_runner.session.stopping import StopSwitch
 
@@ -36,12 +36,12 @@ def serve(sock: socket.socket, *, project_dir: str, code_dir: str, reuse: bool) 
 
     Args:
         sock: The session's end of a stream socket; blocking.
-        project_dir: The private working copy of the project's files; becomes the working directory.
+        project_dir: The private working copy of the project's files; becomes the working directory. No part of it
+            is a link.
         code_dir: Where the compiled modules are; see `compiled`.
         reuse: Go on to another attempt when the last one left the process as it found it.
     """
     sock.setblocking(True)
-    project_dir = os.path.realpath(project_dir)
     os.chdir(project_dir)
     process = _SessionProcess(Link(sock), project_dir, code_dir, reuse=reuse)
     while process.serve_one():
@@ -59,19 +59,21 @@ class _SessionProcess:
         self._stop = StopSwitch(link.read_available, link.interrupt)
         self._waker = Waker()
         self._pid = os.getpid()
-        set_environment(bare_environment(project_dir))
+        present = dict(os.environ)
+        self._environment = bare_environment(present, project_dir)
+        change_environment(present, self._environment)
         watch_imports()
-        # now, while nobody waits: forks are made ahead of demand
-        self._warm_up()
-        self._environment = dict(os.environ)
         self._exit_functions = count_exit_functions()
         self._baseline = Baseline() if reuse else None
+        self._has_ended = False
         os.register_at_fork(after_in_child=self._let_go)
 
     def serve_one(self) -> bool:
         """Serve one attempt; true if another may follow."""
         start = self._receive_start()
-        if start is None:
+        if start is None:  # so nothing runs that could use the link
+            self._has_ended = True
+            self._link.close()
             return False
         self._link.begin_attempt(self._stop.note_reason)
         self._stop.reset()
@@ -80,7 +82,7 @@ class _SessionProcess:
             return False
         variables: dict[str, str] = start.header.get("variables") or {}
         environment = {**self._environment, **variables}
-        set_environment(environment)
+        change_environment(self._environment, environment)
         self._finder.use(rewritten=start.is_durable)
         self._modules.install()
         attempt.install()
@@ -96,13 +98,6 @@ class _SessionProcess:
         self._modules.uninstall()
         self._baseline.restore()
         return True
-
-    def _warm_up(self) -> None:
-        """Touch what every attempt touches: the first touch of a page after a fork costs a copy of it."""
-        start = Start(json.loads('{"durable": true, "event": {"data": {}}, "variables": {}}'), b"")
-        attempt = Attempt(start, self._link, self._project_dir, self._stop, self._waker)
-        attempt.install()
-        attempt.uninstall()
 
     def _find_residue(self, environment: dict[str, str]) -> str | None:
         """Why the process cannot serve another session; functions registered for its exit are called."""
@@ -124,6 +119,8 @@ class _SessionProcess:
 
     def _let_go(self) -> None:
         """In a child that the session's code forked: it is no part of the session any more."""
+        if self._has_ended:
+            return
         self._link.close()
         release_outlets()
         current.set(INSIDE)

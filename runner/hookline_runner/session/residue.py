@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,22 +41,21 @@ _LIMITS: Final = (
 )
 
 
-def bare_environment(home: str) -> dict[str, str]:
-    """What a session sees of the process's own environment: only what programs cannot do without.
+def bare_environment(present: Mapping[str, str], home: str) -> dict[str, str]:
+    """What a session sees of the process's own environment, `present`: only what programs cannot do without.
 
     `HOME` is the session's directory for temporary files, or `home` where it has none.
     """
     kept = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in present.items()
         if name in _KEPT_VARIABLES or name.startswith("LC_")
     }
     return {**kept, "HOME": kept.get("TMPDIR", home)}
 
 
-def set_environment(wanted: dict[str, str]) -> None:
-    """Make the process's environment exactly this."""
-    present = dict(os.environ)
+def change_environment(present: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Make the process's environment, which is `present`, exactly what is wanted."""
     for name in present.keys() - wanted.keys():
         del os.environ[name]
     for name, value in wanted.items():
@@ -125,7 +125,7 @@ class Baseline:
 
     def restore(self) -> None:
         """Put back what can be put back."""
-        set_environment(self.environment)
+        change_environment(dict(os.environ), self.environment)
         os.chdir(self._directory)
         os.umask(self._umask)
         sys.path[:] = self._path
