@@ -34,6 +34,7 @@ INTEGRATION_NAMES: Final = frozenset(
         "microsoft_teams",
         "notion",
         "pipedrive",
+        "pydanticgw",
         "reddit",
         "salesforce",
         "slack",

@@ -10,7 +10,7 @@ from itertools import islice
 
 from hookline_connections.names import INTEGRATION_NAMES
 from hookline_service.manifest.bindings import ModuleBindings
-from hookline_service.manifest.connection_calls import find_connection_calls
+from hookline_service.manifest.connection_calls import ConnectionCall, find_connection_calls
 from hookline_service.manifest.ignoring import IgnorePatterns
 from hookline_service.manifest.imports import (
     ImportSources,
@@ -100,6 +100,7 @@ class _Check:
         self._around = around
         self._modules = read_modules(around.modules) if around.modules is not None else {}
         self._entries: set[str] = set()
+        self._reachable: frozenset[str] = frozenset()
         self._lines: dict[str, list[bytes]] = {}
         self._connections = [one.name for one in manifest.connections]
 
@@ -255,16 +256,19 @@ class _Check:
             stdlib=self._around.stdlib or sys.stdlib_module_names,
             provided=self._around.provided,
         )
-        reachable = find_reachable(self._entries, sources)
+        self._reachable = find_reachable(self._entries, sources)
         for path, facts in self._modules.items():
             if facts.error is not None:
-                level = "error" if self._must_be_sound(path, reachable) else "warning"
+                level = "error" if self._must_be_sound(path) else "warning"
                 self._report_syntax(path, facts.error, level)
             if len(self.findings) > 2 * MAX_FINDINGS:
                 return  # a person has enough to read; what comes on top costs time
-            is_needed = not self._entries or path in reachable
             for unmet in islice(find_unmet_imports(path, sources), _MAX_PER_FILE):
-                self._report_import(path, unmet, is_needed=is_needed)
+                self._report_import(path, unmet, is_needed=self._is_needed(path))
+
+    def _is_needed(self, path: str) -> bool:
+        """Whether a session may import this file; all, if nothing tells where sessions begin."""
+        return not self._entries or path in self._reachable
 
     def _report_syntax(self, path: str, fault: SyntaxFault, level: str) -> None:
         self.findings.append(
@@ -279,10 +283,10 @@ class _Check:
             )
         )
 
-    def _must_be_sound(self, path: str, reachable: frozenset[str]) -> bool:
+    def _must_be_sound(self, path: str) -> bool:
         """AutoKitteh reads only what lies in the root, and never names that begin with `_`."""
         is_unseen = "/" in path or path.startswith("_")
-        return path in reachable or not (self._manifest.is_lenient and is_unseen)
+        return path in self._reachable or not (self._manifest.is_lenient and is_unseen)
 
     def _report_import(self, path: str, unmet: UnmetImport, *, is_needed: bool) -> None:
         fact = unmet.fact
@@ -305,7 +309,13 @@ class _Check:
                     message = f"`{call.helper}` names {call.connection!r}, which is no connection of the project"
                     hint = _guess(call.connection, self._connections, "its connections are")
                     at = (call.line, call.column)
-                    self._in_file("error", "connection.unknown", path, at, message, hint)
+                    level = "error" if self._must_be_there(path, call) else "warning"
+                    self._in_file(level, "connection.unknown", path, at, message, hint)
+
+    def _must_be_there(self, path: str, call: ConnectionCall) -> bool:
+        """AutoKitteh finds out when the call is made, so that sessions which do not make it go on."""
+        is_put_off = call.is_lazy and self._manifest.is_lenient
+        return self._is_needed(path) and not (call.is_guarded or is_put_off)
 
     def _in_manifest(self, level: str, code: str, path: str, message: str, hint: str = "") -> None:
         position = self._manifest.position(path)

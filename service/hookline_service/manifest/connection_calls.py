@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _PACKAGES = ("autokitteh", "hookline")
 _SUFFIXES = ("_client", "_provider")
 _MARK = b"_client"
 _OTHER_MARK = b"_provider"
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionCall:
-    """A call of a client helper with a connection's name written out."""
+    """A call of a client helper with a connection's name written out.
+
+    `is_lazy`: made when a function is called. `is_guarded`: in a `try` that catches something.
+    """
 
     helper: str
     connection: str
     line: int
     column: int
+    is_lazy: bool
+    is_guarded: bool
 
 
 def find_connection_calls(source: bytes) -> list[ConnectionCall]:
@@ -65,7 +71,7 @@ def _is_ours(module: str | None) -> bool:
 def _calls(
     tree: ast.Module, helpers: dict[str, str], modules: set[str]
 ) -> Iterator[ConnectionCall]:
-    for node in ast.walk(tree):
+    for node, is_lazy, is_guarded in _walk(tree):
         if not isinstance(node, ast.Call):
             continue
         helper = _helper_of(node.func, helpers, modules)
@@ -76,7 +82,28 @@ def _calls(
                 connection=argument.value,
                 line=argument.lineno,
                 column=argument.col_offset + 1,
+                is_lazy=is_lazy,
+                is_guarded=is_guarded,
             )
+
+
+def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, bool, bool]]:
+    """All nodes, each with whether it is in a function, and in a `try` that catches something."""
+    waiting: list[tuple[ast.AST, bool, bool]] = [(tree, False, False)]
+    while waiting:
+        node, is_lazy, is_guarded = waiting.pop()
+        yield node, is_lazy, is_guarded
+        late = _bodies(node) if isinstance(node, _FUNCTION) else ()
+        tried = node.body if isinstance(node, ast.Try | ast.TryStar) and node.handlers else ()
+        waiting += [
+            (child, is_lazy or child in late, is_guarded or child in tried)
+            for child in ast.iter_child_nodes(node)
+        ]
+
+
+def _bodies(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Sequence[ast.AST]:
+    """What a call runs; not the decorators and defaults, which are run once, when it is defined."""
+    return [function.body] if isinstance(function, ast.Lambda) else function.body
 
 
 def _helper_of(func: ast.expr, helpers: dict[str, str], modules: set[str]) -> str:

@@ -461,6 +461,41 @@ def run(event): ...
     assert findings[0].hint == "did you mean `chat`?"
 
 
+LATE = "def run(event):\n    chat = slack_client('nope')\n"
+GUARDED = "try:\n    chat = slack_client('nope')\nexcept ValueError:\n    chat = None\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "place"),
+    [
+        ("autokitteh.yaml", LATE, "3:25 warning"),
+        ("hookline.yaml", LATE, "3:25 error"),
+        ("autokitteh.yaml", f"{GUARDED}def run(event): ...\n", "3:25 warning"),
+        ("hookline.yaml", f"{GUARDED}def run(event): ...\n", "3:25 warning"),
+        ("autokitteh.yaml", "@slack_client('nope').on\ndef run(event): ...\n", "2:15 error"),
+    ],
+)
+def test_a_call_that_a_session_may_never_make_holds_no_deploy_up(name, code, place):
+    manifest = a_manifest(name=name)
+    source = f"from autokitteh.slack import slack_client\n{code}"
+
+    findings = check({"main.py": source}, manifest, provided={"autokitteh"})
+
+    expected = f"{place} `slack_client` names 'nope', which is no connection of the project"
+    assert said(findings) == [f"main.py:{expected}"]
+
+
+def test_calls_in_a_file_that_no_session_imports_hold_no_deploy_up():
+    files = {
+        "main.py": HANDLER,
+        "test_main.py": "from autokitteh.slack import slack_client\na = slack_client('fake')\n",
+    }
+
+    findings = check(files, provided={"autokitteh"})
+
+    assert [finding.level for finding in findings] == ["warning"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
