@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import threading
 import traceback
 import warnings
@@ -113,7 +114,6 @@ class SessionPeer:
         self.process: ForkedProcess | None = None
         self.service = MemoryService()
         self.service_now_ahead_s = 0.0
-        self.wakes_for_signals = False
         self.names_topics = True  # in a WAKE
         self.stray_topics: list[str] = []  # of wakes that come whenever the session waits
         self.wakes_before_replies = False
@@ -201,7 +201,7 @@ class SessionPeer:
                 result.killed = True
                 return
         _reply(process, header["n"], answer)
-        if header["op"] == "signal" and self.wakes_for_signals:
+        if header["op"] == "signal" and arguments["session"] == "ses_1":
             self._wake(process, f"sig:{arguments['name']}")
 
     def _on_waiting(self, process: ForkedProcess, orders: Orders, header: dict[str, Any]) -> None:
@@ -351,6 +351,9 @@ class ForkedProcess:
             try:
                 ours.close()
                 importlib.reload(warnings)  # without the test runner's hooks
+                # nor coverage's: what a signal raises in them leaves their lock taken for ever
+                sys.settrace(None)
+                threading.settrace(None)
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 serve(theirs, project_dir=str(project_dir), code_dir=str(code_dir), reuse=reuse)
             except BaseException:  # noqa: BLE001 - the end of a forked process

@@ -23,7 +23,7 @@ from hookline_runner.session.branches import INSIDE, Branch, Unrecorded, current
 from hookline_runner.session.calling import Calls, PutBack, Taking, unwrap
 from hookline_runner.session.decisions import Action, Decision
 from hookline_runner.session.durable_loop import DurableLoop
-from hookline_runner.session.journal import Row
+from hookline_runner.session.journal import OK, Row
 from hookline_runner.session.link import Link
 from hookline_runner.session.operations import (
     decision_of,
@@ -221,7 +221,9 @@ class SessionHost:
         try:
             await turns.expected(row)
         except asyncio.CancelledError:
-            self._put_back.keep(operation, self._calls.recorder.reply_of(row))
+            if row[OK]:
+                self._put_back.keep(operation, self._calls.recorder.reply_of(row))
+                turns.hand_on(self._put_back)
             raise
         return self._calls.answer_of(row)
 
@@ -235,6 +237,7 @@ class SessionHost:
         except asyncio.CancelledError:
             if parked.reply is not None and parked.reply.ok:
                 self._put_back.keep(taking.operation, unwrap(parked.reply))
+                turns.hand_on(self._put_back)
             raise
         finally:
             turns.unpark(parked)

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+from hookline import values
 from hookline.errors import StuckError
-from hookline_runner.session.calling import Taking
+from hookline_runner.session.calling import PutBack, Taking
 from hookline_runner.session.journal import KIND, WAKE_AT, Journal, Kind, Row, Step
 from hookline_runner.session.link import Reply
 from hookline_runner.session.recording import Recorder
@@ -198,6 +199,18 @@ class Turns:
         if parked.alarm is not None:
             parked.alarm.cancel()
         self._parked.pop(parked, None)
+
+    def hand_on(self, put_back: PutBack) -> None:
+        """Give what was put back to those who wait for it, before anything else happens.
+
+        It has no entry: on resumption it is put back at the same moment, and so handed on to the same task.
+        """
+        for parked in tuple(self._parked):
+            taken = put_back.take(parked.taking.topics)
+            if taken is not None:
+                self.unpark(parked)
+                parked.reply = Reply(ok=True, is_waiting=False, value=values.encode(taken))
+                _resolve(parked.future, parked.reply)
 
     async def pause(self, when: float) -> None:
         """Wait for that time out of turn: what follows is the inside of an activity."""

@@ -297,10 +297,15 @@ class ProjectHost:
 async def _await(session: Session, waiter: Waiter) -> Any:
     waiter.future = asyncio.get_running_loop().create_future()
     session.waiters.append(waiter)
+    is_cancelled = True
     try:
-        return await waiter.future
+        result = await waiter.future
+        is_cancelled = False
+        return result
     finally:
         session.waiters.remove(waiter)
+        if is_cancelled:
+            session.put_back(waiter)
 
 
 def _copy(value: object) -> Any:

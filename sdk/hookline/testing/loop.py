@@ -85,8 +85,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             for timer in timers:
                 self._session.waiters.remove(timer)
         for waiter in self._session.waiters:
-            if waiter.is_done and waiter.future is not None and not waiter.future.done():
-                waiter.future.set_result(waiter.result)
+            waiter.settle()
 
     def _next_timers(self) -> list[Waiter]:
         """A wait for the next end of a sleep, and one for the next other timer."""

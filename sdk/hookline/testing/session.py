@@ -229,6 +229,19 @@ class Session:
                 return self.subscriptions[one].queue.popleft()
         return None
 
+    def put_back(self, waiter: Waiter) -> None:
+        """Its task was cancelled before it got what had come: the next one that waits for it gets it."""
+        taken = waiter.result
+        if taken is None:
+            return
+        if waiter.operation == "take_signal":
+            self.signals[taken["name"]].appendleft(taken["payload"])
+        elif taken["subscription"] in self.subscriptions:
+            self.subscriptions[taken["subscription"]].queue.appendleft(taken)
+        self.look()
+        for other in self.waiters:
+            other.settle()
+
     def look(self) -> None:
         """Something came: end the first wait that is for it."""
         for waiter in self.waiters:

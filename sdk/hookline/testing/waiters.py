@@ -45,3 +45,8 @@ class Waiter:
         """The wait is over, with this result; None for time."""
         self.is_done = True
         self.result = result
+
+    def settle(self) -> None:
+        """Let the task go on whose wait is over; in its loop's thread."""
+        if self.is_done and self.future is not None and not self.future.done():
+            self.future.set_result(self.result)

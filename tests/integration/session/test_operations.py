@@ -404,7 +404,6 @@ async def handler(event):
     return sorted(found)
 """
     peer = peer_of(tmp_path, code)
-    peer.wakes_for_signals = True
 
     assert peer.run().result == ["main", "t0", "t1", "t2", "t3"]
     assert peer.service.store == {"main": 20, "t0": 20, "t1": 20, "t2": 20, "t3": 20}
@@ -471,7 +470,6 @@ def handler(event):
     return sorted(map(str, found))
 """
     peer = peer_of(tmp_path, code)
-    peer.wakes_for_signals = True
 
     assert peer.run().result == ["None", "a", "b", "c"]
 

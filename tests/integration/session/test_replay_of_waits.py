@@ -28,6 +28,15 @@ def state_of(peer: SessionPeer) -> str:
     return json.dumps(facts, sort_keys=True)
 
 
+def test_what_was_taken_for_a_cancelled_task_is_handed_on_to_one_that_waits(tmp_path: Path):
+    peer = peer_of(tmp_path, "cancelled with the signal in hand while another task waits for it")
+
+    results = [peer.run().result, peer.run().result]
+
+    assert results == [["taken", 1, "taken", 2]] * 2
+    assert [entry.branch for entry in peer.entries if entry.name == "next_signal" and entry.kind == "call"] == ["1", "4"]  # fmt: skip
+
+
 @BOTH
 @pytest.mark.parametrize("name", HANDLERS)
 def test_killing_at_every_entry_applies_each_operation_once(

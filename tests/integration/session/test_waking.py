@@ -46,7 +46,6 @@ def peer_of(tmp_path: Path, code: str, **start: object) -> SessionPeer:
 @pytest.mark.parametrize("code", [MANY_TASKS, MANY_THREADS], ids=["tasks", "threads"])
 def test_a_wake_makes_those_ask_again_whom_it_concerns(tmp_path: Path, code: str, *, durable: bool):
     peer = peer_of(tmp_path, code, durable=durable)
-    peer.wakes_for_signals = True
 
     result = peer.run()
 
@@ -58,7 +57,6 @@ def test_a_wake_makes_those_ask_again_whom_it_concerns(tmp_path: Path, code: str
 @pytest.mark.parametrize("code", [MANY_TASKS, MANY_THREADS], ids=["tasks", "threads"])
 def test_a_wake_that_names_no_topics_is_for_all(tmp_path: Path, code: str, *, durable: bool):
     peer = peer_of(tmp_path, code, durable=durable)
-    peer.wakes_for_signals = True
     peer.names_topics = False
 
     assert peer.run().result == list(range(COUNT))
@@ -96,7 +94,6 @@ def others():
         time.sleep(0.01)
 """
     peer = peer_of(tmp_path, code, hot_window_s=0.2)
-    peer.wakes_for_signals = True
 
     result = peer.run()
 

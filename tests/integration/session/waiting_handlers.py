@@ -157,6 +157,28 @@ async def handler(event):
 """,
         [],
     ),
+    "cancelled with the signal in hand while another task waits for it": (
+        """
+async def handler(event):
+    out = []
+    async def take():
+        got = await hookline.next_signal("x", timeout=0.5)
+        out.append(await slow("taken", 0.001))
+        return got and got.payload
+    for n in (1, 2):
+        one, two = asyncio.create_task(take()), asyncio.create_task(take())
+        await asyncio.sleep(0)
+        hookline.signal("ses_1", "x", n)
+        hookline.get_value("k")  # by now the session knows of the signal
+        async def cancel():
+            await slow("first in the queue", 0)
+            one.cancel()
+        await asyncio.gather(asyncio.create_task(cancel()), one, return_exceptions=True)
+        out.append(await two)
+    return out
+""",
+        [],
+    ),
     "sleeps of the kit": (
         """
 async def handler(event):

@@ -44,6 +44,57 @@ def test_tasks_wait_beside_each_other(project: Project):
     assert session.result == [{"n": 1}, hookline.Signal("go", 5), "slept"]
 
 
+def test_what_came_for_a_cancelled_task_is_handed_on(project: Project):
+    async def handler(_event: Event) -> object:
+        got: list[object] = []
+
+        async def take(name: str) -> None:
+            got.append([name, await aio.next_signal("go")])
+
+        async def cancel() -> None:
+            await aio.next_signal("now")
+            tasks[1].cancel()  # the signal for it is there, but it has not gone on yet
+
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(one) for one in (cancel(), take("first"), take("second"))]
+        await asyncio.wait(tasks)
+        return [*got, await aio.next_signal("go")]
+
+    def send(event: Event) -> None:
+        for name in ("now", "go"):
+            hookline.signal(event.data.to, name)
+
+    session = project.run(handler)
+    project.run(send, {"to": session.id})
+    assert session.waits_for == ["go"]
+    project.signal(session, "go", 2)
+
+    assert session.result == [["second", hookline.Signal("go")], hookline.Signal("go", 2)]
+
+
+def test_what_came_for_a_cancelled_task_comes_to_the_next_before_what_came_later(project: Project):
+    async def handler(_event: Event) -> object:
+        async def cancel() -> None:
+            await aio.next_signal("now")
+            task.cancel()
+
+        loop = asyncio.get_running_loop()
+        other = loop.create_task(cancel())
+        await asyncio.sleep(0)
+        task = loop.create_task(aio.next_signal("go"))
+        await asyncio.wait([task, other])
+        return [await aio.next_signal("go"), await aio.next_signal("go")]
+
+    def send(event: Event) -> None:
+        for name, payload in (("now", 0), ("go", 1), ("go", 2)):
+            hookline.signal(event.data.to, name, payload)
+
+    session = project.run(handler)
+    project.run(send, {"to": session.id})
+
+    assert session.result == [hookline.Signal("go", 1), hookline.Signal("go", 2)]
+
+
 def test_a_time_out_of_asyncio_passes_when_the_test_moves_the_time(project: Project):
     async def handler(_event: Event) -> str:
         try:
