@@ -18,7 +18,7 @@ from hookline_runner.codec import encode_value
 from hookline_runner.frames import FrameType
 from hookline_runner.session.branches import INSIDE, Branch, current
 from hookline_runner.session.calling import Calls
-from hookline_runner.session.capture import Capture
+from hookline_runner.session.capture import Capture, CapturedLogging, CapturedStream
 from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.decisions import DecisionTable
 from hookline_runner.session.display import RESULT_LIMIT_BYTES, display
@@ -116,18 +116,7 @@ class Attempt:
         self._branch = Branch()
         self._gate: Gate | None = None
         self._plain_new_event_loop = asyncio.events.new_event_loop
-        stop.shield(
-            Link.send,
-            Link.call,
-            Link.wait_acknowledged,
-            Link.read_available,
-            LogStream.emit,
-            LogStream.flush,
-            Journal.add,
-            Journal.flush,
-            Journal.consume,
-        )
-        stop.wait(Link.wait_wake)
+        _shield_ours(stop)
 
     def receive_journal(self) -> bool:
         """Take in the recorded entries; false when the link ends before the last."""
@@ -163,9 +152,21 @@ class Attempt:
     def run(self) -> Ending:
         """Load the module and run the function; whatever it raises is how it ended."""
         self._link.send(FrameType.STARTED, "{}")
+        try:
+            ending = self._run_function()
+        except SessionStoppedError:  # it came when the function had ended
+            ending = Ending()
+        if self._recorder.failure is not None and ending.error is None:
+            ending = Ending(error=describe(self._recorder.failure, self._project_dir))
+        ending.is_stopped = ending.is_stopped or self._stop.is_raised
+        self._capture.finish()
+        return ending
+
+    def _run_function(self) -> Ending:
         module_name, name = "", ""
         loaded = False
         try:
+            self._stop.open()
             module_name, name = split_entry_point(self._start.header["entry_point"])
             token = current.set(INSIDE)
             try:
@@ -177,10 +178,7 @@ class Attempt:
             self._check_exhausted()
         except BaseException as exc:  # noqa: BLE001 - the process boundary: whatever ends a session is reported
             ending = self._ending_of(exc, "" if loaded else module_name)
-        if self._recorder.failure is not None and ending.error is None:
-            ending = Ending(error=describe(self._recorder.failure, self._project_dir))
-        ending.is_stopped = ending.is_stopped or self._stop.is_raised
-        self._capture.finish()
+        self._stop.close()
         return ending
 
     def finish(self, ending: Ending, dirty: str | None) -> None:
@@ -272,6 +270,26 @@ class Attempt:
     def _note_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         if not isinstance(loop, DurableLoop):
             self._stop.on_loop = lambda: _cancel_all(loop, self._stop)
+
+
+def _shield_ours(stop: StopSwitch) -> None:
+    """Where something of ours would be torn: by a stop, or by a time-out."""
+    stop.shield(
+        Link.send,
+        Link.call,
+        Link.wait_acknowledged,
+        Link.read_available,
+        Link.wake,
+        LogStream.emit,
+        LogStream.flush,
+        Journal.add,
+        Journal.flush,
+        Journal.consume,
+        Waiting.suspend,
+        CapturedStream.write,
+        CapturedLogging.handle,
+    )
+    stop.wait(Link.wait_wake)
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop, stop: StopSwitch) -> None:

@@ -115,14 +115,19 @@ class _CapturedBytes(io.BufferedIOBase):
         return len(view)
 
 
-class _LogHandler(logging.Handler):
+class CapturedLogging(logging.Handler):
     """Gives logging records to the session's log, with their level."""
 
     def __init__(self, output: LogStream) -> None:
         super().__init__()
         self._output = output
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """See `logging.Handler.handle`: what takes a lock there must not be torn, so it has a name of its own."""
+        return super().handle(record)
+
     def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
         try:
             text = self.format(record)
         except Exception:  # noqa: BLE001 - the arguments' own code; logging reports it and goes on
@@ -140,7 +145,7 @@ class Capture:
         self._output = output
         self._stdout = CapturedStream(output, _STDOUT, 1)
         self._stderr = CapturedStream(output, _STDERR, 2)
-        self._handler = _LogHandler(output)
+        self._handler = CapturedLogging(output)
         self._old: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
 
     def install(self) -> None:

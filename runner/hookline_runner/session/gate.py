@@ -77,7 +77,7 @@ class Gate:
         self._recorder = recorder
         self._waiting = waiting
         self._sleeper = Sleeper(recorder, waiting, stop)
-        self._limit = TimeLimit(attempt.__code__, stop, waiting.break_wait, output)
+        self._limit = TimeLimit(attempt, stop, waiting.break_wait, output)
         self._stop = stop
         self._output = output
         self._async = AsyncCalls(recorder, stop, output)
@@ -253,8 +253,7 @@ class Gate:
                 may_suspend = not has_running_activities()
                 self._waiting.pause(tries.wake_at, self._is_stopping, may_suspend=may_suspend)
                 self._stop.check()
-            with self._limit.of(call, tries.policy.timeout_s):
-                outcome = attempt(call)
+            outcome = self._limit.run(call, tries.policy.timeout_s)
             if not tries.fail(outcome, self._output):
                 return outcome
 
@@ -333,7 +332,7 @@ def _pass_for_internal() -> None:
 
     Both skip what looks like the import system's own; so a record's file and line stay the project's.
     """
-    for function in (*vars(Gate).values(), attempt, _unrecorded, _shuffled_order):
+    for function in (*vars(Gate).values(), TimeLimit.run, attempt, _unrecorded, _shuffled_order):
         if isinstance(function, FunctionType):
             code = function.__code__
             function.__code__ = code.replace(co_filename=f"{HERE}/importlib/_bootstrap/gate.py")

@@ -170,13 +170,18 @@ class Link:
 
         self._read_until(is_done, until, may_be_interrupted=True)
         if is_main and self._breaking is not None:
-            raise self._breaking
+            error, self._breaking = self._breaking, None
+            raise error
 
-    def break_wait(self, error: BaseException | None) -> None:
-        """Make `wait_wake` in the main thread raise this, from a signal handler; None takes it back."""
-        self._breaking = error
+    def break_wait(self, error: BaseException | None) -> bool:
+        """Make `wait_wake` in the main thread raise this, once; for signal handlers. None takes it back.
+
+        True if the one given before was not raised yet.
+        """
+        before, self._breaking = self._breaking, error
         if error is not None:
             self.interrupt()
+        return before is not None
 
     def wake(self) -> None:
         """Make everybody who waits ask again."""

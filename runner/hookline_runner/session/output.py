@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -36,11 +37,13 @@ class LogLimits:
 class Waker:
     """Calls back a while after it was woken, from a daemon thread that is started when first needed."""
 
-    __slots__ = ("_event", "_is_started", "call")
+    __slots__ = ("_bell", "_is_started", "call")
 
     def __init__(self) -> None:
         self.call: Callable[[], None] | None = None
-        self._event = threading.Event()
+        # Free when the thread is to go on. Not an event, which would wait for itself: `wake` may interrupt itself.
+        self._bell = threading.Lock()
+        self._bell.acquire()
         self._is_started = False
 
     @property
@@ -50,18 +53,18 @@ class Waker:
 
     def wake(self) -> None:
         """Call back soon."""
-        if not self._event.is_set():
-            self._event.set()
+        if self._bell.locked():
+            with contextlib.suppress(RuntimeError):  # another thread woke it just now
+                self._bell.release()
         if not self._is_started:
             self._is_started = True
             threading.Thread(target=self._run, name=WAKER_NAME, daemon=True).start()
 
     def _run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # the main thread's to take
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # the main thread's
         pause = threading.Event()
         while True:
-            self._event.wait()
-            self._event.clear()
+            self._bell.acquire()
             pause.wait(_LONGEST_WAIT_S)
             call = self.call
             if call is not None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from types import CodeType, FrameType
-from typing import Final
+from collections.abc import Callable
+from types import FrameType, FunctionType
+from typing import Final, cast
 
 from hookline.activities import ActivityPolicy
 from hookline.errors import ActivityTimeoutError
@@ -20,10 +19,11 @@ from hookline_runner.session.display import display, safe_repr
 from hookline_runner.session.journal import WAKE_AT, Kind, Step
 from hookline_runner.session.output import LogStream
 from hookline_runner.session.recording import Call, Outcome, Recorder
-from hookline_runner.session.stopping import StopSwitch
+from hookline_runner.session.stopping import StopSwitch, codes_above
 
 _FAILED_TRIES: Final = frozenset({Kind.WAIT})
 _AGAIN_S: Final = 0.01
+_SHORTEST_PATIENCE_S: Final = 5.0  # with code that caught the error and goes on, be it to clean up
 _UNUSED: Final = (signal.SIG_DFL, signal.SIG_IGN, None)
 
 
@@ -104,62 +104,113 @@ class TimeLimit:
 
     It is raised at the try's next Python instruction, by SIGALRM; what is inside a long call of C code is interrupted only
     where that call is by signals. Not set when the session's code uses that signal for itself.
+
+    Raised in what the try calls, and nowhere else. Where something would be torn, or where Python drops what is raised
+    (see `StopSwitch.is_shielded`), it comes a moment later. Code that catches it and goes on gets it again.
     """
 
-    __slots__ = ("_break_wait", "_inside", "_output", "_stop")
+    __slots__ = ("_attempt", "_break_wait", "_output", "_stop")
 
     def __init__(
         self,
-        inside: CodeType,
+        attempt: Callable[[Call], Outcome],
         stop: StopSwitch,
-        break_wait: Callable[[BaseException | None], None],
+        break_wait: Callable[[BaseException | None], bool],
         output: LogStream,
     ) -> None:
-        self._inside = inside  # raised only while this runs
+        self._attempt = attempt
         self._stop = stop
         self._break_wait = break_wait
         self._output = output
 
-    @contextmanager
-    def of(self, call: Call, seconds: float | None) -> Generator[None]:
-        """The limit for this call, while the context lasts."""
+    def run(self, call: Call, seconds: float | None) -> Outcome:
+        """Make the call within that time; whatever it raises is its outcome."""
         if seconds is None or threading.current_thread() is not threading.main_thread():
-            yield
-            return
+            return self._attempt(call)
         former = signal.getsignal(signal.SIGALRM)
         if former not in _UNUSED or signal.getitimer(signal.ITIMER_REAL)[0]:
             self._output.emit(
                 "warning",
                 f"{call} runs without its time-out: the session's own code uses the signal SIGALRM",
             )
-            yield
-            return
-
-        def ring(_signum: int, frame: FrameType | None) -> None:
-            running: set[CodeType] = set()
-            while frame is not None:
-                running.add(frame.f_code)
-                frame = frame.f_back
-            if self._inside not in running:
-                return
-            error = ActivityTimeoutError(call.decision.name, seconds)
-            is_waiting = self._stop.is_waiting(running)
-            if is_waiting:
-                self._break_wait(error)
-            if is_waiting or self._stop.is_shielded(running):
-                signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
-                return
-            self._break_wait(None)
-            raise error
-
-        signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+            return self._attempt(call)
+        alarm = _Alarm(call.decision.name, seconds, self._attempt, self._stop, self._break_wait)
+        signal.signal(signal.SIGALRM, alarm.ring)
         try:
-            yield
+            alarm.set(seconds)
+            return self._attempt(call)
+        except ActivityTimeoutError as exc:
+            if exc is not alarm.error:
+                raise
+            return Outcome(ok=False, value=exc)  # it came while the call began or ended
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            self._break_wait(None)
+            alarm.end()
             signal.signal(signal.SIGALRM, former)
+
+
+class _Alarm:
+    """Rings until the error was raised in the try that it is set for."""
+
+    __slots__ = (
+        "_break_wait",
+        "_inside",
+        "_is_offered",
+        "_is_over",
+        "_name",
+        "_seconds",
+        "_stop",
+        "error",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        seconds: float,
+        attempt: Callable[[Call], Outcome],
+        stop: StopSwitch,
+        break_wait: Callable[[BaseException | None], bool],
+    ) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._inside = cast("FunctionType", attempt).__code__
+        self._stop = stop
+        self._break_wait = break_wait
+        self._is_offered = False  # to a wait, which raises it
+        self._is_over = False
+        self.error: ActivityTimeoutError | None = None  # raised last, if it was not by a wait
+
+    def set(self, seconds: float) -> None:
+        """Ring then, and again soon: a system call that a signal comes just before does not end by it."""
+        signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
+
+    def end(self) -> None:
+        """The try is over."""
+        self._is_over = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._break_wait(None)
+
+    def ring(self, _signum: int, frame: FrameType | None) -> None:
+        """Raise the error, if this is a place for it; if not, ring again soon."""
+        if self._is_over:
+            return
+        was_raised = self._is_offered and not self._break_wait(None)
+        self._is_offered = False
+        if was_raised:
+            self.set(max(self._seconds, _SHORTEST_PATIENCE_S))
+            return
+        running, is_inside = codes_above(self._inside, frame)
+        if not is_inside or self._stop.is_shielded(running):
+            self.set(_AGAIN_S)
+            return
+        error = ActivityTimeoutError(self._name, self._seconds)
+        if self._stop.is_waiting(running):
+            self._is_offered = True
+            self._break_wait(error)
+            self.set(_AGAIN_S)
+            return
+        self.error = error
+        self.set(max(self._seconds, _SHORTEST_PATIENCE_S))
+        raise error
 
 
 def _text_of(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -17,14 +18,16 @@ _RETRY_S: Final = 0.01
 class StopSwitch:
     """Turns the first SIGTERM into `SessionStoppedError`.
 
-    At once, unless the main flow is inside an activity (then the gate raises at its end, see `check`) or inside
-    code that must not be torn (`shield`: then shortly after). A wait for an event or a signal (`wait`) is told to end
+    At once, unless the main flow is inside an activity (then the gate raises at its end, see `check`) or in a place where
+    nothing may be raised (`is_shielded`: then shortly after). A wait for an event or a signal (`wait`) is told to end
     by itself, in an activity too. A running event loop gets its main task cancelled by `on_loop` instead.
     """
 
     __slots__ = (
         "_activity_codes",
         "_interrupt",
+        "_is_open",
+        "_pid",
         "_read_requests",
         "_reason",
         "_shielded",
@@ -45,6 +48,8 @@ class StopSwitch:
         self._reason = ""
         self._activity_codes: set[CodeType] = set()
         self._shielded: set[CodeType] = set()
+        self._is_open = False
+        self._pid = 0
         self.is_requested = False
         self.is_raised = False
         self.on_loop: Callable[[], None] | None = None
@@ -52,15 +57,26 @@ class StopSwitch:
 
     def install(self) -> None:
         """Take SIGTERM over; main thread only."""
+        self._pid = os.getpid()
         signal.signal(signal.SIGTERM, self._handle)
 
     def reset(self) -> None:
         """Forget an earlier request, for the next session of this process."""
         self._reason = ""
+        self._is_open = False
         self.is_requested = False
         self.is_raised = False
         self.on_loop = None
         self.watchers.clear()
+
+    def open(self) -> None:
+        """Raise from now on, until `close`; at once, if a stop was requested before."""
+        self._is_open = True
+        self.check()
+
+    def close(self) -> None:
+        """Raise nothing from now on: the session's own code is over."""
+        self._is_open = False
 
     def note_reason(self, reason: str) -> None:
         """The session is to stop, and why. The signal follows; a system call that it comes just before does not end by it."""
@@ -73,8 +89,8 @@ class StopSwitch:
         self._shielded.update(function.__code__ for function in functions)
 
     def is_shielded(self, running: set[CodeType]) -> bool:
-        """Whether one of the functions of `shield` is among those that run."""
-        return bool(running & self._shielded)
+        """Whether one of the functions of `shield` is among those that run, or a finalizer: what that raises is dropped."""
+        return bool(running & self._shielded) or any(code.co_name == "__del__" for code in running)
 
     def is_waiting(self, running: set[CodeType]) -> bool:
         """Whether one of the functions of `wait` is among those that run."""
@@ -105,13 +121,15 @@ class StopSwitch:
         raise SessionStoppedError(self._reason)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:  # a child that the session's code has just forked
+            signal.signal(signum, signal.SIG_DFL)
+            signal.raise_signal(signum)
         if self.is_raised:
             return
         self.is_requested = True
-        running: set[CodeType] = set()
-        while frame is not None:
-            running.add(frame.f_code)
-            frame = frame.f_back
+        if not self._is_open:
+            return
+        running, _ = codes_above(None, frame)
         if self.is_waiting(running) and self._interrupt is not None:
             self._interrupt()
             return
@@ -134,3 +152,14 @@ class StopSwitch:
     def _tell_watchers(self) -> None:
         for watcher in tuple(self.watchers):
             watcher()
+
+
+def codes_above(bottom: CodeType | None, frame: FrameType | None) -> tuple[set[CodeType], bool]:
+    """What runs in this frame and those below it, down to the function of that code; and whether that was found."""
+    running: set[CodeType] = set()
+    while frame is not None:
+        running.add(frame.f_code)
+        if frame.f_code is bottom:
+            return running, True
+        frame = frame.f_back
+    return running, False

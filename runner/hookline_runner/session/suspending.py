@@ -57,9 +57,9 @@ class Waiting:
                 self.suspend(wake_at)
             _time_sleep(min(left, _SLICE_S))
 
-    def break_wait(self, error: BaseException | None) -> None:
+    def break_wait(self, error: BaseException | None) -> bool:
         """See `Link.break_wait`."""
-        self._link.break_wait(error)
+        return self._link.break_wait(error)
 
     def pause(self, wake_at: float, is_over: Callable[[], bool], *, may_suspend: bool) -> None:
         """Return at that time, or when `is_over`; or suspend the session, and never return."""

