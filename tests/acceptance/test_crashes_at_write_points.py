@@ -25,7 +25,8 @@ SEED = int(os.environ.get("HOOKLINE_TEST_SEED", "1"))  # noqa: TID251 - as above
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SOAK_S * 3 + 300)]
 
 REST_S = 150
-LONG_S = 400  # long enough for somebody to die everywhere
+LONG_S = 400  # long enough for somebody to die wherever many pass
+OFTEN = 50
 SENT = {
     "service": ("202", "answer", "START", "ACK", "REPLY", "WAKE"),
     "runner host": ("HELLO", "STARTED", "APPEND", "CALL", "SUSPEND", "DONE", "EXITED"),
@@ -69,7 +70,8 @@ def test_a_death_at_a_write_point_breaks_no_promise(
     assert set(reaper.reached) >= ALWAYS_REACHED
     assert reaper.deaths
     if SOAK_S >= LONG_S:
-        assert set(reaper.deaths) >= ALWAYS_REACHED
+        often = {point for point in ALWAYS_REACHED if reaper.reached[point] >= OFTEN}
+        assert set(reaper.deaths) >= often
 
 
 def _blow(service: RunningService, reaper: Reaper, clients: Clients, operator: Operator) -> None:
