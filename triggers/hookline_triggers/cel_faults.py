@@ -95,7 +95,11 @@ def find_fault(text: str, complaint: str) -> Fault:
     # The first of the grammar: other complaints are about all that a fault further on left unfinished.
     _, line, column = min(places, key=lambda place: place[0])
     lines = text.split("\n")
-    offset = sum(len(one) + 1 for one in lines[: line - 1]) + column - 1
+    return find_fault_at(text, sum(len(one) + 1 for one in lines[: line - 1]) + column - 1)
+
+
+def find_fault_at(text: str, offset: int) -> Fault:
+    """What is wrong with a text whose grammar breaks there; `offset` counts characters."""
     problem, hint, at = _Spot(text, offset).explain()
     before = text[:at]
     return Fault(

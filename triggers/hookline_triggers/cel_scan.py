@@ -72,13 +72,13 @@ class References:
 
 def list_tokens(text: str) -> list[Token]:
     """The tokens of a text, without white space and comments."""
-    return list(_scan(text))
+    return list(iterate_tokens(text))
 
 
 def find_foreign_sign(text: str) -> int | None:
     """Where the first sign is that CEL does not have, if any: a lone `=`, a control character, a quote that is not closed."""
     paired_to = 0
-    for token in _scan(text):
+    for token in iterate_tokens(text):
         if token.kind != "sign" or token.start < paired_to:
             continue
         if text[token.start : token.start + 2] in _PAIRS:
@@ -88,7 +88,8 @@ def find_foreign_sign(text: str) -> int | None:
     return None
 
 
-def _scan(text: str) -> Iterator[Token]:
+def iterate_tokens(text: str) -> Iterator[Token]:
+    """See `list_tokens`; read as they are asked for."""
     at = 0
     while at < len(text):
         found = _RAW_STRING.match(text, at)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hookline_triggers.cel_bounds import find_excess
 from hookline_triggers.cel_engine import compile_program, run_program
-from hookline_triggers.cel_faults import find_fault
+from hookline_triggers.cel_faults import find_fault, find_fault_at
 from hookline_triggers.cel_functions import RENAMED, find_functions, known_functions
+from hookline_triggers.cel_order import Disorder, find_disorder
 from hookline_triggers.cel_scan import (
     Paths,
     References,
@@ -114,11 +115,14 @@ def _compile_once(text: str) -> Filter | FilterInvalidError:
 
 
 def _compile(text: str) -> Filter:
-    foreign = find_foreign_sign(text)
+    disorder = find_disorder(text)
+    foreign = find_foreign_sign(text if disorder is None else text[: disorder.at])
     if (
         foreign is not None
     ):  # the engine takes its time over each one; what comes after the first tells nothing
         _parse(text, text[: foreign + _LONGEST_SIGN])
+    if disorder is not None:
+        raise _refusal_of(text, disorder)
     _parse(text, text)
     tokens = list_tokens(text)
     references = find_references(tokens)
@@ -144,6 +148,12 @@ def _parse(text: str, part: str) -> None:
         raise FilterInvalidError(
             text, fault.problem, hint=fault.hint, line=fault.line, column=fault.column
         ) from exc
+
+
+def _refusal_of(text: str, disorder: Disorder) -> FilterInvalidError:
+    fault = find_fault_at(text[: disorder.end], disorder.at)
+    problem, hint = (disorder.problem, "") if disorder.problem else (fault.problem, fault.hint)
+    return FilterInvalidError(text, problem, hint=hint, line=fault.line, column=fault.column)
 
 
 def _check_bounds(text: str, tokens: list[Token]) -> None:
