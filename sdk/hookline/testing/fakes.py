@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from hookline.activities import ACTIVITY_MARK, POLICY_MARK, ActivityPolicy
+from hookline.errors import ActivityTimeoutError
 from hookline.host import current
 from hookline.testing.session import ActivityRun
 
 _WATCHED: Final = "__hookline_watched__"
+_is_inside: Final[ContextVar[bool]] = ContextVar(
+    "hookline_test_inside", default=False
+)  # an activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,34 +104,62 @@ def original_of(value: object) -> object:
 
 
 def watch(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The activity, with its runs noted at the session, and tried again as its policy says."""
-    policy: ActivityPolicy = getattr(function, POLICY_MARK, None) or ActivityPolicy()
+    """The activity, with its runs noted at the session, limited in time and tried again as its policy says.
 
-    def plain(*args: Any, **kwargs: Any) -> Any:
+    Within another activity it is a plain function, as it is in a session.
+    """
+    policy: ActivityPolicy = getattr(function, POLICY_MARK, None) or ActivityPolicy()
+    is_async = inspect.iscoroutinefunction(function)
+    made = functools.wraps(function)((_watched_async if is_async else _watched)(function, policy))
+    setattr(made, _WATCHED, function)
+    return made
+
+
+def _watched(function: Callable[..., Any], policy: ActivityPolicy) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _is_inside.get():
+            return function(*args, **kwargs)
         tries = _Tries(function.__name__, args, kwargs, policy)
         while True:
             try:
-                return tries.succeeded(function(*args, **kwargs))
+                with _inside(), tries.limited():
+                    result = function(*args, **kwargs)
+                return tries.succeeded(result)
             except Exception as exc:
                 delay_s = tries.failed(exc)
                 if delay_s is None:
                     raise
             current().sleep(delay_s)
 
-    async def awaited(*args: Any, **kwargs: Any) -> Any:
+    return call
+
+
+def _watched_async(function: Callable[..., Any], policy: ActivityPolicy) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        if _is_inside.get():
+            return await function(*args, **kwargs)
         tries = _Tries(function.__name__, args, kwargs, policy)
         while True:
             try:
-                return tries.succeeded(await function(*args, **kwargs))
+                with _inside():
+                    result = await tries.limited_async(function(*args, **kwargs))
+                return tries.succeeded(result)
             except Exception as exc:
                 delay_s = tries.failed(exc)
                 if delay_s is None:
                     raise
             await current().sleep_async(delay_s)
 
-    made = functools.wraps(function)(awaited if inspect.iscoroutinefunction(function) else plain)
-    setattr(made, _WATCHED, function)
-    return made
+    return call
+
+
+@contextmanager
+def _inside() -> Generator[None]:
+    token = _is_inside.set(True)
+    try:
+        yield
+    finally:
+        _is_inside.reset(token)
 
 
 class _Tries:
@@ -136,6 +171,27 @@ class _Tries:
         self._name, self._args, self._kwargs, self._policy = name, args, kwargs, policy
         self._made = 0
 
+    def limited(self) -> AbstractContextManager[None]:
+        """The time of one try, as far as it goes by waiting and sleeping."""
+        limit: Callable[[ActivityTimeoutError], AbstractContextManager[None]] | None
+        limit = getattr(current(), "limit", None)
+        seconds = self._policy.timeout_s
+        if limit is None or seconds is None:
+            return nullcontext()
+        return limit(ActivityTimeoutError(self._name, seconds))
+
+    async def limited_async(self, pending: Awaitable[Any]) -> Any:
+        """What one try gives, within its time."""
+        seconds = self._policy.timeout_s
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await pending
+        except TimeoutError:
+            if seconds is None or not limit.expired():
+                raise
+            raise ActivityTimeoutError(self._name, seconds) from None
+
     def succeeded(self, result: Any) -> Any:
         """Note the result, and give it."""
         self._made += 1
@@ -145,7 +201,8 @@ class _Tries:
     def failed(self, exc: Exception) -> float | None:
         """Seconds before the next try; None when there is none."""
         self._made += 1
-        if self._made <= self._policy.retries and isinstance(exc, self._policy.retry_on):
+        retried = (ActivityTimeoutError, *self._policy.retry_on)
+        if self._made <= self._policy.retries and isinstance(exc, retried):
             return self._policy.delay_s(self._made)
         self._note(error=exc)
         return None

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from hookline.attr_dict import AttrDict
-from hookline.errors import CallRefusedError, HooklineError
+from hookline.errors import ActivityTimeoutError, CallRefusedError, HooklineError
 from hookline.events import Event
 from hookline.stand_in import MemoryStore
 from hookline.testing.rooms import Matches, compile_filter
-from hookline.testing.session import ActivityRun, Session, Subscription
+from hookline.testing.session import ActivityRun, Limit, Session, Subscription
 from hookline.testing.waiters import SLEEP, Clock, Waiter
 from hookline.values import decode, encode
 
-_MAX_JUMPS: Final = 10_000
+_MAX_SLEEPS: Final = 10_000
+_MAX_JUMPS: Final = 1_000_000
 _MAX_STOPS: Final = 3
 
 FindHandler = Callable[[str], Callable[..., Any]]
@@ -71,15 +73,20 @@ class ProjectHost:
         Raises:
             EndlessError: sleeps follow each other for ever.
         """
+        sleeps = 0
         for _ in range(_MAX_JUMPS):
             ready = next((one for one in self.sessions if self._is_due(one)), None)
             if ready is not None:
                 self._go_on(ready)
                 continue
-            sleeps = [one for one in self._open_waiters() if one.is_sleep]
-            if not sleeps or not self.rules.sleeps_pass:
+            waiters = self._open_waiters()
+            if not self.rules.sleeps_pass or not any(one.is_sleep for one in waiters):
                 return
-            self._move_to(min(cast("float", one.deadline) for one in sleeps))
+            # what times out before a sleep is over does so on the way
+            self._move_to(min(one.deadline for one in waiters if one.deadline is not None))
+            sleeps += any(one.is_sleep and one.is_done for one in waiters)
+            if sleeps > _MAX_SLEEPS:
+                break
         raise EndlessError(
             "the sessions sleep and go on for ever; give sleeps='advance', and move the time by hand"
         )
@@ -190,6 +197,19 @@ class ProjectHost:
         if self.running is not None:
             self.running.activities.append(run)
 
+    @contextmanager
+    def limit(self, error: ActivityTimeoutError) -> Generator[None]:
+        """Within it the session's thread waits no longer than the error says, and then gets it."""
+        session = self.running
+        if session is None or not self.is_in_session():
+            yield
+            return
+        session.limit = Limit(self.clock.now + error.timeout_s, error)
+        try:
+            yield
+        finally:
+            session.limit = None
+
     def is_in_session(self) -> bool:
         """Whether the calling thread is the handler's of the running session."""
         return self.running is not None and threading.current_thread() is self.running.thread
@@ -283,6 +303,13 @@ class ProjectHost:
     def _park(self, session: Session, waiter: Waiter) -> Any:
         if threading.current_thread() is not session.thread:
             raise RuntimeError("under test only the handler's own thread can wait")
+        cut = session.limit
+        if cut is not None and cut.ends_at <= self.clock.now:
+            raise cut.error
+        if cut is not None and (waiter.deadline is None or waiter.deadline > cut.ends_at):
+            waiter.deadline = cut.ends_at
+        else:
+            cut = None
         session.waiters.append(waiter)
         session.held_by = waiter
         try:
@@ -291,6 +318,8 @@ class ProjectHost:
         finally:
             session.held_by = None
             session.waiters.remove(waiter)
+        if cut is not None and waiter.result is None:
+            raise cut.error
         return waiter.result
 
 

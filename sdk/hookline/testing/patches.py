@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from hookline.testing.clocks import clocks_of, replace_now
 from hookline.testing.hosting import ProjectHost
 from hookline.testing.loop import VirtualLoop
 
@@ -24,6 +25,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._back = ExitStack()
+        self._clocks: dict[int, tuple[object, object]] = {}  # by id of the real function of `time`
 
     def undo(self) -> None:
         """Put everything back, the last change first."""
@@ -64,14 +66,11 @@ class Patches:
 
     def watch_time(self, host: ProjectHost) -> None:
         """In a handler's thread the time is the test's, in its event loops too."""
-        real_time, real_monotonic, real_sleep = time.time, time.monotonic, time.sleep  # noqa: TID251 - they are replaced here
+        real_sleep = time.sleep  # noqa: TID251 - it is replaced here
         real_loop = asyncio.new_event_loop
 
-        def now() -> float:
-            return host.clock.now if host.is_in_session() else real_time()
-
-        def monotonic() -> float:
-            return host.clock.now if host.is_in_session() else real_monotonic()
+        def now() -> float | None:
+            return host.clock.now if host.is_in_session() else None
 
         def sleep(seconds: float, /) -> None:
             if not host.is_in_session():
@@ -87,10 +86,19 @@ class Patches:
                 real_loop() if session is None or not host.is_in_session() else VirtualLoop(session)
             )
 
-        for name, value in (("time", now), ("monotonic", monotonic), ("sleep", sleep)):
+        for name, value in {**clocks_of(now), "sleep": sleep}.items():
+            self._clocks[id(getattr(time, name))] = (getattr(time, name), value)
             self.set_attribute(time, name, value)
+        self._back.callback(replace_now(now))
         for module in (asyncio, asyncio.events):
             self.set_attribute(module, "new_event_loop", new_event_loop)
+
+    def watch_time_in(self, module: ModuleType) -> None:
+        """Replace what the module had imported by name from `time` before it was replaced there."""
+        for name, value in list(vars(module).items()):
+            real, clock = self._clocks.get(id(value), (None, None))
+            if clock is not None and value is real:
+                self.set_attribute(module, name, clock)
 
     def watch_prints(self, host: ProjectHost) -> None:
         """What a session prints is noted, and printed."""

@@ -161,7 +161,7 @@ class Project:
             handler if isinstance(handler, str) else getattr(handler, "__qualname__", repr(handler))
         )
         function = self._find_handler(handler) if isinstance(handler, str) else handler
-        self._watch_activities()
+        self._watch_modules()
         session = self._host.add(name, event_of(event))
         self._host.run(session, function)
         self._host.settle()
@@ -313,7 +313,7 @@ class Project:
     def _find_handler(self, entry_point: str) -> Callable[..., Any]:
         path, _, name = entry_point_of(entry_point, "run").rpartition(":")
         module = self._load(path)
-        self._watch_activities()
+        self._watch_modules()
         handler = getattr(module, name, None)
         if not callable(handler):
             raise EntryPointError(f"{path} has no function {name!r}")
@@ -331,11 +331,12 @@ class Project:
         path = Path(file)
         return path.is_relative_to(self.directory) and not _NOT_OURS & set(path.parts)
 
-    def _watch_activities(self) -> None:
-        """Note the runs of the project's activities, and try them again as they say."""
+    def _watch_modules(self) -> None:
+        """Note the runs of the project's activities, and try them again as they say; let its clocks tell the test's time."""
         for module in list(sys.modules.values()):
             if not self._is_own(module):
                 continue
+            self._patches.watch_time_in(module)
             for owner in [
                 module,
                 *(one for one in vars(module).values() if _is_class_of(one, module)),

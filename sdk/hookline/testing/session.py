@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from hookline.attr_dict import wrapped
-from hookline.errors import CallRefusedError, SessionStoppedError
+from hookline.errors import ActivityTimeoutError, CallRefusedError, SessionStoppedError
 from hookline.events import Event
 from hookline.testing.rooms import Matches
 from hookline.testing.waiters import Clock, Waiter
@@ -37,6 +37,14 @@ class Subscription:
     source: str
     matches: Matches
     queue: deque[dict[str, Any]] = field(default_factory=deque[dict[str, Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long the activity that runs may wait, and what it gets then."""
+
+    ends_at: float
+    error: ActivityTimeoutError
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,7 @@ class Session:
         self.signals: dict[str, deque[Any]] = {}
         self.waiters: list[Waiter] = []
         self.held_by: Waiter | None = None  # the plain wait that holds up all else in the session
+        self.limit: Limit | None = None
         self.thread: threading.Thread | None = None
         self._value: Any = None
         self._stop_reason: str | None = None
