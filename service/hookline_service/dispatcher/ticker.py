@@ -38,6 +38,7 @@ _LONGEST_WAIT_S = 60.0
 _STOP_PAGE = 500
 _RETRY_AFTER = timedelta(seconds=1)
 _MICROSECOND = timedelta(microseconds=1)
+_SLIP = timedelta(minutes=1)  # clocks are put right by less all the time
 
 
 class TickerStore(Protocol):
@@ -79,6 +80,7 @@ class ScheduleTicker:
         self._clock = clock
         self._changed = anyio.Event()
         self._ended: list[Session] = []
+        self._seen: datetime | None = None  # the latest time that the clock showed
         self.lock = anyio.Lock()
 
     def reload(self) -> None:
@@ -112,18 +114,44 @@ class ScheduleTicker:
         """Do everything that is due now; the time of the next fire. One that cannot be served holds up no other."""
         next_at: datetime | None = None
         schedules = await self._store.list_schedules()
+        now = self._clock.now()
+        is_set_back = self._is_set_back(schedules, now)
         ended, self._ended = self._ended, []
         for schedule in schedules:
             ours = [session for session in ended if session.trigger_id == schedule.trigger_id]
             try:
-                fire_at = await self._serve(schedule, ours)
+                current = await self._set_back(schedule) if is_set_back else schedule
+                fire_at = await self._serve(current, ours)
             except Exception:  # the trigger loop outlives whatever one trigger does
                 logger.exception("schedule not served", extra={"trigger_id": schedule.trigger_id})
                 self._ended += ours
+                now = self._seen or now  # so that it is set back the next time, if it was to be
                 fire_at = self._clock.now() + _RETRY_AFTER
             if fire_at is not None and (next_at is None or fire_at < next_at):
                 next_at = fire_at
+        self._seen = now
         return next_at
+
+    def _is_set_back(self, schedules: list[Schedule], now: datetime) -> bool:
+        """Whether the clock shows a time long before one that it showed, here or before a restart."""
+        seen = self._seen or max((one.last_fire_at or now for one in schedules), default=now)
+        is_set_back = now < seen - _SLIP
+        if is_set_back:
+            facts = {"seen": seen.isoformat(), "now": now.isoformat()}
+            logger.warning("the clock was set back; schedules follow it", extra=facts)
+        return is_set_back
+
+    async def _set_back(self, schedule: Schedule) -> Schedule:
+        """Let a schedule fire next when the clock says, which has gone back. What was fired before starts nothing again."""
+        route = await self._routes.find_by_id(schedule.trigger_id)
+        if route is None:
+            return schedule
+        definition = route.trigger.definition
+        expression = parse_schedule(definition.schedule, definition.timezone)
+        next_at = expression.next_after(self._clock.now(), definition.policies.dst)
+        changed = replace(schedule, next_fire_at=next_at)
+        await self._store.save_schedule(changed)
+        return changed
 
     async def _serve(self, schedule: Schedule, ended: list[Session]) -> datetime | None:
         """Do what is due for one schedule; the time of its next fire."""

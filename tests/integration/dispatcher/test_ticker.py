@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from hookline_service.model.projects import Trigger
-from hookline_service.model.sessions import SessionState
+from hookline_service.model.sessions import SessionFilter, SessionState
 from hookline_service.storage.protocols import Store
 from hookline_triggers.definitions import OverlapPolicy
 from hookline_triggers.schedules import jitter_for
@@ -206,7 +206,55 @@ async def test_a_clock_that_goes_back_fires_nothing_twice(rig: DispatchRig) -> N
     await rig.turn(3600)
     await rig.turn(60)
 
-    assert rig.fires == [0, 60]
+    assert rig.fires == [0, -60, 60]  # the minute before had not been fired, and came
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_clock_that_was_a_day_ahead_leaves_no_day_without_fires(
+    rig: DispatchRig, *, restarts: bool
+) -> None:
+    await rig.deploy(every_minute())
+    await rig.turn(30)
+
+    await rig.turn(86_400)
+    await rig.turn(-86_400)
+    rig = rig.restarted() if restarts else rig
+    await rig.tick()
+    before = list(rig.fires)
+    for _ in range(3):
+        await rig.turn(60)
+
+    assert before == ([] if restarts else [0, 86_340, 86_400])
+    assert rig.fires == [*before, 60, 120, 180]
+
+
+async def test_a_clock_set_back_by_seconds_looks_at_no_fire_again(rig: DispatchRig) -> None:
+    await rig.deploy(every_minute(overlap=OverlapPolicy.TERMINATE_OTHER))
+    await rig.turn(30)
+
+    await rig.turn(-5)
+    await rig.turn(5)
+
+    assert [each.state for each in await rig.store.list_sessions(SessionFilter())] == [
+        SessionState.CREATED
+    ]
+    assert (await rig.schedule()).next_fire_at == NOON + timedelta(minutes=1)
+
+
+async def test_a_schedule_that_could_not_be_set_back_is_later(store: Store) -> None:
+    refusing = RefusingStore(store)
+    rig = a_dispatch_rig(refusing)
+    await rig.deploy(every_minute())
+    await rig.turn(30)
+    await rig.turn(86_400)
+
+    refusing.refuse_times("save_schedule", 1)
+    await rig.turn(-86_400)
+    await rig.tick()
+    await rig.turn(60)
+    await rig.turn(60)
+
+    assert rig.fires[-2:] == [60, 120]
 
 
 async def test_jitter_delays_each_fire_by_its_own_stable_time(rig: DispatchRig) -> None:
