@@ -118,7 +118,7 @@ async def sleep(duration: Duration, /) -> None:
     await current().sleep_async(_length_of_sleep(duration))
 
 
-async def subscribe(source: str, filter: str = "") -> str:  # noqa: A002 - as in hookline
+async def subscribe(source: str, filter: str | None = "") -> str:  # noqa: A002 - as in hookline
     """See `hookline.subscribe`."""
     return _subscribe(source, filter)
 
@@ -132,7 +132,7 @@ async def start(
     loc: str,
     data: Mapping[str, Any] | None = None,
     memo: Mapping[str, Any] | None = None,
-    project: str = "",
+    project: str | None = "",
 ) -> str:
     """See `hookline.start`."""
     return _start(loc, data, memo, project)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from hookline.arguments import json_of, name_of, value_of
 from hookline.host import current
-from hookline.values import with_article
+from hookline.values import from_tree, to_tree, with_article
 
 _FINAL_STATUSES: Final = range(200, 600)
 _SHOWN: Final = 60
@@ -46,7 +48,8 @@ def http_outcome(
         status_code: Status of the response.
         body: A text or bytes, sent as they are; anything else is sent as JSON. The content type is seen from its
             beginning unless a header says it.
-        json: Anything JSON knows; sent as `application/json`.
+        json: Anything JSON knows; sent as `application/json`. Other values, here and in a body, are sent as JSON can say
+            them: times as ISO 8601, lengths of time in seconds, sets as lists, bytes as base64, objects as dictionaries.
         headers: Headers of the response.
         more: Further outcomes follow: they append to the body, and the caller sees each at once.
         event_id: The event whose caller is answered; None: the one that started this session.
@@ -68,12 +71,28 @@ def http_outcome(
         "more": bool(more),
     }
     if json is not None:
-        answer["json"] = json_of(json, "http_outcome: invalid json")
+        answer["json"] = json_of(json, "http_outcome: invalid json", default=_plain_of)
     elif isinstance(body, str | bytes | bytearray | memoryview):
         answer["body"] = value_of(cast("object", body), "http_outcome: body")
     elif body is not None:
-        answer["body"] = json_of(body, "http_outcome: invalid body")
+        answer["body"] = json_of(body, "http_outcome: invalid body", default=_plain_of)
     outcome(answer, event_id=event_id)
+
+
+def _plain_of(value: object) -> object:
+    """What JSON can say of a value that it lacks; raises TypeError or ValueError when it is no value."""
+    tree = to_tree(value)
+    if isinstance(value, set | frozenset):
+        return from_tree(tree["$set"])  # in the order of the tree
+    match from_tree(tree):
+        case bytes(octets):
+            return base64.b64encode(octets).decode()
+        case datetime() as moment:
+            return moment.isoformat()
+        case timedelta() as length:
+            return length.total_seconds()
+        case plain:
+            return plain
 
 
 def _status_of(status: object) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
@@ -72,14 +72,14 @@ def value_of(value: object, what: str) -> Any:
     return value
 
 
-def json_of(value: object, what: str) -> Any:
-    """The value as it comes out of JSON.
+def json_of(value: object, what: str, *, default: Callable[[object], object] | None = None) -> Any:
+    """The value as it comes out of JSON; `default` says what to write for what JSON lacks.
 
     Raises:
         ValueError: it cannot be written as JSON.
     """
     try:
-        read: object = json.loads(json.dumps(value, allow_nan=False))
+        read: object = json.loads(json.dumps(value, allow_nan=False, default=default))
         to_tree(read)
     except (TypeError, ValueError, RecursionError) as exc:
         raise ValueError(f"{what}: {exc}") from None

@@ -33,7 +33,7 @@ class Event:
     event_type: str | None = None
 
 
-def subscribe(source: str, filter: str = "") -> str:  # noqa: A002 - it is called so in the manifest too
+def subscribe(source: str, filter: str | None = "") -> str:  # noqa: A002 - it is called so in the manifest too
     """Begin to queue the events of a trigger or connection of the project; gives the id of the subscription.
 
     No event that comes after this is missed, whenever it is asked for. The subscription ends with the session.
@@ -52,7 +52,7 @@ def subscribe(source: str, filter: str = "") -> str:  # noqa: A002 - it is calle
     """
     arguments = {
         "source": name_of(source, "subscribe: source"),
-        "filter": text_of(filter, "subscribe: filter"),
+        "filter": text_of("" if filter is None else filter, "subscribe: filter"),
     }
     return cast("str", current().call("subscribe", arguments))
 

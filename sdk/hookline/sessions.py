@@ -49,7 +49,7 @@ def start(
     loc: str,
     data: Mapping[str, Any] | None = None,
     memo: Mapping[str, Any] | None = None,
-    project: str = "",
+    project: str | None = "",
 ) -> str:
     """Start another session, a child of this one; gives its id.
 
@@ -74,7 +74,7 @@ def start(
         "entry_point": entry_point_of(loc, "start: loc"),
         "data": json_object_of(data, "start: invalid data"),
         "memo": _memo_of(memo),
-        "project": text_of(project, "start: project"),
+        "project": text_of("" if project is None else project, "start: project"),
     }
     return cast("str", current().call("start_session", arguments))
 

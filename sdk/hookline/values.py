@@ -37,6 +37,7 @@ _REFUSED: Final = (
     time,
     uuid.UUID,
 )
+_HTTP_RESPONSE: Final = ("requests.models", "Response")
 _INDEX: Final = "[{}]"
 _KEY: Final = "[{!r}]"
 _ATTRIBUTE: Final = ".{}"
@@ -84,7 +85,8 @@ def to_tree(value: object, name: str = "value") -> Any:
     """The value as what `json` can write; errors call it by this name.
 
     Tuples become lists, frozen sets sets, times UTC (without a zone they are taken as UTC), named tuples, dataclasses
-    and other objects dictionaries of their public attributes, members of an enumeration their value.
+    and other objects dictionaries of their public attributes, members of an enumeration their value, responses of
+    `requests` dictionaries of `status_code`, `headers`, `text` and `json`.
 
     Raises: as `encode`.
     """
@@ -312,6 +314,8 @@ _WRITERS: Final[tuple[tuple[Any, Callable[[_Writer, Any], Any]], ...]] = (
 def _public_attributes(value: object) -> dict[str, object] | None:
     """Name and value of what the object shows; None if it has no attributes, or only private ones."""
     kind = type(value)
+    if any((base.__module__, base.__name__) == _HTTP_RESPONSE for base in kind.__mro__):
+        return _attributes_of_response(value)
     slots = [
         name
         for base in reversed(kind.__mro__)
@@ -326,6 +330,18 @@ def _public_attributes(value: object) -> dict[str, object] | None:
     if names and not public:
         return None
     return {name: getattr(value, name) for name in public if hasattr(value, name)}
+
+
+def _attributes_of_response(response: Any) -> dict[str, object]:  # Any: a foreign class
+    """What a response of `requests` says; `json` is None where the body is none."""
+    try:
+        content = response.json()
+    except (ValueError, RecursionError):
+        content = None
+    return {
+        **{name: getattr(response, name) for name in ("status_code", "headers", "text")},
+        "json": content,
+    }
 
 
 def _names(slots: str | Iterable[str]) -> list[str]:

@@ -322,6 +322,18 @@ def handler(event, session_id):
         ],
     ),
     Case(
+        name="a response of requests is a value",
+        code="""
+import autokitteh, requests
+def handler(event, session_id):
+    answer = requests.get(autokitteh.get_store_public_url() + "/none")
+    autokitteh.signal(session_id, "answer", answer)
+    got = autokitteh.next_signal("answer").payload
+    print(got.status_code, got.text, got.json, "text/plain" in got.headers["content-type"], len(got))
+""",
+        prints=["404 Not Found None True 4"],
+    ),
+    Case(
         name="packages are there without being asked for",
         code="""
 import bs4, requests, tenacity, yaml

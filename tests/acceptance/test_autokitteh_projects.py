@@ -276,6 +276,7 @@ def handler(event):
         ("http_outcome(200, '  <html>hi')", 200, {"content-type": "text/html; charset=utf-8"}, "  <html>hi"),
         ("http_outcome(body='plain')", 200, {"content-type": "text/plain; charset=utf-8"}, "plain"),
         ("http_outcome(302, headers={'Location': '/x'})", 302, {"location": "/x"}, ""),
+        ("http_outcome(json={'at': datetime(2026, 1, 2, tzinfo=UTC), 'of': {2, 1}})", 200, {}, '{"at":"2026-01-02T00:00:00+00:00","of":[1,2]}\n'),
         ("[http_outcome(body='a', more=True), http_outcome(500, body=b'b')]", 200, {}, "ab"),
         ("autokitteh.outcome({'status_code': 202, 'body': 'raw'})", 202, {}, "raw"),
     ],
@@ -284,7 +285,7 @@ def test_a_session_answers_the_sender(
     service: RunningService, answer: str, status: int, headers: dict[str, str], body: str
 ) -> None:
     trigger = '{name: hook, type: webhook, is_sync: true, call: "main.py:handler"}'
-    code = f"import autokitteh\nfrom autokitteh import http_outcome\ndef handler(event):\n    {answer}\n"
+    code = f"import autokitteh\nfrom datetime import UTC, datetime\nfrom autokitteh import http_outcome\ndef handler(event):\n    {answer}\n"
     url = deploy(service, a_project("answers", trigger, code, "v2"))["hook"]
 
     got = service.call(url, follow_redirects=False)

@@ -41,6 +41,16 @@ def test_a_subscription_names_its_source_and_filter():
     assert recording.asked == [("call", "subscribe", {"source": "orders", "filter": "data.n > 1"})]
 
 
+def test_no_filter_and_no_project_may_be_said_as_none():
+    recording = asked("sub_1", "ses_1")
+
+    hookline.subscribe("orders", None)
+    hookline.start("main.py:f", project=None)
+
+    assert recording.asked[0] == ("call", "subscribe", {"source": "orders", "filter": ""})
+    assert recording.asked[1][2]["project"] == ""
+
+
 def test_the_next_event_is_its_data_or_in_full():
     asked(EVENT, EVENT, None)
 
@@ -236,13 +246,13 @@ def test_what_is_wrong_in_value_is_a_value_error(call: Callable[[], object], tex
     ("call", "text"),
     [
         (lambda: hookline.subscribe(5), "subscribe: source must be a str, not int"),  # pyright: ignore[reportArgumentType] - wrong on purpose, here and below
-        (lambda: hookline.subscribe("a", None), "filter must be a str, not NoneType"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.subscribe("a", 5), "filter must be a str, not int"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.next_event(None), "must be a str or a list of them, not NoneType"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.next_event([None]), "must be a str, not NoneType"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.next_signal({"a": 1}), "must be a str or a list of them, not dict"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.signal("ses_1", "a", object()), "signal: payload: an object"),
         (lambda: hookline.start(print), "loc must be a str"),  # pyright: ignore[reportArgumentType]
-        (lambda: hookline.start("f.py:g", project=None), "project must be a str"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.start("f.py:g", project=5), "project must be a str"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.get_value(5), "key must be a str, not int"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.set_value("a", [object()]), r"^set_value: value\[0\]: an object"),
         (lambda: hookline.set_value("a", object()), "^set_value: value: an object"),
@@ -318,10 +328,14 @@ def answer_of(recording: RecordingHost) -> dict[str, Any]:
         ({"body": {1: (2,)}}, {"body": {"1": [2]}}),
         ({"json": {"a": [1]}}, {"json": {"a": [1]}}),
         ({"json": 0}, {"json": 0}),
+        ({"json": {"at": datetime(2026, 1, 1, tzinfo=UTC)}}, {"json": {"at": "2026-01-01T00:00:00+00:00"}}),
+        ({"json": [{2, 1}, b"hi", timedelta(seconds=1.5)]}, {"json": [[1, 2], "aGk=", 1.5]}),
+        ({"json": Event(AttrDict({"a": {3}}))}, {"json": {"data": {"a": [3]}, "event_id": None, "event_type": None}}),
+        ({"body": {"pairs": frozenset({(1, 2)})}}, {"body": {"pairs": [[1, 2]]}}),
         ({"headers": {"X-Count": 5}}, {"headers": {"X-Count": "5"}}),
         ({"more": True, "body": "part"}, {"more": True, "body": "part"}),
     ],
-)
+)  # fmt: skip
 def test_an_http_answer_has_status_headers_more_and_one_body(
     given: dict[str, Any], answer: dict[str, Any]
 ):
@@ -350,7 +364,9 @@ def test_an_http_answer_takes_its_arguments_by_position_too():
         ({"status_code": 99}, "from 200 to 599, not 99"),
         ({"status_code": 1000}, "from 200 to 599"),
         ({"json": object()}, "invalid json: "),
-        ({"json": {"at": datetime(2026, 1, 1, tzinfo=UTC)}}, "invalid json: "),
+        ({"json": {"wrong": [math.inf]}}, "invalid json: "),
+        ({"json": {(1, 2): 3}}, "invalid json: "),
+        ({"json": {"call": print}}, "invalid json: "),
         ({"body": object()}, "invalid body: "),
         ({"headers": {"A": "b\r\nC: d"}}, "is no header"),
         ({"headers": {"": "b"}}, "is no header"),

@@ -81,6 +81,43 @@ json_trees: st.SearchStrategy[Any] = st.recursive(
 )  # fmt: skip
 
 
+class Response:
+    """As that of `requests` looks from outside: what it holds cannot be written, what it says can."""
+
+    __module__ = "requests.models"
+
+    def __init__(self, content: str) -> None:
+        self.status_code = 201
+        self.headers = {"X-Kind": "b"}
+        self.text = content
+        self.raw = object()
+
+    def json(self) -> object:
+        return json.loads(self.text)
+
+
+class OwnResponse(Response):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("response", "content"),
+    [
+        (Response('{"a": [1]}'), {"a": [1]}),
+        (OwnResponse("[]"), []),
+        (Response("<p>"), None),
+        (Response("NaN"), math.nan),
+    ],
+)
+def test_a_response_of_requests_is_its_status_headers_and_content(
+    response: Response, content: object
+):
+    read = values.decode(values.encode(response))
+
+    assert repr(read.pop("json")) == repr(content)
+    assert read == {"status_code": 201, "headers": {"X-Kind": "b"}, "text": response.text}
+
+
 @given(anything)
 def test_a_value_comes_back_as_it_went(value: object):
     text = values.encode(value)
