@@ -54,6 +54,8 @@ def _checked_path(text: str, path: str) -> str:
         raise CallInvalidError(text, "it names no file")
     if path.startswith("/") or "\\" in path:
         raise CallInvalidError(text, "the path must be relative to the project, with /")
+    if path.endswith(".star"):
+        raise CallInvalidError(text, f"{path!r} is a Starlark program, and only Python can be run")
     if not path.endswith(".py") or path.endswith("/.py") or path == ".py":
         raise CallInvalidError(text, f"the file {path!r} does not end in .py")
     parts = path.removeprefix("./").split("/")

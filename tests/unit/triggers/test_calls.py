@@ -37,6 +37,8 @@ def test_a_call_names_a_file_and_a_function(text: str, path: str, name: str) -> 
         (":run", "names no file"),
         ("main:run", "does not end in .py"),
         ("main.js:run", "does not end in .py"),
+        ("main.star:run", "a Starlark program"),
+        ("main.kitteh.star:run", "a Starlark program"),
         (".py:run", "does not end in .py"),
         ("sub/.py:run", "does not end in .py"),
         ("/etc/main.py:run", "relative"),
