@@ -1,7 +1,7 @@
 """Packages that an AutoKitteh project counts on without naming them: those of the libraries it imports, and no others.
 
 AutoKitteh installs all of them for every project. Here a project gets the ones that it imports, in the versions that
-AutoKitteh has; what its requirements.txt names takes the place of ours.
+AutoKitteh has; what its requirements.txt asks for is installed on top, and replaces ours if ours would not do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from hookline_runner.analysis import analyse
@@ -22,6 +23,20 @@ _HASHED: Final = re.compile(r"--(hash|require-hashes)\b")
 
 # Its 1.30 goes with openai 1.x, and then it needs a module that newer ones of this lack.
 _OPENTELEMETRY: Final = "opentelemetry-api<1.39"
+
+# The versions beside which its 1.30 stands in AutoKitteh. Its own bounds are wide: newer ones of these do not go with it.
+_MODELS: Final = ("anthropic~=0.75.0", "openai~=1.57", _OPENTELEMETRY)
+_GEMINI: Final = ("google-genai<2", _OPENTELEMETRY)
+_ALL_MODELS: Final = (
+    *_MODELS,
+    "cohere<5.21",
+    "fastmcp<3",
+    "google-genai<2",
+    "groq<2",
+    "logfire-api<5",
+    "mcp<2",
+    "mistralai<2",
+)
 
 _LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     _SDK: ("autokitteh~=0.8.3",),
@@ -51,7 +66,7 @@ _LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "pipedrive": ("pipedrive-python-lib~=1.2",),
     "praw": ("praw~=7.8",),
     "pyairtable": ("pyairtable~=3.1",),
-    "pydantic_ai": ("pydantic-ai~=1.30", _OPENTELEMETRY),
+    "pydantic_ai": ("pydantic-ai~=1.30", *_ALL_MODELS),
     "requests": ("requests~=2.32",),
     "requests_toolbelt": ("requests-toolbelt~=1.0",),
     "simple_salesforce": ("simple-salesforce~=1.12",),
@@ -63,83 +78,83 @@ _LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "yaml": ("PyYAML~=6.0",),
 }
 
-# Packages that the ones above bring along.
+# Packages that the ones above bring along: below the next major version, for which no project of the time was written.
 _BROUGHT_ALONG: Final[Mapping[str, str]] = {
-    "aiohttp": "aiohttp",
-    "anyio": "anyio",
+    "aiohttp": "aiohttp<4",
+    "anyio": "anyio<5",
     "attr": "attrs",
     "attrs": "attrs",
-    "authlib": "Authlib",
-    "azure.core": "azure-core",
-    "botocore": "botocore",
-    "cachetools": "cachetools",
+    "authlib": "Authlib<2",
+    "azure.core": "azure-core<2",
+    "botocore": "botocore<2",
+    "cachetools": "cachetools<8",
     "certifi": "certifi",
-    "charset_normalizer": "charset-normalizer",
-    "click": "click",
-    "cohere": "cohere",
+    "charset_normalizer": "charset-normalizer<4",
+    "click": "click<9",
+    "cohere": "cohere<5.21",
     "cryptography": "cryptography",
-    "dateutil": "python-dateutil",
-    "deprecated": "Deprecated",
-    "dns": "dnspython",
-    "dotenv": "python-dotenv",
-    "email_validator": "email-validator",
-    "fastmcp": "fastmcp",
-    "google.api_core": "google-api-core",
-    "google.auth": "google-auth",
-    "google.genai": "google-genai",
-    "google.oauth2": "google-auth",
-    "google.protobuf": "protobuf",
-    "groq": "groq",
-    "httplib2": "httplib2",
-    "httpx": "httpx",
-    "huggingface_hub": "huggingface-hub",
-    "idna": "idna",
-    "inflection": "inflection",
-    "isodate": "isodate",
-    "jmespath": "jmespath",
-    "jsonschema": "jsonschema",
-    "jwt": "PyJWT",
-    "kiota_abstractions": "microsoft-kiota-abstractions",
-    "logfire": "logfire",
-    "lxml": "lxml",
-    "markdown_it": "markdown-it-py",
-    "mcp": "mcp",
-    "mistralai": "mistralai",
-    "more_itertools": "more-itertools",
-    "msal": "msal",
-    "multidict": "multidict",
-    "nacl": "PyNaCl",
-    "oauthlib": "oauthlib",
-    "opentelemetry": "opentelemetry-api",
+    "dateutil": "python-dateutil<3",
+    "deprecated": "Deprecated<2",
+    "dns": "dnspython<3",
+    "dotenv": "python-dotenv<2",
+    "email_validator": "email-validator<3",
+    "fastmcp": "fastmcp<3",
+    "google.api_core": "google-api-core<3",
+    "google.auth": "google-auth<3",
+    "google.genai": "google-genai<2",
+    "google.oauth2": "google-auth<3",
+    "google.protobuf": "protobuf<6",
+    "groq": "groq<2",
+    "httplib2": "httplib2<1",
+    "httpx": "httpx<1",
+    "huggingface_hub": "huggingface-hub<1",
+    "idna": "idna<4",
+    "inflection": "inflection<1",
+    "isodate": "isodate<1",
+    "jmespath": "jmespath<2",
+    "jsonschema": "jsonschema<5",
+    "jwt": "PyJWT<3",
+    "kiota_abstractions": "microsoft-kiota-abstractions<2",
+    "logfire": "logfire<5",
+    "lxml": "lxml<7",
+    "markdown_it": "markdown-it-py<5",
+    "mcp": "mcp<2",
+    "mistralai": "mistralai<2",
+    "more_itertools": "more-itertools<11",
+    "msal": "msal<2",
+    "multidict": "multidict<7",
+    "nacl": "PyNaCl<2",
+    "oauthlib": "oauthlib<4",
+    "opentelemetry": _OPENTELEMETRY,
     "packaging": "packaging",
-    "platformdirs": "platformdirs",
-    "prawcore": "prawcore",
-    "prompt_toolkit": "prompt-toolkit",
-    "proto": "proto-plus",
-    "pydantic": "pydantic",
+    "platformdirs": "platformdirs<5",
+    "prawcore": "prawcore<3",
+    "prompt_toolkit": "prompt-toolkit<4",
+    "proto": "proto-plus<2",
+    "pydantic": "pydantic<3",
     "pydantic_evals": "pydantic-evals~=1.30",
     "pydantic_graph": "pydantic-graph~=1.30",
-    "pydantic_settings": "pydantic-settings",
-    "pygments": "Pygments",
-    "pyparsing": "pyparsing",
-    "requests_oauthlib": "requests-oauthlib",
-    "rich": "rich",
-    "s3transfer": "s3transfer",
-    "six": "six",
-    "sniffio": "sniffio",
-    "soupsieve": "soupsieve",
-    "starlette": "starlette",
-    "tokenizers": "tokenizers",
-    "tqdm": "tqdm",
-    "typing_extensions": "typing-extensions",
-    "uritemplate": "uritemplate",
-    "urllib3": "urllib3",
-    "uvicorn": "uvicorn",
-    "websocket": "websocket-client",
-    "websockets": "websockets",
-    "wrapt": "wrapt",
-    "yarl": "yarl",
-    "zeep": "zeep",
+    "pydantic_settings": "pydantic-settings<3",
+    "pygments": "Pygments<3",
+    "pyparsing": "pyparsing<4",
+    "requests_oauthlib": "requests-oauthlib<3",
+    "rich": "rich<15",
+    "s3transfer": "s3transfer<1",
+    "six": "six<2",
+    "sniffio": "sniffio<2",
+    "soupsieve": "soupsieve<3",
+    "starlette": "starlette<1",
+    "tokenizers": "tokenizers<1",
+    "tqdm": "tqdm<5",
+    "typing_extensions": "typing-extensions<5",
+    "uritemplate": "uritemplate<5",
+    "urllib3": "urllib3<3",
+    "uvicorn": "uvicorn<1",
+    "websocket": "websocket-client<2",
+    "websockets": "websockets<16",
+    "wrapt": "wrapt<2",
+    "yarl": "yarl<2",
+    "zeep": "zeep<5",
 }
 
 # What the client helpers of the SDK import, by module.
@@ -171,9 +186,9 @@ _HELPERS: Final[Mapping[str, tuple[str, ...]]] = {
     "zoom": ("requests", "requests_toolbelt"),
 }
 CLIENT_HELPERS: Final = frozenset(_HELPERS)
-_PROVIDERS: Final = ("pydantic-ai-slim[anthropic,openai]~=1.30", _OPENTELEMETRY)
+_PROVIDERS: Final = ("pydantic-ai-slim[anthropic,openai]~=1.30", *_MODELS)
 _HELPER_EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
-    "google": ("pydantic-ai-slim[google]~=1.30", _OPENTELEMETRY),
+    "google": ("pydantic-ai-slim[google]~=1.30", *_GEMINI),
     "pydantic": _PROVIDERS,
     # where these stood before 0.8.3
     "anthropic.anthropic_pydantic_ai_provider": _PROVIDERS,
@@ -193,10 +208,24 @@ def default_requirements(
     """
     if _HASHED.search(own_text):
         return ()  # then all have to be given, with their hashes
-    named = frozenset[str](map(canonicalize_name, own_names))
+    own = _own_versions(own_text, own_names)
     lines = {line for module in _imported(files) for line in _requirements_of(module)}
-    found = (_beside(line, named) for line in lines)
+    found = (_beside(line, own) for line in lines)
     return tuple(sorted({line for line in found if line}, key=str.lower))
+
+
+def _own_versions(text: str, names: Iterable[str]) -> dict[str, SpecifierSet | None]:
+    """The versions that the project's lines allow, by distribution; None where that is not known."""
+    found: dict[str, SpecifierSet | None] = {canonicalize_name(name): None for name in names}
+    for line in text.splitlines():
+        try:
+            own = Requirement(line)
+        except InvalidRequirement:
+            continue  # an option, a URL, or what is reported elsewhere
+        if not own.url:
+            name = canonicalize_name(own.name)
+            found[name] = own.specifier & (found.get(name) or SpecifierSet())
+    return found
 
 
 def _imported(files: Mapping[str, bytes]) -> Iterator[str]:
@@ -244,11 +273,22 @@ def _library(module: str) -> tuple[str, ...]:
     return (brought,) if brought else ()
 
 
-def _beside(line: str, named: frozenset[str]) -> str:
-    """The line beside requirements that name these distributions: for those only the extras still count."""
+def _beside(line: str, own: Mapping[str, SpecifierSet | None]) -> str:
+    """The line beside the project's own requirements: if they rule our version out, only its extras still count."""
     requirement = Requirement(line)
-    if canonicalize_name(requirement.name) not in named:
+    name = canonicalize_name(requirement.name)
+    if name not in own or _is_allowed(requirement.specifier, own[name]):
         return line
     if not requirement.extras:
         return ""
     return f"{requirement.name}[{','.join(sorted(requirement.extras))}]"
+
+
+def _is_allowed(ours: SpecifierSet, theirs: SpecifierSet | None) -> bool:
+    """Whether AutoKitteh's version would be left as it is: of those that a line of ours names, the lowest."""
+    if theirs is None:
+        return False
+    lowest = [one.version for one in ours if one.operator == "~="]
+    if lowest:
+        return all(version in theirs for version in lowest)
+    return all(one.operator in {">=", ">"} and one.version in ours for one in theirs)

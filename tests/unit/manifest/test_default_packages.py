@@ -30,8 +30,8 @@ def defaults(source: str, requirements: str = "", *names: str, **files: str) -> 
         ("from requests.auth import HTTPBasicAuth", ["requests~=2.32"]),
         ("from googleapiclient.errors import HttpError", ["google-api-python-client~=2.155"]),
         ("import google.generativeai as genai", ["google-generativeai~=0.8"]),
-        ("from google import genai", ["google-genai"]),
-        ("from google.oauth2 import service_account", ["google-auth"]),
+        ("from google import genai", ["google-genai<2"]),
+        ("from google.oauth2 import service_account", ["google-auth<3"]),
         ("from google.cloud import storage", []),
         ("from github import Github", ["PyGithub~=2.8.1"]),
         ("import pandas", []),
@@ -60,6 +60,43 @@ def test_what_requirements_name_takes_the_place_of_ours():
     source = "import requests, bs4"
 
     assert defaults(source, "Requests==2.30\n", "Requests") == ["beautifulsoup4~=4.12"]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_ours"),
+    [
+        ("requests", True),
+        ("Requests  # for the weather", True),
+        ("requests>=2", True),
+        ("requests<3", True),
+        ("requests[socks]>=2.1,<3", True),
+        ("requests>=2.33", False),
+        ("requests==2.30.1", False),
+        ("requests @ https://example.com/requests-2.30.tar.gz", False),
+        ("httpx", True),
+        ("httpx>=0.27", True),
+        ("httpx>=1.0", False),
+        ("httpx==0.27", False),
+        ("httpx~=0.27.0", False),
+    ],
+)
+def test_our_version_stays_if_the_project_would_be_content_with_it(line: str, is_ours: bool):
+    name = "requests" if line.lower().startswith("requests") else "httpx"
+    ours = {"requests": "requests~=2.32", "httpx": "httpx<1"}[name]
+
+    found = defaults(f"import {name}", f"--pre\n{line.partition('  #')[0]}", name)
+
+    assert found == ([ours] if is_ours else [])
+
+
+def test_what_speaks_to_models_stands_beside_versions_it_goes_with():
+    found = defaults("from pydantic_ai import Agent")
+
+    assert {"pydantic-ai~=1.30", "anthropic~=0.75.0", "openai~=1.57", "mcp<2"} <= {*found}
+
+
+def test_a_library_that_comes_along_stays_below_its_next_major_version():
+    assert defaults("import mcp, websockets") == ["mcp<2", "websockets<16"]
 
 
 def test_extras_are_asked_for_beside_a_version_of_the_projects_own():
