@@ -229,6 +229,24 @@ def child(event):
         assert [one["name"] for one in activities] == ["listdir"]
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_child_in_another_project_tells_its_end(service: RunningService, version: str) -> None:
+    deploy(service, a_project(f"doubling_{version}", "", "def double(e): return e.data.n * 2"))
+    code = f"""
+from autokitteh import next_signal, start
+def handler(event):
+    child = start("main.py:double", {{"n": 21}}, project="doubling_{version}")
+    print(next_signal(child, timeout=20).payload)
+"""
+    trigger = '{name: hook, type: webhook, call: "main.py:handler"}'
+    url = deploy(service, a_project(f"asking_{version}", trigger, code, version))["hook"]
+
+    service.call(url)
+
+    parent = latest_session(service, f"asking_{version}")
+    assert prints(service, parent["id"]) == ["{'completed': True, 'value': 42}"]
+
+
 def test_the_store_is_kept_over_sessions_and_deployments_and_read_by_anybody(
     service: RunningService,
 ) -> None:

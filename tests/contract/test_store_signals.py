@@ -233,15 +233,16 @@ async def test_a_parent_that_waits_for_a_child_is_due_when_it_ends(
     assert (await store.get_session(session.id)).wake_at == after(9)
 
 
-async def test_a_child_that_is_not_durable_tells_nobody(
+async def test_a_child_that_is_not_durable_tells_its_parent_too(
     store: Store, release: Release, session: Session
 ) -> None:
     child = a_session(release, parent_id=session.id, is_durable=False)
     await store.add_sessions([child])
 
-    await end(store, child, SessionState.COMPLETED)
+    await end(store, child, SessionState.COMPLETED, answer=b"2")
 
-    assert await take(store, session, child.id) == "waiting"
+    payload = {"completed": True, "value": 2}
+    assert await take(store, session, child.id) == {"name": child.id, "payload": payload}
 
 
 async def test_a_child_survives_its_parent(

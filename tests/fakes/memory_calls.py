@@ -182,7 +182,7 @@ class MemoryCalls(MemoryProjects):
         self._forget_calls_of(change.session_id)
         session = self._sessions[change.session_id]
         parent = self._sessions.get(session.parent_id) if session.parent_id else None
-        if session.is_durable and parent is not None and parent.state not in FINAL_STATES:
+        if parent is not None and parent.state not in FINAL_STATES:
             payload = completion_of(change)
             self._queue(Signal(session_id=parent.id, name=session.id, payload=payload), change.at)
 

@@ -151,11 +151,11 @@ WHERE s.id IN (SELECT value FROM json_each(?)) AND s.state = 'waiting'
 ORDER BY s.id, w.topic;
 
 -- name: find_parent_to_tell
--- The number of the unfinished parent of a durable session, and the session's id.
+-- The number of a session's unfinished parent, and the session's id.
 SELECT p.key, s.id
 FROM sessions AS s
 JOIN sessions AS p ON p.id = s.parent_id
-WHERE s.key = ? AND s.is_durable = 1 AND p.state IN ('created', 'running', 'waiting');
+WHERE s.key = ? AND p.state IN ('created', 'running', 'waiting');
 
 -- name: find_event_key_in_project
 -- The number of an event of a project.
