@@ -9,13 +9,16 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from hookline_service.model.events import EventFilter
 from hookline_service.model.projects import Release
 from hookline_service.model.sessions import Session, SessionState
 from hookline_service.storage.sqlite import open_sqlite_store
 from hookline_service.storage.sqlite.store import SqliteStore
+from tests.builders.calls import a_call, a_subscribe, made
+from tests.builders.events import an_event
 from tests.builders.moments import after
-from tests.builders.projects import a_release
-from tests.builders.sessions import a_record, a_session, an_entry
+from tests.builders.projects import a_definition, a_release
+from tests.builders.sessions import a_begin, a_record, a_session, an_entry
 
 LONG = 9_000
 
@@ -83,3 +86,28 @@ async def test_what_is_left_of_a_session_half_deleted_is_its_beginning(tmp_path:
 
     assert 0 < count < LONG
     assert [entry.seq for entry in entries] == [2 * seq + 1 for seq in range(count)]
+
+
+async def test_old_events_that_wait_for_somebody_are_no_work_for_the_writer(tmp_path: Path) -> None:
+    store = await open_sqlite_store(tmp_path / "hookline.db")
+    release = a_release(definitions=[a_definition(name="news")])
+    await store.apply_release(release)
+    session = a_session(release)
+    await store.add_sessions([session])
+    await store.change_session(a_begin(session.id), [])
+    begun = await made(store, a_call(session, a_subscribe("news")))
+    assert begun.subscription is not None
+    waiting, idle = an_event(release.triggers[0]), an_event(release.triggers[0])
+    await store.record_event(waiting, [], deliveries=[begun.subscription.id])
+    written: list[str] = []
+    store._writer._database.connection.set_trace_callback(written.append)
+
+    before = await store.delete_finished_before(after(10**6), 10)
+    of_waiting = [each for each in written if "DELETE FROM events" in each]
+    await store.record_event(idle, [])
+    removed = await store.delete_finished_before(after(10**6), 10)
+    left = await store.list_events(EventFilter())
+    await store.aclose()
+
+    assert (before, of_waiting, removed) == (0, [], 1)
+    assert [each.id for each in left] == [waiting.id]

@@ -42,15 +42,20 @@ WHERE key = ?1
 UPDATE events SET started = 0
 WHERE key = ?1 AND started <> 0 AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = ?1);
 
--- name: delete_idle_events_before
--- Events before a time that started nothing and wait in no subscription.
-DELETE FROM events WHERE key IN (
-    SELECT e.key FROM events AS e
-    WHERE e.started = 0 AND e.created_at < ?
-      AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = e.key)
-      AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event_key = e.key)
-    LIMIT ?
-);
+-- name: list_idle_events_before
+-- Events before a time that started nothing and wait in no subscription. Looks at all that wait for long, so it is for readers.
+SELECT e.key FROM events AS e
+WHERE e.started = 0 AND e.created_at < ?
+  AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = e.key)
+  AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event_key = e.key)
+LIMIT ?;
+
+-- name: delete_idle_events
+-- Of some events (a JSON list of numbers) those that started nothing and wait in no subscription.
+DELETE FROM events
+WHERE key IN (SELECT value FROM json_each(?)) AND started = 0
+  AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = events.key)
+  AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event_key = events.key);
 
 -- name: delete_events_of_project
 -- Some events of a project.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import orjson
+
 from hookline_service.model.errors import (
     DeploymentBusyError,
     SessionBusyError,
@@ -62,14 +64,21 @@ class RetentionTables(Tables):
 
     async def delete_finished_before(self, before: datetime, limit: int) -> int:
         """See `SessionStore.delete_finished_before`."""
-        count = 0
-        for remove in (_remove_finished, _remove_idle_events):
-            left, is_done = limit, False
-            while left > 0 and not is_done:
-                removed, is_done = await self._writer.run(remove, to_us(before), min(left, _STEP))
-                count += removed
-                left -= removed
+        before_us = to_us(before)
+        left, is_done = limit, False
+        while left > 0 and not is_done:
+            removed, is_done = await self._writer.run(_remove_finished, before_us, min(left, _STEP))
+            left -= removed
+        count = limit - left + await self._delete_idle_events(before_us, limit)
         await self._writer.run(_give_back_pages)
+        return count
+
+    async def _delete_idle_events(self, before_us: int, limit: int) -> int:
+        rows = await self._readers.run(Database.rows, "list_idle_events_before", (before_us, limit))
+        keys = [row[0] for row in rows]
+        count = 0
+        for start in range(0, len(keys), _STEP):
+            count += await self._writer.run(_remove_idle_events, keys[start : start + _STEP])
         return count
 
 
@@ -169,10 +178,10 @@ def _shorten(database: Database, keys: list[int]) -> int:
     return len(keys)
 
 
-def _remove_idle_events(database: Database, before_us: int, limit: int) -> tuple[int, bool]:
-    removed = database.execute("delete_idle_events_before", (before_us, limit)).rowcount
+def _remove_idle_events(database: Database, keys: list[int]) -> int:
+    removed = database.execute("delete_idle_events", (orjson.dumps(keys).decode(),)).rowcount
     database.forget_keys()
-    return removed, removed < limit
+    return removed
 
 
 def _give_back_pages(database: Database) -> None:
