@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,8 @@ def change_environment(present: Mapping[str, str], wanted: Mapping[str, str]) ->
     for name, value in wanted.items():
         if present.get(name) != value:
             os.environ[name] = value
+    if present.get("TZ") != wanted.get("TZ"):
+        time.tzset()  # else local times stay those of the zone at the start of the process
 
 
 @dataclass(slots=True)

@@ -133,6 +133,24 @@ def test_the_environment_holds_the_variables_and_nothing_ambient(
     assert cwd == str(tmp_path / "project")
 
 
+@BOTH
+def test_local_times_are_those_of_the_zone_that_a_variable_names(tmp_path: Path, durable: bool):
+    code = """
+from datetime import datetime
+def handler(event):
+    return datetime.fromtimestamp(0).isoformat()
+"""
+    peer = peer_of(tmp_path, code, durable=durable)
+
+    results = []
+    for variables in ({"TZ": "EST5"}, {"TZ": "JST-9"}, {}):
+        peer.entries.clear()
+        results.append(peer.run(variables={"TZ": "UTC0", **variables}, reuse=True).result)
+    peer.close()
+
+    assert results == ["1969-12-31T19:00:00", "1970-01-01T09:00:00", "1970-01-01T00:00:00"]
+
+
 # how it ends
 
 
