@@ -242,18 +242,22 @@ def _scout(serve: Serve, config: ZygoteConfig, rehearsal: Path) -> list[MemoryRa
 
     def serve_and_tell(connection: socket.socket, **options: object) -> None:
         serve(connection, **options)
-        os.write(1, json.dumps(find_own_memory(mappings)).encode())
+        os.write(1, json.dumps(find_own_memory(mappings)).encode() + b"\n")
 
     files = ProjectFiles(str(rehearsal / "project"))
     place = replace(config, code_dir=str(rehearsal / "code"))
     open_cache(place.code_dir).trust(files.contents, COPY_TIME_NS)
     child = Forks(place, serve_and_tell, files).fork(str(rehearsal))
     with child.connection, os.fdopen(child.stdout, "rb") as told, os.fdopen(child.stderr, "rb"):
-        child.connection.sendall(start_frame(is_durable=True))
-        child.connection.shutdown(socket.SHUT_WR)
-        answer = told.read()
+        with contextlib.suppress(OSError):  # it has died
+            child.connection.sendall(start_frame(is_durable=True))
+            child.connection.shutdown(socket.SHUT_WR)
+        answer, *_ = told.read().split(b"\n")  # a package may say something, too
     os.waitpid(child.pid, 0)
-    return [MemoryRange(*fields) for fields in json.loads(answer or b"[]")]
+    try:
+        return [MemoryRange(*fields) for fields in json.loads(answer)]
+    except (ValueError, TypeError):
+        return []
 
 
 def _load_session_entry(name: str) -> Serve:

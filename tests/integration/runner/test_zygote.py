@@ -11,6 +11,8 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+
 from hookline_runner.frames import FrameReader, FrameType
 from hookline_runner.warm_up import start_frame
 from hookline_runner.zygote_messages import MAX_MESSAGE_BYTES, ZygoteConfig
@@ -26,19 +28,21 @@ def warm(event):
 
 
 @contextmanager
-def _zygote(home: Path, *, reuse: bool = False) -> Generator[socket.socket]:
-    """The host's end of the control socket."""
+def _zygote(home: Path, **packages: str) -> Generator[socket.socket]:
+    """The host's end of the control socket; `packages` are modules to preload: name → source."""
     files = home / "files"
     files.mkdir()
     (files / "warm.py").write_text(_SOURCE)
     (home / "work").mkdir()
+    for name, source in packages.items():
+        (home / f"{name}.py").write_text(source)
     config = ZygoteConfig(
         session_entry="hookline_runner.session.main:serve",
         project_files=str(files),
         code_dir=str(home / "code"),
         work_dir=str(home / "work"),
-        reuse=reuse,
-        preload=(),
+        reuse=False,
+        preload=tuple(packages),
         warm_up=True,
         memory_limit_bytes=1 << 30,
         file_limit_bytes=1 << 20,
@@ -46,8 +50,8 @@ def _zygote(home: Path, *, reuse: bool = False) -> Generator[socket.socket]:
     )
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(_DEADLINE_S)
-    script = f"from hookline_runner import zygote; zygote.main({theirs.fileno()})"
-    command = [sys.executable, "-c", script]
+    script = "import sys; sys.path.append(sys.argv[1]); from hookline_runner import zygote; zygote.main(int(sys.argv[2]))"
+    command = [sys.executable, "-c", script, str(home), str(theirs.fileno())]
     with (
         theirs,
         subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True) as process,
@@ -64,6 +68,19 @@ def test_the_rehearsal_of_a_session_leaves_the_zygote_as_good_as_new(tmp_path: P
         assert control.recv(MAX_MESSAGE_BYTES) == b"ready"
 
         assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "reaction",
+    ["print('[[1, 2, 3]]')", "print('[[1, 2', flush=True)", "os.write(1, b'7\\n')", "os.abort()"],
+)
+def test_packages_that_react_to_forks_do_not_keep_a_zygote_from_starting(
+    tmp_path: Path, reaction: str
+) -> None:
+    package = f"import os; os.register_at_fork(after_in_child=lambda: {reaction})"
+
+    with _zygote(tmp_path, reacts=package) as control:
+        assert control.recv(MAX_MESSAGE_BYTES) == b"ready"
 
 
 def test_a_session_of_a_real_zygote_has_nothing_of_it_open(tmp_path: Path) -> None:
