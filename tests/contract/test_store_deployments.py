@@ -20,6 +20,7 @@ from tests.builders.events import an_event
 from tests.builders.moments import after
 from tests.builders.projects import (
     a_build,
+    a_connection,
     a_definition,
     a_project,
     a_release,
@@ -114,7 +115,9 @@ async def test_an_older_deployment_can_be_activated_again(store: Store) -> None:
     await store.apply_release(first)
     await store.apply_release(second)
 
-    deployment = await store.activate_deployment(first.deployment.id, first.triggers, (), after(60))
+    deployment = await store.activate_deployment(
+        first.deployment.id, first.triggers, (), (), after(60)
+    )
 
     assert deployment.state is DeploymentState.ACTIVE
     assert deployment.activated_at == after(60)
@@ -127,7 +130,7 @@ async def test_activating_twice_is_activating_once(store: Store) -> None:
     await store.apply_release(release)
 
     again = await store.activate_deployment(
-        release.deployment.id, release.triggers, release.schedules, after(60)
+        release.deployment.id, release.triggers, release.schedules, release.connections, after(60)
     )
 
     assert again == release.deployment
@@ -136,7 +139,20 @@ async def test_activating_twice_is_activating_once(store: Store) -> None:
 
 async def test_a_missing_deployment_cannot_be_activated(store: Store) -> None:
     with pytest.raises(DeploymentNotFoundError):
-        await store.activate_deployment(DeploymentId("dep_nowhere"), (), (), after(0))
+        await store.activate_deployment(DeploymentId("dep_nowhere"), (), (), (), after(0))
+
+
+async def test_an_older_deployment_brings_its_connections_back(store: Store) -> None:
+    project = a_project()
+    chat, mail = a_connection(project.id, name="chat"), a_connection(project.id, name="mail")
+    first = a_release(project, connections=(chat,))
+    second = a_release(project, connections=(mail,))
+    await store.apply_release(first)
+    await store.apply_release(second)
+
+    await store.activate_deployment(first.deployment.id, (), (), first.connections, after(60))
+
+    assert await store.list_connections(project.id) == [chat]
 
 
 async def test_a_release_that_fails_leaves_everything_as_it_was(store: Store) -> None:

@@ -121,9 +121,9 @@ class MemoryProjects(MemoryTables):
         idle = replace(deployment, state=DeploymentState.INACTIVE)
         self._deployments.setdefault(deployment.id, idle)
         at = deployment.activated_at or deployment.created_at
-        await self.activate_deployment(deployment.id, release.triggers, release.schedules, at)
-        drop(self._connections, [key for key in self._connections if key[0] == project.id])
-        self._connections.update({(project.id, each.name): each for each in release.connections})
+        await self.activate_deployment(
+            deployment.id, release.triggers, release.schedules, release.connections, at
+        )
         await self.set_variables(release.variables_set)
         for scope, name in release.variables_deleted:
             await self.delete_variable(project.id, scope, name)
@@ -133,6 +133,7 @@ class MemoryProjects(MemoryTables):
         deployment_id: DeploymentId,
         triggers: Sequence[Trigger],
         schedules: Sequence[Schedule],
+        connections: Sequence[Connection],
         at: datetime,
     ) -> Deployment:
         self._may_write()
@@ -152,6 +153,9 @@ class MemoryProjects(MemoryTables):
             self._in_force.add(each.id)
         for each in schedules:
             await self.save_schedule(each)
+        project_id = deployment.project_id
+        drop(self._connections, [key for key in self._connections if key[0] == project_id])
+        self._connections.update({(project_id, each.name): each for each in connections})
         return deployment
 
     async def set_deployment_state(

@@ -114,9 +114,10 @@ class ProjectStore(Protocol):
         deployment_id: DeploymentId,
         triggers: Sequence[Trigger],
         schedules: Sequence[Schedule],
+        connections: Sequence[Connection],
         at: datetime,
     ) -> Deployment:
-        """Make this deployment the active one of its project with these triggers, as one transaction.
+        """Make this deployment the active one of its project, with these and no other triggers and connections, as one transaction.
 
         A formerly active one becomes draining if it has sessions that are not final, else inactive.
         Idempotent. Raises `DeploymentNotFoundError`.

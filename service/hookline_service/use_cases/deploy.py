@@ -26,7 +26,6 @@ from hookline_service.model.ids import (
 )
 from hookline_service.model.projects import (
     Build,
-    Connection,
     Deployment,
     DeploymentState,
     Project,
@@ -38,7 +37,7 @@ from hookline_service.settings import Settings
 from hookline_service.use_cases.deploy_preparing import Preparation, Progress, prepare_source
 from hookline_service.use_cases.deploy_source import Source, read_source
 from hookline_service.use_cases.deploy_state import DeployStore, ProjectState, read_state
-from hookline_service.use_cases.releases import put_in_force, set_schedules
+from hookline_service.use_cases.releases import declared_connections, put_in_force, set_schedules
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 from hookline_service.use_cases.webhook_urls import webhook_url
 
@@ -192,10 +191,7 @@ class Deployer:
             deployment=deployment,
             triggers=triggers,
             schedules=set_schedules(triggers, state.former_schedules, now),
-            connections=tuple(
-                Connection(project_id=project.id, name=one.name, integration=one.integration)
-                for one in manifest.connections
-            ),
+            connections=declared_connections(manifest, project.id),
             variables_set=self._sealed(plan, project.id, now),
             variables_deleted=plan.variables_deleted,
         )

@@ -14,6 +14,7 @@ from hookline_service.model.errors import DeploymentNotFoundError, NoActiveDeplo
 from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, TriggerId
 from hookline_service.model.projects import (
     Build,
+    Connection,
     Deployment,
     DeploymentState,
     Project,
@@ -21,7 +22,12 @@ from hookline_service.model.projects import (
     Trigger,
 )
 from hookline_service.use_cases.builds import get_build
-from hookline_service.use_cases.releases import Identity, put_in_force, set_schedules
+from hookline_service.use_cases.releases import (
+    Identity,
+    declared_connections,
+    put_in_force,
+    set_schedules,
+)
 
 
 class DeploymentReads(Protocol):
@@ -64,6 +70,7 @@ class ActivationStore(DeploymentReads, TriggersInForce, Protocol):
         deployment_id: DeploymentId,
         triggers: Sequence[Trigger],
         schedules: Sequence[Schedule],
+        connections: Sequence[Connection],
         at: datetime,
     ) -> Deployment:
         """See `ProjectStore.activate_deployment`."""
@@ -99,7 +106,9 @@ async def get_project_deployment(
 async def activate_deployment(
     store: ActivationStore, lock: anyio.Lock, clock: Clock, deployment_id: DeploymentId
 ) -> Deployment:
-    """Make this the active deployment of its project, with the triggers of its own manifest.
+    """Make this the active deployment of its project, with the triggers and connections of its own manifest.
+
+    Variables are the project's, and stay as they are.
 
     Idempotent. `lock` guards schedule rows.
 
@@ -123,7 +132,8 @@ async def activate_deployment(
         )
         former = await list_former(store, deployment.project_id)
         rows = set_schedules(triggers, former, now)
-        return await store.activate_deployment(deployment.id, triggers, rows, now)
+        connections = declared_connections(manifest, deployment.project_id)
+        return await store.activate_deployment(deployment.id, triggers, rows, connections, now)
 
 
 async def list_former(

@@ -1,12 +1,13 @@
-"""From a manifest's trigger definitions to the rows that put them in force."""
+"""From a manifest to the rows that put its triggers and connections in force."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from hookline_service.manifest.values import Manifest
 from hookline_service.model.ids import DeploymentId, ProjectId, TriggerId, new_trigger_id
-from hookline_service.model.projects import Schedule, Trigger
+from hookline_service.model.projects import Connection, Schedule, Trigger
 from hookline_service.use_cases.webhook_urls import new_slug
 from hookline_triggers.cron import parse_schedule
 from hookline_triggers.definitions import TriggerDefinition, TriggerKind
@@ -69,6 +70,14 @@ def set_schedules(
             )
         )
     return tuple(rows)
+
+
+def declared_connections(manifest: Manifest, project_id: ProjectId) -> tuple[Connection, ...]:
+    """The connections of a manifest, as the project's."""
+    return tuple(
+        Connection(project_id=project_id, name=one.name, integration=one.integration)
+        for one in manifest.connections
+    )
 
 
 def first_fire(definition: TriggerDefinition, after: datetime) -> datetime | None:

@@ -64,3 +64,17 @@ async def test_activating_the_active_one_changes_nothing():
 async def test_an_unknown_deployment_is_told_so():
     with pytest.raises(DeploymentNotFoundError):
         await _activate(a_service(), "dep_nope")
+
+
+async def test_activating_an_older_deployment_brings_its_connections_back():
+    service = a_service()
+    manifest = (
+        PROJECT["hookline.yaml"] + "  connections:\n    - name: chat\n      integration: slack\n"
+    )
+    first = await service.deploy({**PROJECT, "hookline.yaml": manifest})
+    await service.deploy()
+
+    deployment = await _activate(service, first["deployment"])
+
+    (connection,) = await service.store.list_connections(deployment.project_id)
+    assert (connection.name, connection.integration) == ("chat", "slack")

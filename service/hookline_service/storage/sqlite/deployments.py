@@ -50,10 +50,13 @@ class DeploymentTables(Tables):
         deployment_id: DeploymentId,
         triggers: Sequence[Trigger],
         schedules: Sequence[Schedule],
+        connections: Sequence[Connection],
         at: datetime,
     ) -> Deployment:
         """See `ProjectStore.activate_deployment`."""
-        return await self._writer.run(_activate, deployment_id, triggers, schedules, at)
+        return await self._writer.run(
+            _activate, deployment_id, triggers, schedules, connections, at
+        )
 
     async def set_deployment_state(
         self, deployment_id: DeploymentId, state: DeploymentState
@@ -137,8 +140,7 @@ def _apply_release(database: Database, release: Release) -> None:
     )
     database.execute("insert_deployment", row)
     at = deployment.activated_at or deployment.created_at
-    _activate(database, deployment.id, release.triggers, release.schedules, at)
-    _replace_connections(database, key, release.connections)
+    _activate(database, deployment.id, release.triggers, release.schedules, release.connections, at)
     save_variables(database, release.variables_set)
     for scope, name in release.variables_deleted:
         delete_variable(database, project.id, scope, name)
@@ -186,6 +188,7 @@ def _activate(
     deployment_id: DeploymentId,
     triggers: Sequence[Trigger],
     schedules: Sequence[Schedule],
+    connections: Sequence[Connection],
     at: datetime,
 ) -> Deployment:
     row = find_deployment_row(database, deployment_id)
@@ -194,6 +197,7 @@ def _activate(
     database.execute("retire_active_deployment", (project, key))
     database.execute("activate_deployment", (to_us(at), key))
     replace_triggers(database, project, triggers, schedules)
+    _replace_connections(database, project, connections)
     return deployment_of(find_deployment_row(database, deployment_id))
 
 
