@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 
-from hookline_connections.names import INTEGRATION_NAMES
+from hookline_connections.names import HELPER_VARIABLES, INTEGRATION_NAMES
 from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.connection_calls import ConnectionCall, find_connection_calls
 from hookline_service.manifest.ignoring import IgnorePatterns
@@ -21,7 +21,12 @@ from hookline_service.manifest.imports import (
 from hookline_service.manifest.modules import ModuleFacts, ProjectModules, SyntaxFault, read_modules
 from hookline_service.manifest.reports import shown
 from hookline_service.manifest.requirements import read_requirements
-from hookline_service.manifest.values import Manifest, ManifestVariable, sort_findings
+from hookline_service.manifest.values import (
+    Manifest,
+    ManifestConnection,
+    ManifestVariable,
+    sort_findings,
+)
 from hookline_service.model.errors import Finding
 from hookline_triggers.calls import EntryPoint, parse_call
 from hookline_triggers.cron import parse_schedule
@@ -301,16 +306,40 @@ class _Check:
         )
 
     def _check_connection_calls(self) -> None:
+        called: set[str] = set()
         for path, content in self._files.items():
             if not path.endswith(".py"):
                 continue
             for call in find_connection_calls(content):
+                called.add(call.connection)
                 if call.connection not in self._connections:
                     message = f"`{call.helper}` names {call.connection!r}, which is no connection of the project"
                     hint = _guess(call.connection, self._connections, "its connections are")
                     at = (call.line, call.column)
                     level = "error" if self._must_be_there(path, call) else "warning"
                     self._in_file(level, "connection.unknown", path, at, message, hint)
+        self._check_values_of(called)
+
+    def _check_values_of(self, called: set[str]) -> None:
+        scopes = {scope for scope, _ in self._around.variables}
+        for connection in self._manifest.connections:
+            has_values = any(variable.text for variable in connection.variables)
+            if connection.name in called - scopes and not has_values:
+                self._report_unset_connection(connection)
+
+    def _report_unset_connection(self, connection: ManifestConnection) -> None:
+        message = (
+            f"the connection {connection.name!r} has no values yet; its helper will not connect"
+        )
+        names = HELPER_VARIABLES.get(connection.integration, ())
+        project = self._manifest.project or "PROJECT"
+        command = f"hookline var set {project} {names[0] if names else 'NAME'}"
+        hint = f"set them with `{command} --connection {connection.name} --secret`"
+        if names[1:]:
+            hint += f"; there are {', '.join(names)}"
+        self._in_manifest(
+            "warning", "connection.unset", f"connections.{connection.name}", message, hint
+        )
 
     def _must_be_there(self, path: str, call: ConnectionCall) -> bool:
         """AutoKitteh finds out when the call is made, so that sessions which do not make it go on."""

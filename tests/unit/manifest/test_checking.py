@@ -452,13 +452,65 @@ def run(event): ...
 """
     manifest = a_manifest(body="  connections: [{name: chat, integration: slack}]\n")
 
-    findings = check({"main.py": source}, manifest, provided={"autokitteh"})
+    findings = check(
+        {"main.py": source}, manifest, provided={"autokitteh"}, variables={("chat", "BotToken")}
+    )
 
     assert said(findings) == [
         "main.py:4:18 error `slack_client` names 'chta', which is no connection of the project",
         "main.py:6:36 error `gmail_client` names 'mail', which is no connection of the project",
     ]
     assert findings[0].hint == "did you mean `chat`?"
+
+
+CALLING = """\
+from autokitteh.slack import slack_client
+def run(event):
+    slack_client("chat")
+"""
+
+
+@pytest.mark.parametrize(
+    ("integration", "hint"),
+    [
+        (
+            "slack",
+            "set them with `hookline var set p private_bot_token --connection chat --secret`",
+        ),
+        (
+            "aws",
+            "set them with `hookline var set p AccessKeyID --connection chat --secret`; there are AccessKeyID, Region, SecretKey",
+        ),
+        ("hubspot", "set them with `hookline var set p NAME --connection chat --secret`"),
+    ],
+)
+def test_a_connection_without_values_is_found_if_its_helper_is_called(integration: str, hint: str):
+    manifest = a_manifest(body=f"  connections: [{{name: chat, integration: {integration}}}]\n")
+
+    findings = check({"main.py": CALLING}, manifest, provided={"autokitteh"})
+
+    assert said(findings) == [
+        "hookline.yaml:4:17 warning the connection 'chat' has no values yet; its helper will not connect"
+    ]
+    assert findings[0].hint == hint
+
+
+@pytest.mark.parametrize(
+    ("code", "variables", "around"),
+    [
+        (CALLING, "", {("chat", "BotToken")}),
+        (CALLING, ", vars: [{name: BotToken, value: x}]", set()),
+        (HANDLER.decode(), "", set()),
+    ],
+)
+def test_a_connection_with_values_or_without_calls_is_not(code: str, variables: str, around):
+    body = f"  connections: [{{name: chat, integration: slack{variables}}}]\n"
+
+    findings = check(
+        {"main.py": code}, a_manifest(body=body), provided={"autokitteh"}, variables=around
+    )
+
+    assert findings == ()
 
 
 LATE = "def run(event):\n    chat = slack_client('nope')\n"
