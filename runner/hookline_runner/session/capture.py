@@ -179,14 +179,16 @@ class Capture:
 
         def print(  # noqa: A001 - it takes that name's place
             *values: object,
-            sep: str | None = " ",
-            end: str | None = "\n",
+            sep: Any = " ",  # Any: whatever user code gives
+            end: Any = "\n",
             file: Any = None,
             flush: bool = False,
         ) -> None:
             """Print the values: to the session's log, or to `file` when given."""
+            if not isinstance(sep, str | None) or not isinstance(end, str | None):
+                _plain_print(sep=sep, end=end, file=io.StringIO())  # raises its own error
             if (file is None and sys.stdout is captured) or file is captured:
-                text = (" " if sep is None else sep).join(map(str, values))
+                text = str.join(" " if sep is None else sep, map(str, values))
                 if end is not None and end != "\n":
                     text += end
                     text = text.removesuffix("\n")
@@ -194,6 +196,7 @@ class Capture:
             else:
                 _plain_print(*values, sep=sep, end=end, file=file, flush=flush)
 
+        print.__module__, print.__qualname__ = "builtins", "print"
         return print
 
     def _basic_config(self, **options: Any) -> None:

@@ -310,6 +310,27 @@ def handler(event):
     assert times == sorted(times)
 
 
+def test_print_is_named_and_refuses_as_the_plain_one(tmp_path: Path):
+    code = """
+import pickle
+def handler(event):
+    for wrong in ({"sep": 1}, {"end": b"!"}, {"colour": 1}):
+        try:
+            print("a", "b", **wrong)
+        except TypeError as exc:
+            print(exc)
+    return pickle.loads(pickle.dumps(print)) is print
+"""
+    result = peer_of(tmp_path, code).run()
+
+    assert [text for _at, _kind, _level, text in result.logs] == [
+        "sep must be None or a string, not int",
+        "end must be None or a string, not bytes",
+        "print() got an unexpected keyword argument 'colour'",
+    ]
+    assert result.result is True
+
+
 def test_basic_config_sets_level_and_format(tmp_path: Path):
     code = """
 import logging
