@@ -9,7 +9,8 @@ from typing import Final, Protocol
 
 import anyio
 
-from hookline.errors import NotFoundError
+from hookline.errors import HooklineError, NotFoundError
+from hookline_service.model.errors import EventNotFoundError
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import EventId
 from hookline_service.model.projects import Deployment
@@ -51,14 +52,17 @@ async def redispatch_events(
 ) -> Redispatched:
     """Record a copy of each of the newest `which.limit` events since then, the oldest first, with what it starts now.
 
-    Copies themselves are left out. `which` says which events, by everything but time.
+    Copies themselves are left out. `which` says which events, by everything but time. Raises what the first one that cannot be
+    recorded was refused for; those before it are dispatched.
     """
     counts = Redispatched()
     found = await _find(store, which, since)
     counts.is_cut = len(found) > which.limit
     chosen = found[: which.limit][::-1]
     for first in range(0, len(chosen), _AT_ONCE):
-        events = [await store.get_event(each) for each in chosen[first : first + _AT_ONCE]]
+        group = chosen[first : first + _AT_ONCE]
+        events = [event for each in group if (event := await _read(store, each)) is not None]
+        counts.skipped += len(group) - len(events)
         for recorded in await _dispatch_all(dispatch, events, deployment):
             if recorded is None:
                 counts.skipped += 1
@@ -67,6 +71,13 @@ async def redispatch_events(
             counts.sessions += len(recorded.session_ids)
             counts.woken += len(recorded.woken)
     return counts
+
+
+async def _read(store: RecordedEvents, event_id: EventId) -> Event | None:
+    try:
+        return await store.get_event(event_id)
+    except EventNotFoundError:
+        return None  # its time was over
 
 
 async def _find(store: RecordedEvents, which: EventFilter, since: datetime | None) -> list[EventId]:
@@ -90,14 +101,19 @@ async def _dispatch_all(
 ) -> list[Recorded | None]:
     """What came of each; they share a transaction of the store, in their order."""
     results: list[Recorded | None] = [None] * len(events)
+    failures: list[HooklineError] = []
 
     async def one(number: int, event: Event) -> None:
         try:
             results[number] = await dispatch(event, deployment)
         except NotFoundError:
             results[number] = None  # its trigger is no longer in force
+        except HooklineError as exc:
+            failures.append(exc)
 
     async with anyio.create_task_group() as tasks:
         for number, event in enumerate(events):
             tasks.start_soon(one, number, event, name="redispatch")
+    if failures:
+        raise failures[0]
     return results
