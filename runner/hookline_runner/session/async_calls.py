@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hookline.errors import ActivityTimeoutError
 from hookline_runner.session.branches import INSIDE, Branch, Unrecorded, current
-from hookline_runner.session.durable_loop import DurableLoop
+from hookline_runner.session.durable_loop import DurableLoop, StableTask
 from hookline_runner.session.journal import (
     AWAITABLE_SUFFIX,
     FUTURE_SUFFIX,
@@ -208,6 +208,16 @@ class AsyncCalls:
     async def _outcome(
         self, call: Call, pending: Awaitable[Any] | None, timeout_s: float | None = None
     ) -> Outcome:
+        before = _outer_cancels()
+        outcome = await self._made(call, pending, timeout_s)
+        if outcome.is_cancelled or _outer_cancels() == before:
+            return outcome
+        # on resumption the cancellation is all there is, so it counts, whatever the activity's code made of it
+        return Outcome(ok=False, value=asyncio.CancelledError(), is_cancelled=True)
+
+    async def _made(
+        self, call: Call, pending: Awaitable[Any] | None, timeout_s: float | None
+    ) -> Outcome:
         cancellations = _cancellations()
         limit: asyncio.Timeout | None = None
         try:
@@ -306,6 +316,11 @@ def _sleep_arguments(delay: float, result: Any = None) -> tuple[float, Any]:
 def _turns() -> Turns | None:
     loop = asyncio.get_running_loop()
     return loop.turns if isinstance(loop, DurableLoop) else None
+
+
+def _outer_cancels() -> int:
+    task = asyncio.current_task()
+    return task.outer_cancels if isinstance(task, StableTask) else 0
 
 
 def _cancellations() -> int:

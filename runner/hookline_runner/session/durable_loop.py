@@ -53,11 +53,22 @@ class StableFuture(asyncio.Future[Any]):
 
 
 class StableTask(asyncio.Task[Any]):
-    """A task whose place in a set is the same in every attempt: `asyncio.wait` gives sets of them."""
+    """A task whose place in a set is the same in every attempt: `asyncio.wait` gives sets of them.
+
+    `outer_cancels`: how often the session's code cancelled it, and not the inside of an activity.
+    """
 
     def __init__(self, coro: Coroutine[Any, Any, Any], *, stable_hash: int, **options: Any) -> None:
         self._stable_hash = stable_hash
+        self.outer_cancels = 0
         super().__init__(coro, **options)
+
+    def cancel(self, msg: object = None) -> bool:
+        """See `asyncio.Task.cancel`."""
+        is_cancelled = super().cancel(msg)
+        if is_cancelled and type(current.get()) is Branch:
+            self.outer_cancels += 1
+        return is_cancelled
 
     def __hash__(self) -> int:
         return self._stable_hash
@@ -120,7 +131,9 @@ class DurableLoop(asyncio.SelectorEventLoop):
         """See `asyncio.loop.create_task`; the task is a new branch, the first one goes on with the main flow's."""
         if not self._has_main and not self.is_running():
             self._has_main = True
-            self._main = super().create_task(coro, name=name, context=context, **options)
+            self._main = StableTask(
+                coro, loop=self, name=name, context=context, stable_hash=0, **options
+            )
             return self._main
         parent = current.get() if context is None else context.get(current)
         if type(parent) is not Branch:

@@ -146,6 +146,61 @@ async def handler(event):
     assert names == ["slow"] * 5 + ["work"]
 
 
+@pytest.mark.parametrize("end", ["return 'late'", "raise ConnectionError('late')"])
+@pytest.mark.parametrize("mark", ["@activity", "@activity(retries=1, backoff=0.01)"])
+@pytest.mark.parametrize(
+    ("begin", "wait"),
+    [
+        (
+            "task = asyncio.create_task(deaf()); await asyncio.sleep(0.01); task.cancel()",
+            "return await task",
+        ),
+        ("limit = asyncio.timeout(0.01)", "async with limit: return await deaf()"),
+        ("", "return await asyncio.wait_for(deaf(), 0.01)"),
+    ],
+    ids=["a task", "the main flow", "wait_for"],
+)
+def test_an_activity_that_is_cancelled_is_so_whatever_it_makes_of_it(
+    tmp_path: Path, mark: str, end: str, begin: str, wait: str
+):
+    code = f"""
+{mark}
+async def deaf():
+    effect("begun")
+    try:
+        await asyncio.sleep(5)
+    except asyncio.CancelledError:
+        {end}
+async def handler(event):
+    {begin}
+    try:
+        {wait}
+    except (asyncio.CancelledError, TimeoutError):
+        return "cancelled"
+"""
+    peer = peer_of(tmp_path, code)
+
+    assert [peer.run().result, peer.run().result] == ["cancelled", "cancelled"]
+    assert peer.effect_lines() == ["begun"]
+
+
+def test_an_activity_that_cancels_itself_and_goes_on_has_its_result(tmp_path: Path):
+    code = """
+@activity
+async def inside():
+    asyncio.get_running_loop().call_later(0.01, asyncio.current_task().cancel)
+    try:
+        await asyncio.sleep(5)
+    except asyncio.CancelledError:
+        return "late"
+async def handler(event):
+    return await asyncio.gather(inside(), inside())
+"""
+    peer = peer_of(tmp_path, code)
+
+    assert [peer.run().result, peer.run().result] == [["late", "late"]] * 2
+
+
 def test_a_cancelled_back_off_is_over(tmp_path: Path):
     code = """
 @activity(retries=2, backoff=60)
