@@ -15,13 +15,17 @@ Facts: TypeAlias = dict[str, Any]  # JSON: see `analyse`
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _EVENT_ARGUMENTS = 1
+_CHANGING = frozenset({"setdefault", "update", "pop", "popitem", "clear", "__setitem__"})
+_CHANGING_FUNCTIONS = frozenset({"putenv", "unsetenv", "load_dotenv"})
 
 
 def analyse(files: Mapping[str, bytes]) -> Facts:
     """Facts about each `.py` file, by its path.
 
     Returns:
-        path → `{"error": null or {line, column, message, source}, "names": {name: facts}, "imports": [facts]}`.
+        path → `{"error": null or {line, column, message, source}, "names": {name: facts}, "imports": [facts],
+        "sets_environment": whether variables of the environment are set when it is imported}`; the last is left out
+        where there is an error.
         A name's facts: `kind` (`function`, `async`, `class`, `value`, `import`), `line`, and for the first three `event`:
         `ok`, or why it cannot be called with one event, or `unknown` (decorated: only running it would tell); plus
         `session_id`, whether it asks for that.
@@ -46,7 +50,12 @@ def analyse_module(source: bytes, path: str) -> Facts:
     names: Facts = {}
     _collect_names(tree.body, names)
     imports = sorted(_imports(tree), key=lambda facts: (facts["line"], facts["column"]))
-    return {"error": None, "names": names, "imports": imports}
+    return {
+        "error": None,
+        "names": names,
+        "imports": imports,
+        "sets_environment": any(map(_sets_environment, _at_import(tree))),
+    }
 
 
 def _syntax_facts(exc: SyntaxError, source: bytes) -> Facts:
@@ -114,6 +123,31 @@ def _same_scope(root: ast.AST) -> Iterator[ast.AST]:
             node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
         ):
             waiting.extend(ast.iter_child_nodes(node))
+
+
+def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """What runs when the module is imported: all but the bodies of functions."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, _Function | ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _sets_environment(node: ast.AST) -> bool:
+    if isinstance(node, ast.Subscript):
+        return not isinstance(node.ctx, ast.Load) and _last_name(node.value) == "environ"
+    if isinstance(node, ast.AugAssign):
+        return _last_name(node.target) == "environ"
+    if not isinstance(node, ast.Call):
+        return False
+    is_method = isinstance(node.func, ast.Attribute) and _last_name(node.func.value) == "environ"
+    return _last_name(node.func) in (_CHANGING if is_method else _CHANGING_FUNCTIONS)
+
+
+def _last_name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _function_facts(node: _Function) -> Facts:

@@ -12,6 +12,9 @@ _NEVER = frozenset({"hookline", "hookline_runner", "__future__", "__main__", "an
 def preloads_of(facts: Mapping[str, Any]) -> tuple[str, ...]:  # Any: JSON of `prepare_step`
     """Modules to import, in the order the files name them, as `module` or `module:name` (perhaps a sub-module).
 
+    Only those of the standard library where the project sets variables of the environment before it imports others:
+    these read them when they are imported.
+
     Args:
         facts: what `prepare_step` found out about the project and its environment.
     """
@@ -22,7 +25,9 @@ def preloads_of(facts: Mapping[str, Any]) -> tuple[str, ...]:  # Any: JSON of `p
 
 
 def _choose(facts: Mapping[str, Any]) -> tuple[str, ...]:  # Any: as above
-    available = {*facts["provided"], *facts["stdlib"]} - _NEVER
+    sets_variables = any(module.get("sets_environment") for module in facts["modules"].values())
+    provided = () if sets_variables else facts["provided"]
+    available = {*provided, *facts["stdlib"]} - _NEVER
     own = {path.removesuffix(".py").partition("/")[0] for path in facts["modules"]}
     found: dict[str, None] = {}
     for module in facts["modules"].values():

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from hookline_runner.analysis import analyse
 from hookline_runner.preloading import preloads_of
 from hookline_runner.zygote_messages import MAX_MESSAGE_BYTES
@@ -40,6 +42,41 @@ if TYPE_CHECKING:
 """
 
     assert _preloads({"main.py": source}) == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "os.environ['A'] = '1'",
+        "os.environ['A'] += '1'",
+        "os.environ |= {'A': '1'}",
+        "del environ['A']",
+        "if True:\n    os.environ.setdefault('A', '1')",
+        "class A:\n    os.environ.update(A='1')",
+        "os.putenv('A', '1')",
+        "load_dotenv()",
+        "dotenv.load_dotenv('.env')",
+    ],
+)
+def test_libraries_come_after_the_variables_that_the_project_sets_for_them(line: str) -> None:
+    files = {"main.py": "import settings, json, requests\n", "settings.py": f"{line}\n"}
+
+    assert _preloads(files) == ("json",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a = os.environ['A']",
+        "os.environ.get('A')",
+        "a['A'] = os.environ",
+        "a.update(os.environ)",
+        "def f():\n    os.environ['A'] = '1'",
+        "environ = {}",
+    ],
+)
+def test_reading_variables_or_setting_them_later_changes_nothing(line: str) -> None:
+    assert _preloads({"main.py": f"import json, requests\n{line}\n"}) == ("json", "requests")
 
 
 def test_facts_that_are_no_facts_preload_nothing() -> None:
