@@ -36,6 +36,13 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_trees_left() -> Iterator[None]:
+    """The trees of all modules are many objects, which the tests that follow would carry along."""
+    yield
+    parsed.cache_clear()
+
+
 def functions(path: Path) -> Iterator[Function]:
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

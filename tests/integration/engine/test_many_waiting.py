@@ -26,7 +26,7 @@ from tests.fakes.runner_host import FakeRunnerHost, Seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-LONGEST_S = 120.0  # a minute on a machine with nothing else to do
+LONGEST_S = 120.0  # far more than it takes: that no session is forgotten; the bench measures the time of 10,000
 LONGEST_TURN_S = 0.5  # that it is cut into turns at all; how long they are, the bench measures
 
 
@@ -87,7 +87,7 @@ def as_in_the_service() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.parametrize(("count", "filters"), [(10_000, 1), (2_000, 1_000)])
+@pytest.mark.parametrize(("count", "filters"), [(4_000, 1), (2_000, 1_000)])
 @pytest.mark.usefixtures("as_in_the_service")
 async def test_one_event_wakes_thousands_and_holds_nobody_up(
     tmp_path: Path, count: int, filters: int

@@ -37,7 +37,7 @@ async def rig_queued(rig: EngineRig, count: int) -> None:
             await anyio.lowlevel.checkpoint()
 
 
-async def test_ten_thousand_sessions_pass_through_a_few_places(rig: EngineRig) -> None:
+async def test_thousands_of_sessions_pass_through_a_few_places(rig: EngineRig) -> None:
     most = 0
 
     async def script(host: FakeRunnerHost, seen: Seen) -> None:
@@ -45,7 +45,7 @@ async def test_ten_thousand_sessions_pass_through_a_few_places(rig: EngineRig) -
         most = max(most, len(rig.pool.hosts()[0].attempts))
         await host.done(seen)
 
-    sessions = [a_session(rig.release) for _ in range(10_000)]
+    sessions = [a_session(rig.release) for _ in range(4_000)]
     for first in range(0, len(sessions), 500):
         await rig.store.add_sessions(sessions[first : first + 500])
     for session in sessions:
