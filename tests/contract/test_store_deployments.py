@@ -92,20 +92,34 @@ async def test_a_former_deployment_drains_while_a_session_runs(store: Store) -> 
 
 async def test_a_drained_deployment_settles_when_its_last_session_ends(store: Store) -> None:
     project = a_project()
+    first, second = a_release(project), a_release(project)
+    await store.apply_release(first)
+    sessions = [a_session(first), a_session(first)]
+    await store.add_sessions(sessions)
+    await store.apply_release(second)
+    states: list[DeploymentState] = []
+
+    for session in sessions:
+        await store.change_session(a_change(session.id, SessionState.COMPLETED), [])
+        states.append((await store.get_deployment(first.deployment.id)).state)
+
+    assert states == [DeploymentState.DRAINING, DeploymentState.INACTIVE]
+    assert await store.settle_draining() == []
+    assert (await store.get_deployment(second.deployment.id)).state is DeploymentState.ACTIVE
+
+
+async def test_a_deployment_drains_on_while_a_session_is_tried_again(store: Store) -> None:
+    project = a_project()
     first = a_release(project)
     await store.apply_release(first)
-    session = a_session(first)
+    session, successor = a_session(first), a_session(first)
     await store.add_sessions([session])
     await store.apply_release(a_release(project))
-    too_early = await store.settle_draining()
-    await store.change_session(a_change(session.id, SessionState.COMPLETED), [])
 
-    settled = await store.settle_draining()
+    change = a_change(session.id, SessionState.ERROR, successor=successor)
+    await store.change_session(change, [])
 
-    assert too_early == []
-    assert settled == [first.deployment.id]
-    assert (await store.get_deployment(settled[0])).state is DeploymentState.INACTIVE
-    assert await store.settle_draining() == []
+    assert (await store.get_deployment(first.deployment.id)).state is DeploymentState.DRAINING
 
 
 async def test_an_older_deployment_can_be_activated_again(store: Store) -> None:

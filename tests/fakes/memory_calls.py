@@ -181,6 +181,7 @@ class MemoryCalls(MemoryProjects):
             return
         self._forget_calls_of(change.session_id)
         session = self._sessions[change.session_id]
+        self._settle(session.deployment_id)
         parent = self._sessions.get(session.parent_id) if session.parent_id else None
         if parent is not None and parent.state not in FINAL_STATES:
             payload = completion_of(change)

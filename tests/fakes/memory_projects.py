@@ -174,15 +174,17 @@ class MemoryProjects(MemoryTables):
 
     async def settle_draining(self) -> list[DeploymentId]:
         self._may_write()
-        settled = [
-            each
-            for each in self._deployments.values()
-            if each.state is DeploymentState.DRAINING
-            and self._idle_state(each.id) is DeploymentState.INACTIVE
-        ]
-        for each in settled:
-            self._deployments[each.id] = replace(each, state=DeploymentState.INACTIVE)
-        return sorted(each.id for each in settled)
+        return sorted(each for each in self._deployments if self._settle(each))
+
+    def _settle(self, deployment_id: DeploymentId) -> bool:
+        """Whether the deployment has become inactive, as it drained and no session of it is unfinished."""
+        deployment = self._deployments[deployment_id]
+        if deployment.state is not DeploymentState.DRAINING:
+            return False
+        self._deployments[deployment_id] = replace(
+            deployment, state=self._idle_state(deployment_id)
+        )
+        return self._deployments[deployment_id].state is DeploymentState.INACTIVE
 
     async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
         if deployment_id not in self._deployments:

@@ -289,7 +289,7 @@ class SessionStore(Protocol):
         A session that becomes waiting with `topics` of which one has something to take already is due at once.
         A final state ends the session's subscriptions and drops its signals; a session with a parent that is not
         final sends it the signal named by its own id: `{"completed": true, "value": answer}`, else `{"completed": false}`;
-        a parent that waits for that becomes due.
+        a parent that waits for that becomes due. A draining deployment whose last unfinished session ends is inactive.
         """
         ...
 

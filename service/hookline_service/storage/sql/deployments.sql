@@ -130,6 +130,14 @@ WHERE state = 'draining' AND NOT EXISTS (
 )
 RETURNING id;
 
+-- name: settle_deployment_of
+-- Make the deployment of a session inactive if it drains and has no unfinished session left.
+UPDATE deployments SET state = 'inactive'
+WHERE key = (SELECT deployment_key FROM sessions WHERE key = ?) AND state = 'draining' AND NOT EXISTS (
+    SELECT 1 FROM sessions AS s
+    WHERE s.deployment_key = deployments.key AND s.state IN ('created', 'running', 'waiting')
+);
+
 -- name: count_sessions_by_state
 -- How many sessions of a deployment are in each state.
 SELECT state, count(*) FROM sessions WHERE deployment_key = ? GROUP BY state;

@@ -35,7 +35,7 @@ def queue_signal(database: Database, session: int, name: str, payload: bytes, at
 
 
 def follow_change(database: Database, session: int, change: SessionChange) -> None:
-    """Keep what the session waits for in step with its state; a final one waits for nothing and tells its parent."""
+    """Keep what the session waits for in step with its state; a final one waits for nothing, tells its parent, and lets its deployment settle."""
     database.execute("clear_waits", (session,))
     if change.state is SessionState.WAITING and change.topics:
         database.execute_each("insert_wait", [(session, topic) for topic in change.topics])
@@ -43,6 +43,7 @@ def follow_change(database: Database, session: int, change: SessionChange) -> No
             database.execute("wake_session", (session, to_us(change.at)))
     if change.state not in FINAL_STATES:
         return
+    database.execute("settle_deployment_of", (session,))
     database.execute("clear_subscriptions", (session,))
     database.execute("clear_signals", (session,))
     parent = database.row("find_parent_to_tell", (session,))
