@@ -34,16 +34,19 @@ def event_meta(method: str, raw_target: bytes, slug: str, headers: Headers) -> d
     """A request without its body, in JSON types: method, raw_url, url, headers, trailers; keys sorted.
 
     `raw_target` is the path and query as received; `path_suffix` is what follows the slug in the path.
-    Header names are in canonical form (`X-Github-Event`), repeated ones joined by a comma; Host is left out.
+    Header names are in canonical form (`X-Github-Event`), repeated ones joined by a comma; Host is left out, and what
+    the body was sent with (Transfer-Encoding, Trailer).
     """
     raw_url = raw_target.decode("utf-8", "replace")
     raw_path, _, query = raw_url.partition("?")
     path = _unquoted(_without_host(raw_path))
+    joined = _joined_headers(headers)
+    trailers = _take_trailers(joined)
     return {
-        "headers": _joined_headers(headers),
+        "headers": joined,
         "method": method.upper(),
         "raw_url": raw_url,
-        "trailers": {},
+        "trailers": trailers,
         "url": {
             "path": path,
             "path_suffix": path.partition(f"/{slug}/")[2],
@@ -166,6 +169,15 @@ def _joined_headers(headers: Headers) -> dict[str, str]:
     # Joined at the end: adding to one long text again and again is quadratic.
     joined.update({name: ", ".join(values) for name, values in repeated.items()})
     return dict(sorted(joined.items()))
+
+
+def _take_trailers(headers: dict[str, str]) -> dict[str, str]:
+    """The declared trailers, which servers put among the headers, taken out of these; so is what concerns the transfer."""
+    declared = headers.pop("Trailer", "")
+    if headers.pop("Transfer-Encoding", None) is None:
+        return {}
+    names = {_canonical(name.strip().encode()) for name in declared.split(",")}
+    return {name: headers.pop(name) for name in sorted(names & headers.keys())}
 
 
 def _canonical(raw_name: bytes) -> str:

@@ -27,6 +27,23 @@ def body_of(
     return event_data(a_meta(method, headers=headers), raw)["body"]
 
 
+def test_declared_trailers_stand_beside_the_headers_and_framing_is_left_out() -> None:
+    chunked = [
+        (b"transfer-encoding", b"chunked"),
+        (b"trailer", b"X-Sum, x-missing"),
+        (b"x-kind", b"a"),
+        (b"x-sum", b"1"),
+        (b"X-SUM", b"2"),
+    ]
+    plain = [(b"trailer", b"X-Kind"), (b"x-kind", b"a")]
+
+    with_trailers, without = a_meta(headers=chunked), a_meta(headers=plain)
+
+    assert with_trailers["headers"] == {"X-Kind": "a"}
+    assert with_trailers["trailers"] == {"X-Sum": "1, 2"}
+    assert (without["headers"], without["trailers"]) == ({"X-Kind": "a"}, {})
+
+
 def test_a_request_has_the_shape_that_user_code_knows() -> None:
     headers = [
         (b"host", b"example.org"),
