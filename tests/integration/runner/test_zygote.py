@@ -104,6 +104,24 @@ def test_a_session_of_a_real_zygote_has_nothing_of_it_open(tmp_path: Path) -> No
     ]
 
 
+def test_a_process_is_killed_while_many_others_are_still_to_be_forked(tmp_path: Path) -> None:
+    with _zygote(tmp_path) as control:
+        assert control.recv(MAX_MESSAGE_BYTES) == b"ready"
+        control.send(b"fork 200")
+        said: list[bytes] = []
+        kept: list[int] = []
+        while b"exit 1 - 9" not in said:
+            message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, 3)
+            if not said:
+                control.send(b"kill 1")
+            said.append(message)
+            kept += descriptors
+        for descriptor in kept:
+            os.close(descriptor)
+
+    assert len(said) < 200
+
+
 def _shown(session: socket.socket) -> list[str]:
     """What the function returned, as its DONE shows it."""
     reader = FrameReader()
