@@ -59,7 +59,7 @@ def main(control_fd: int) -> int:
     """Serve the host on the inherited control socket until it closes it."""
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
-    sys.argv = [""]
+    _forget_start()
     adopt_orphans()
     _prefer_for_oom_kill()
     config = _receive_config(control)
@@ -224,6 +224,12 @@ def _rehearse(serve: Serve, directory: Path) -> bool:
         _note(f"not warmed up: {type(exc).__name__}: {exc}")
         is_clean = False
     return is_clean and not _has_threads()
+
+
+def _forget_start() -> None:
+    """How it was started is nothing for what it imports, nor for sessions."""
+    sys.argv = [""]
+    os.environ.pop("LD_BIND_NOW", None)  # noqa: TID251 - put there by the host, for the dynamic linker
 
 
 def _receive_config(control: socket.socket) -> ZygoteConfig:
