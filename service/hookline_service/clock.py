@@ -15,6 +15,11 @@ class Clock(Protocol):
         ...
 
 
+def steady_s() -> float:
+    """Seconds since the machine started, those asleep included: they pass evenly, whatever the clock is set to."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class SystemClock:
     """The machine's clock."""
 

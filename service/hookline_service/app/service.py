@@ -26,14 +26,18 @@ from hookline_service.app.http_connections import CarefulHttpProtocol
 from hookline_service.app.listening import listen, runner_socket_path
 from hookline_service.app.logs import configure_logging
 from hookline_service.app.runner_child import keep_runner
-from hookline_service.clock import SystemClock
+from hookline_service.clock import SystemClock, steady_s
 from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
 from hookline_service.storage.sqlite import open_sqlite_store
 from hookline_service.use_cases.private_files import ensure_home, load_or_create
-from hookline_service.use_cases.retention import delete_expired, delete_expired_values
+from hookline_service.use_cases.retention import (
+    ClockWatch,
+    delete_expired,
+    delete_expired_values,
+)
 from hookline_service.use_cases.secret_keys import open_keys
 from hookline_service.use_cases.tokens import load_or_create_token
 from hookline_triggers.filters import compile_filter
@@ -214,12 +218,15 @@ async def _load_filters(parts: Parts) -> None:
 
 async def _keep_tidy(parts: Parts) -> None:
     """Now and then: drained deployments become inactive, expired values and finished sessions past retention go."""
+    clock = SystemClock()
+    watch = ClockWatch(clock, steady_s)
     while True:
         try:
             if await parts.store.settle_draining():
                 parts.routes.expire()
-            await delete_expired_values(parts.store, SystemClock())
-            await delete_expired(parts.store, SystemClock(), parts.settings.retention_days)
+            if watch.is_trusted():
+                await delete_expired_values(parts.store, clock)
+                await delete_expired(parts.store, clock, parts.settings.retention_days)
         except HooklineError:
             logger.exception("upkeep not done; trying again later")
         await anyio.sleep(_SETTLE_S)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from math import inf
 from typing import Protocol
 
 from hookline_service.clock import Clock
@@ -11,6 +13,30 @@ from hookline_service.clock import Clock
 logger = logging.getLogger(__name__)
 
 _BATCH = 200
+_JUMP_S = 3600.0
+_HELD_S = 86_400.0
+
+
+class ClockWatch:
+    """Knows whether the clock has jumped ahead lately: what is deleted by age then may be young in truth."""
+
+    def __init__(self, clock: Clock, steady_s: Callable[[], float]) -> None:
+        self._clock = clock
+        self._steady_s = steady_s
+        self._last: tuple[datetime, float] | None = None
+        self._held_until_s = -inf
+
+    def is_trusted(self) -> bool:
+        """False for a day after the clock has gained more than an hour, unless it is set back. To be asked now and then."""
+        now, steady_s = self._clock.now(), self._steady_s()
+        last, self._last = self._last, (now, steady_s)
+        gained_s = 0.0 if last is None else (now - last[0]).total_seconds() - (steady_s - last[1])
+        if gained_s > _JUMP_S:
+            self._held_until_s = steady_s + _HELD_S
+            logger.warning("the clock jumped ahead; nothing is deleted by age for a day", extra={"gained_s": round(gained_s)})  # fmt: skip
+        elif gained_s < -_JUMP_S:
+            self._held_until_s = -inf
+        return steady_s >= self._held_until_s
 
 
 class RetentionStore(Protocol):
