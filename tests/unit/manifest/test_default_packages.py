@@ -25,7 +25,7 @@ def defaults(source: str, requirements: str = "", *names: str, **files: str) -> 
         ("from autokitteh import slack", [AUTOKITTEH, "slack-sdk~=3.33"]),
         ("import autokitteh.aws", [AUTOKITTEH, "boto3~=1.35"]),
         ("from autokitteh import connections, nonsense", [AUTOKITTEH]),
-        ("import bs4, yaml", ["beautifulsoup4~=4.12", "PyYAML~=6.0"]),
+        ("import bs4, yaml", ["beautifulsoup4~=4.12", "lxml<7", "PyYAML~=6.0"]),
         ("from yaml import safe_load", ["PyYAML~=6.0"]),
         ("from requests.auth import HTTPBasicAuth", ["requests~=2.32"]),
         ("from googleapiclient.errors import HttpError", ["google-api-python-client~=2.155"]),
@@ -35,6 +35,13 @@ def defaults(source: str, requirements: str = "", *names: str, **files: str) -> 
         ("from google.cloud import storage", []),
         ("from github import Github", ["PyGithub~=2.8.1"]),
         ("import pandas", []),
+        ("import pytz", ["pytz"]),
+        ("import jwt", ["PyJWT[crypto]<3"]),
+        ("from pydantic import BaseModel", ["pydantic<3"]),
+        ("from pydantic import BaseModel, EmailStr", ["email-validator<3", "pydantic<3"]),
+        ("from slack_sdk.web.async_client import AsyncWebClient", ["aiohttp<4", "slack-sdk~=3.33"]),
+        ("from google.auth.transport import requests", ["google-auth<3", "requests~=2.32"]),
+        ("from opentelemetry.sdk.trace import TracerProvider", ["opentelemetry-sdk<1.39"]),
         ("def f():\n    import tenacity", ["tenacity~=9.0"]),
         ("try:\n    import praw\nexcept ImportError:\n    praw = None", ["praw~=7.8"]),
         ("from . import requests", []),
@@ -59,7 +66,7 @@ def test_a_module_of_the_project_is_not_a_package():
 def test_what_requirements_name_takes_the_place_of_ours():
     source = "import requests, bs4"
 
-    assert defaults(source, "Requests==2.30\n", "Requests") == ["beautifulsoup4~=4.12"]
+    assert defaults(source, "Requests==2.30\n", "Requests") == ["beautifulsoup4~=4.12", "lxml<7"]
 
 
 @pytest.mark.parametrize(
