@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import io
 import itertools
 import json
 import math
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -56,7 +58,7 @@ def encode_value(value: object) -> Encoded | None:
         return Encoded(JSON, _WORDS[value])
     if _is_exact_json(value, _Walk()):
         return Encoded(JSON, _encode_json(value).encode())
-    return _pickled(value)
+    return _pickled(value) or _pickled(value, _dump_with_exceptions)
 
 
 def decode_value(encoding: str, data: bytes) -> Any:
@@ -117,9 +119,26 @@ def _is_exact_container(value: list[object] | dict[object, object], walk: _Walk)
     return exact
 
 
-def _pickled(value: object) -> Encoded | None:
+class _ExceptionPickler(pickle.Pickler):
+    """Pickles exceptions within a value as `encode_exception` does; many do not load when pickled by themselves."""
+
+    def reducer_override(self, obj: object, /) -> Any:
+        return (revived, _portable(obj)) if isinstance(obj, BaseException) else NotImplemented
+
+
+def _dump_plainly(value: object) -> bytes:
+    return pickle.dumps(value, _PICKLE_PROTOCOL)
+
+
+def _dump_with_exceptions(value: object) -> bytes:
+    stream = io.BytesIO()
+    _ExceptionPickler(stream, _PICKLE_PROTOCOL).dump(value)
+    return stream.getvalue()
+
+
+def _pickled(value: object, dump: Callable[[object], bytes] = _dump_plainly) -> Encoded | None:
     try:
-        data = pickle.dumps(value, _PICKLE_PROTOCOL)
+        data = dump(value)
         pickle.loads(data)  # some things pickle and do not load
     except _ANY_FAILURE:
         return None
@@ -146,7 +165,7 @@ def decode_exception(encoding: str, data: bytes) -> BaseException:
         name, args = _decode_json(data.decode())
         return cast("BaseException", getattr(builtins, name)(*args))
     chain, suppress_context = pickle.loads(data)
-    causes = [_revived(*state) for state in chain]
+    causes = [revived(*state) for state in chain]
     for outer, inner in itertools.pairwise(causes):
         outer.__cause__ = inner
     causes[0].__suppress_context__ = suppress_context
@@ -222,7 +241,7 @@ def _padded(
     return args + tuple(attributes.get(p.name) for p in missing)
 
 
-def _revived(
+def revived(
     kind: type[BaseException],
     replaced_name: str,
     replaced_module: str,
@@ -230,6 +249,7 @@ def _revived(
     attributes: dict[str, object],
     whole: object,
 ) -> BaseException:
+    """The exception of which `_portable` told; recorded values name this function, so it stays."""
     if isinstance(whole, bytes):
         return cast("BaseException", pickle.loads(whole))
     if replaced_name:

@@ -212,3 +212,27 @@ def test_causes_and_notes_are_kept():
     assert repr(back.__cause__) == "KeyError('inner')"
     assert back.__suppress_context__
     assert back.__notes__ == ["mind"]
+
+
+def test_exceptions_are_values_too_alone_and_within():
+    unnamed = KeywordOnlyError(name="x")
+    looped = KeywordOnlyError(name="y")
+    vars(looped)["name"] = [looped]
+    value = {
+        "one": unnamed,
+        "all": [1, (HoldingError(threading.Lock()), KeyError(2))],
+        "loop": looped,
+    }
+
+    alone, within = encode_value(unnamed), encode_value(value)
+
+    assert alone is not None
+    assert within is not None
+    assert repr(decode_value(alone.encoding, alone.data)) == "KeywordOnlyError('no x')"
+    read = decode_value(within.encoding, within.data)
+    assert read["one"].name == "x"
+    assert repr(read["all"]) == "[1, (HoldingError('held', None), KeyError(2))]"
+    assert (vars(read["all"][1][0]), vars(read["loop"])) == (
+        {"lock": None, "note": "kept"},
+        {"name": None},
+    )
