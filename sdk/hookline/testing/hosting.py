@@ -21,7 +21,15 @@ from hookline.testing.waiters import SLEEP, Clock, Waiter
 from hookline.values import decode, encode
 
 _MAX_SLEEPS: Final = 10_000
-_MAX_JUMPS: Final = 1_000_000
+_MAX_TURNS: Final = 10_000  # without that time passes
+_TURNS_OF_A_START: Final = 4
+_SLEEPS_FOR_EVER: Final = (
+    "the sessions sleep and go on for ever; give sleeps='advance', and move the time by hand"
+)
+_NO_TIME_PASSES: Final = (
+    "the sessions go on for ever, and no time passes: do they wake or start each other without end? "
+    "Give children='hold' where children are not what is tested"
+)
 _MAX_STOPS: Final = 3
 
 FindHandler = Callable[[str], Callable[..., Any]]
@@ -71,33 +79,36 @@ class ProjectHost:
         """Let everything happen that can happen now.
 
         Raises:
-            EndlessError: sleeps follow each other for ever.
+            EndlessError: it never ends.
         """
-        sleeps = 0
-        for _ in range(_MAX_JUMPS):
+        turns = sleeps = 0
+        while turns <= _MAX_TURNS and sleeps <= _MAX_SLEEPS:
             ready = next((one for one in self.sessions if self._is_due(one)), None)
             if ready is not None:
+                turns += 1 if ready.state != "created" else _TURNS_OF_A_START
                 self._go_on(ready)
                 continue
             waiters = self._open_waiters()
             if not self.rules.sleeps_pass or not any(one.is_sleep for one in waiters):
                 return
             # what times out before a sleep is over does so on the way
-            self._move_to(min(one.deadline for one in waiters if one.deadline is not None))
+            has_moved = self._move_to(
+                min(one.deadline for one in waiters if one.deadline is not None)
+            )
+            turns = 0 if has_moved else turns + 1
             sleeps += any(one.is_sleep and one.is_done for one in waiters)
-            if sleeps > _MAX_SLEEPS:
-                break
-        raise EndlessError(
-            "the sessions sleep and go on for ever; give sleeps='advance', and move the time by hand"
-        )
+        raise EndlessError(_NO_TIME_PASSES if turns > _MAX_TURNS else _SLEEPS_FOR_EVER)
 
     def advance(self, seconds: float) -> None:
         """Move the time on, through everything that happens meanwhile."""
         target = self.clock.now + seconds
+        stalls = 0
         self.settle()
         while self.clock.now < target:
             due = [one.deadline for one in self._open_waiters() if one.deadline is not None]
-            self._move_to(min([target, *due]))
+            stalls = 0 if self._move_to(min([target, *due])) else stalls + 1
+            if stalls > _MAX_TURNS:
+                raise EndlessError(_NO_TIME_PASSES)
             self.settle()
 
     def deliver(self, source: str, event: Event) -> int:
@@ -294,11 +305,13 @@ class ProjectHost:
         if session.is_final:
             self.finish(session)
 
-    def _move_to(self, time: float) -> None:
-        self.clock.now = max(self.clock.now, time)
+    def _move_to(self, time: float) -> bool:
+        """Whether it is later now."""
+        before, self.clock.now = self.clock.now, max(self.clock.now, time)
         for waiter in self._open_waiters():
             if waiter.deadline is not None and waiter.deadline <= self.clock.now:
                 waiter.end()
+        return self.clock.now > before
 
     def _park(self, session: Session, waiter: Waiter) -> Any:
         if threading.current_thread() is not session.thread:

@@ -85,6 +85,7 @@ class Project:
             runs_children=children == "run",
             patience_s=patience_s,
         )
+        self._own_files: dict[str, bool] = {}
         self._clock = Clock(start)
         self._host = ProjectHost(self._clock, rules)
         self._patches = Patches()
@@ -328,8 +329,12 @@ class Project:
         file = getattr(module, "__file__", None)
         if not isinstance(file, str):
             return False
-        path = Path(file)
-        return path.is_relative_to(self.directory) and not _NOT_OURS & set(path.parts)
+        is_own = self._own_files.get(file)
+        if is_own is None:
+            path = Path(file)
+            is_own = path.is_relative_to(self.directory) and not _NOT_OURS & set(path.parts)
+            self._own_files[file] = is_own
+        return is_own
 
     def _watch_modules(self) -> None:
         """Note the runs of the project's activities, and try them again as they say; let its clocks tell the test's time."""

@@ -243,6 +243,27 @@ def test_sleeps_wait_for_the_test_if_it_wants_so(tmp_path: Path):
         assert project.now == now + timedelta(minutes=1)
 
 
+def test_starting_sessions_for_ever_is_found_out(project: Project, tmp_path: Path):
+    (tmp_path / "bomb.py").write_text(
+        "import hookline\ndef chain(event):\n    hookline.start('bomb.py:chain')\n"
+    )
+
+    with pytest.raises(EndlessError, match="start each other"):
+        project.run("bomb.py:chain")
+
+
+def test_signals_to_and_fro_for_ever_are_found_out(project: Project):
+    def handler(_event: Event, session_id: str) -> None:
+        while True:
+            hookline.signal(session_id, "again")
+            hookline.next_signal("wait", timeout=1e-9)
+
+    project.run(handler)
+
+    with pytest.raises(EndlessError, match="no time passes"):
+        project.advance(1)
+
+
 def test_sleeping_for_ever_is_found_out(project: Project):
     def handler(_event: Event) -> None:
         while True:
