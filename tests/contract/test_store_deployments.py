@@ -469,3 +469,59 @@ async def test_builds_are_needed_by_deployments_that_can_run_and_by_sessions(sto
 
     assert sorted(needed) == sorted([active.build.id, former.build.id])
     assert await store.list_needed_builds([]) == []
+
+
+async def test_a_paused_schedule_is_paused_when_it_comes_back(store: Store) -> None:
+    project = a_project()
+    schedules = [
+        a_definition(name=name, kind=TriggerKind.SCHEDULE, schedule="@hourly")
+        for name in ("paused", "other")
+    ]
+    first = a_release(project, definitions=schedules)
+    await store.apply_release(first)
+    paused, other = first.schedules
+    await store.save_schedule(
+        replace(paused, paused=True, pause_reason="holiday", last_fire_at=after(5))
+    )
+    await store.set_deployment_state(first.deployment.id, DeploymentState.INACTIVE)
+    while_out = await store.list_schedules(), await store.list_schedules(project.id)
+
+    moved = replace(paused, next_fire_at=after(99))
+    await store.activate_deployment(
+        first.deployment.id, first.triggers, (moved, other), (), after(60)
+    )
+
+    kept = replace(moved, paused=True, pause_reason="holiday", last_fire_at=after(5))
+    assert while_out == ([], [])
+    assert await store.list_schedules() == sorted([kept, other], key=lambda each: each.trigger_id)
+
+
+async def test_a_resumed_schedule_is_not_paused_when_it_comes_back(store: Store) -> None:
+    project = a_project()
+    release = a_release(
+        project, definitions=[a_definition(kind=TriggerKind.SCHEDULE, schedule="@hourly")]
+    )
+    await store.apply_release(release)
+    (schedule,) = release.schedules
+    await store.save_schedule(replace(schedule, paused=True, pause_reason="holiday"))
+    await store.save_schedule(schedule)
+
+    await store.activate_deployment(
+        release.deployment.id, release.triggers, release.schedules, (), after(60)
+    )
+
+    assert await store.list_schedules() == [schedule]
+
+
+async def test_a_paused_schedule_that_becomes_a_webhook_is_no_schedule(store: Store) -> None:
+    project = a_project()
+    release = a_release(
+        project, definitions=[a_definition(kind=TriggerKind.SCHEDULE, schedule="@hourly")]
+    )
+    await store.apply_release(release)
+    await store.save_schedule(replace(release.schedules[0], paused=True))
+    webhook = replace(release.triggers[0], definition=a_definition(), slug="a-slug")
+
+    await store.activate_deployment(release.deployment.id, (webhook,), (), (), after(60))
+
+    assert await store.list_schedules() == []

@@ -151,7 +151,14 @@ class MemoryProjects(MemoryTables):
             old = self._triggers.get(each.id, each)
             self._triggers[each.id] = replace(each, slug=each.slug or old.slug)
             self._in_force.add(each.id)
+        timed = {each.trigger_id for each in schedules}
+        drop(self._schedules, [each.id for each in triggers if each.id not in timed])
         for each in schedules:
+            kept = self._schedules.get(each.trigger_id)
+            if kept is not None:  # it was paused when it went out of force
+                last = each.last_fire_at or kept.last_fire_at
+                reason = kept.pause_reason
+                each = replace(each, paused=True, pause_reason=reason, last_fire_at=last)  # noqa: PLW2901
             await self.save_schedule(each)
         project_id = deployment.project_id
         drop(self._connections, [key for key in self._connections if key[0] == project_id])
@@ -272,7 +279,11 @@ class MemoryProjects(MemoryTables):
         return [(each.id, each.definition.name, each.slug) for each in found]
 
     async def list_schedules(self, project_id: ProjectId | None = None) -> list[Schedule]:
-        found = [s for s in self._schedules.values() if project_id in (None, s.project_id)]
+        found = [
+            each
+            for each in self._schedules.values()
+            if each.trigger_id in self._in_force and project_id in (None, each.project_id)
+        ]
         return sorted(found, key=lambda each: each.trigger_id)
 
     async def save_schedule(self, schedule: Schedule) -> None:

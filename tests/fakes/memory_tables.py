@@ -73,7 +73,10 @@ class MemoryTables:
     def _retire_triggers(self, project_id: ProjectId) -> None:
         gone = {each.id for each in self._triggers.values() if each.project_id == project_id}
         self._in_force -= gone
-        drop(self._schedules, gone)
+        drop(self._schedules, [each for each in gone if not self._is_paused(each)])
+
+    def _is_paused(self, trigger_id: TriggerId) -> bool:
+        return trigger_id in self._schedules and self._schedules[trigger_id].paused
 
     def _idle_state(self, deployment_id: DeploymentId) -> DeploymentState:
         sessions = self._matching(SessionFilter(deployment_id=deployment_id))

@@ -119,6 +119,7 @@ class ProjectStore(Protocol):
     ) -> Deployment:
         """Make this deployment the active one of its project, with these and no other triggers and connections, as one transaction.
 
+        A schedule that was paused when it went out of force is paused still.
         A formerly active one becomes draining if it has sessions that are not final, else inactive.
         Idempotent. Raises `DeploymentNotFoundError`.
         """

@@ -42,8 +42,23 @@ ORDER BY t.name, t.id;
 DELETE FROM triggers WHERE project_key = ?;
 
 -- name: clear_schedules
--- Delete where the schedules of a project stand.
-DELETE FROM schedules WHERE trigger_key IN (SELECT key FROM triggers WHERE project_key = ?);
+-- Delete where the schedules of a project stand, but for those that somebody paused: they are so when they come back.
+DELETE FROM schedules WHERE trigger_key IN (SELECT key FROM triggers WHERE project_key = ?) AND paused = 0;
+
+-- name: forget_other_schedules
+-- Triggers in force of a project that are no schedules any more stand nowhere: all but those of a JSON list of ids.
+DELETE FROM schedules
+WHERE trigger_key IN (
+    SELECT key FROM triggers
+    WHERE project_key = ?1 AND deployment_key IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?2))
+);
+
+-- name: put_schedule
+-- Put in force where a schedule stands; one that was paused when it went out of force stays so.
+INSERT INTO schedules (trigger_key, next_fire_at, last_fire_at, paused, pause_reason, buffered)
+SELECT t.key, ?2, ?3, ?4, ?5, ?6 FROM triggers AS t WHERE t.id = ?1
+ON CONFLICT (trigger_key) DO UPDATE
+SET next_fire_at = excluded.next_fire_at, last_fire_at = coalesce(excluded.last_fire_at, last_fire_at), buffered = excluded.buffered;
 
 -- name: save_schedule
 -- Insert or replace where a schedule stands, while its trigger is in force.
@@ -64,6 +79,7 @@ SELECT t.id, p.id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.b
 FROM schedules AS c
 JOIN triggers AS t ON t.key = c.trigger_key
 JOIN projects AS p ON p.key = t.project_key
+WHERE t.deployment_key IS NOT NULL
 ORDER BY t.id;
 
 -- name: list_schedules_of_project
@@ -72,5 +88,5 @@ SELECT t.id, p.id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.b
 FROM schedules AS c
 JOIN triggers AS t ON t.key = c.trigger_key
 JOIN projects AS p ON p.key = t.project_key
-WHERE t.project_key = ?
+WHERE t.project_key = ? AND t.deployment_key IS NOT NULL
 ORDER BY t.id;

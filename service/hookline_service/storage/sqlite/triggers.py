@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
+
 from hookline_service.model.ids import ProjectId, TriggerId
 from hookline_service.model.projects import Schedule, Trigger
 from hookline_service.storage.sqlite.connection import Database, Row
@@ -90,8 +92,10 @@ def replace_triggers(
             definition_row(definition),
         )
         database.execute("save_trigger", row)
+    ids = orjson.dumps([each.trigger_id for each in schedules]).decode()
+    database.execute("forget_other_schedules", (project, ids))
     for schedule in schedules:
-        _save_schedule(database, schedule)
+        database.execute("put_schedule", schedule_row(schedule))
 
 
 def retire_triggers(database: Database, project: int) -> None:
