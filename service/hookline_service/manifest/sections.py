@@ -22,6 +22,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 PRIVATE = "x-"
 _MAX_VISITS = 100_000
 _COMPARED = 64
+_FORMER = {"entrypoint": "call"}  # keys of older manifests
 
 
 @dataclass(slots=True, kw_only=True)
@@ -319,6 +320,8 @@ class Section:
             for key in self._keys.values()
             if not (key.is_ours and self._reading.is_lenient)
         ]
+        if _FORMER.get(name) in known:
+            return f"it is called `{_FORMER[name]}` now"
         close = get_close_matches(name[:_COMPARED].lower(), known, n=1, cutoff=0.6)
         if close:
             return f"did you mean `{close[0]}`?"

@@ -82,6 +82,13 @@ def test_unknown_keys_are_ignored_with_a_warning_each():
     assert parsed.manifest.triggers[0].timezone == "UTC"
 
 
+def test_a_key_of_old_manifests_is_named_as_it_is_called_now():
+    parsed = trigger("type: webhook, entrypoint: 'main.py:f'")
+
+    assert [one.hint for one in parsed.findings] == ["it is called `call` now"]
+    assert parsed.manifest.triggers[0].call == ""
+
+
 @pytest.mark.parametrize(
     ("keys", "kind"),
     [
