@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from hookline import AttrDict, Event
 from hookline.errors import EntryPointError
+from hookline.values import with_article
 from hookline_runner.session.autokitteh import own_event
 
 
@@ -60,7 +61,7 @@ def get_handler(module: ModuleType, name: str) -> Callable[..., Any]:
         )
     if not callable(handler):
         raise EntryPointError(
-            f'entry point "{name}" of {module.__name__} is a {type(handler).__name__}, not a function'
+            f'entry point "{name}" of {module.__name__} is {with_article(type(handler).__name__)}, not a function'
         )
     return cast("Callable[..., Any]", handler)
 

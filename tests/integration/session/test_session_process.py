@@ -219,7 +219,7 @@ def handler(event):
     ("entry_point", "words"),
     [
         ("main.py:missing", 'entry point "missing" not found after evaluation'),
-        ("main.py:VALUE", "is a int, not a function"),
+        ("main.py:VALUE", "is an int, not a function"),
         ("none.py:handler", "can't load none - ModuleNotFoundError"),
         ("none.py:handler", "No module named 'none'; is it a file of the project?"),
         ("no/ne.py:handler", "No module named 'no'; is it a file of the project?"),
