@@ -207,8 +207,11 @@ def _imports(tree: ast.Module) -> Iterator[Facts]:
     waiting: list[tuple[ast.AST, _Surroundings]] = [(tree, _Surroundings())]
     while waiting:
         node, around = waiting.pop()
+        guarded, for_checkers = _guarded_by(node), _for_type_checkers_in(node)
         for child in ast.iter_child_nodes(node):
-            inner = _within(around, node, child)
+            inner = _within(
+                around, child, is_guarded=child in guarded, is_for_checkers=child in for_checkers
+            )
             if isinstance(child, ast.Import):
                 for alias in child.names:
                     module: Facts = {"module": alias.name, "names": [], "level": 0}
@@ -231,24 +234,24 @@ def _import_facts(node: ast.Import | ast.ImportFrom, around: _Surroundings) -> F
     }
 
 
-def _within(around: _Surroundings, parent: ast.AST, child: ast.AST) -> _Surroundings:
+def _within(
+    around: _Surroundings, child: ast.AST, *, is_guarded: bool, is_for_checkers: bool
+) -> _Surroundings:
     return _Surroundings(
         lazy=around.lazy or isinstance(child, _Function | ast.Lambda),
-        in_try=around.in_try or _is_guarded(parent, child),
-        type_checking=around.type_checking or _is_type_checking(parent, child),
+        in_try=around.in_try or is_guarded,
+        type_checking=around.type_checking or is_for_checkers,
     )
 
 
-def _is_guarded(parent: ast.AST, child: ast.AST) -> bool:
-    """Inside the body of a `try` that catches something, or in the handler of one (the second choice)."""
-    if not isinstance(parent, ast.Try | ast.TryStar) or not parent.handlers:
-        return False
-    return child in parent.body or child in parent.handlers
+def _guarded_by(node: ast.AST) -> set[ast.AST]:
+    """What stands in the body of a `try` that catches something, and the handlers of one (the second choice)."""
+    if not isinstance(node, ast.Try | ast.TryStar) or not node.handlers:
+        return set()
+    return {*node.body, *node.handlers}
 
 
-def _is_type_checking(parent: ast.AST, child: ast.AST) -> bool:
-    if not isinstance(parent, ast.If) or child not in parent.body:
-        return False
-    test = parent.test
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return name == "TYPE_CHECKING"
+def _for_type_checkers_in(node: ast.AST) -> set[ast.AST]:
+    if not isinstance(node, ast.If) or _last_name(node.test) != "TYPE_CHECKING":
+        return set()
+    return {*node.body}

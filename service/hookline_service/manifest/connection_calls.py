@@ -93,8 +93,8 @@ def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, bool, bool]]:
     while waiting:
         node, is_lazy, is_guarded = waiting.pop()
         yield node, is_lazy, is_guarded
-        late = _bodies(node) if isinstance(node, _FUNCTION) else ()
-        tried = node.body if isinstance(node, ast.Try | ast.TryStar) and node.handlers else ()
+        late = {*_bodies(node)} if isinstance(node, _FUNCTION) else ()
+        tried = {*node.body} if isinstance(node, ast.Try | ast.TryStar) and node.handlers else ()
         waiting += [
             (child, is_lazy or child in late, is_guarded or child in tried)
             for child in ast.iter_child_nodes(node)
