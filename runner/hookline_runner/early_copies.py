@@ -25,6 +25,7 @@ _MAX_BUFFERS = 1024
 _ENTRY_BYTES = 8  # of /proc/self/pagemap: a page of memory each
 _OWN_PAGE = 1 << 63 | 1 << 56  # in memory, and in nobody else's
 _OF_A_FILE = 1 << 61
+_MAX_MAPPING_BYTES = 1 << 30  # to look through more takes too long
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -39,7 +40,7 @@ class MemoryRange(NamedTuple):
 
 
 def find_writable_memory() -> list[MemoryRange]:
-    """The mappings of this process that only it writes to, but for the stack, which may move."""
+    """The mappings of this process that only it writes to, but for huge ones, and the stack, which may move."""
     with open("/proc/self/maps", encoding="utf-8") as file:  # noqa: PTH123 - a hot path: no Path objects
         lines = file.read().splitlines()
     found: list[MemoryRange] = []
@@ -48,7 +49,7 @@ def find_writable_memory() -> list[MemoryRange]:
         if access == "rw-p" and name != ["[stack]"]:
             start, end = (int(text, 16) for text in place.split("-"))
             found.append(MemoryRange(start, end - start, file_number != "0"))
-    return found
+    return [mapping for mapping in found if mapping.size <= _MAX_MAPPING_BYTES]
 
 
 def find_own_memory(mappings: Iterable[MemoryRange]) -> list[MemoryRange]:

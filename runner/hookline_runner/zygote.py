@@ -83,7 +83,10 @@ def main(control_fd: int) -> int:
     gc.collect()
     gc.freeze()
     if _copies_early(config):
-        forks.keep_back(*pin(_scout(serve, config, rehearsal)))
+        with contextlib.suppress(
+            OSError, ValueError, TypeError
+        ):  # sessions start without it as well
+            forks.keep_back(*pin(_scout(serve, config, rehearsal)))
     remove_anything(str(rehearsal))
     control.send(encode_message("ready"))
     try:
@@ -248,7 +251,11 @@ def _copies_early(config: ZygoteConfig) -> bool:
 
 
 def _scout(serve: Serve, config: ZygoteConfig, rehearsal: Path) -> list[MemoryRange]:
-    """The memory that a first session process copied while it lived; it runs the rehearsed function."""
+    """The memory that a first session process copied while it lived; it runs the rehearsed function.
+
+    Raises:
+        OSError, ValueError, TypeError: it was not found out.
+    """
     mappings = find_writable_memory()
 
     def serve_and_tell(connection: socket.socket, **options: object) -> None:
@@ -265,10 +272,7 @@ def _scout(serve: Serve, config: ZygoteConfig, rehearsal: Path) -> list[MemoryRa
             child.connection.shutdown(socket.SHUT_WR)
         answer, *_ = told.read().split(b"\n")  # a package may say something, too
     os.waitpid(child.pid, 0)
-    try:
-        return [MemoryRange(*fields) for fields in json.loads(answer)]
-    except (ValueError, TypeError):
-        return []
+    return [MemoryRange(*fields) for fields in json.loads(answer)]
 
 
 def _load_session_entry(name: str) -> Serve:
