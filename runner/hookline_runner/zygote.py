@@ -83,10 +83,7 @@ def main(control_fd: int) -> int:
     gc.collect()
     gc.freeze()
     if _copies_early(config):
-        with contextlib.suppress(
-            OSError, ValueError, TypeError
-        ):  # sessions start without it as well
-            forks.keep_back(*pin(_scout(serve, config, rehearsal)))
+        _pin_memory(forks, serve, config, rehearsal)
     remove_anything(str(rehearsal))
     control.send(encode_message("ready"))
     try:
@@ -248,6 +245,12 @@ def _copies_early(config: ZygoteConfig) -> bool:
     """
     is_busy_alone = len(os.sched_getaffinity(0)) > _FEW_PROCESSORS
     return config.warm_up and not config.reuse and not is_busy_alone
+
+
+def _pin_memory(forks: Forks, serve: Serve, config: ZygoteConfig, rehearsal: Path) -> None:
+    """Have forks copy early, if that can be had; sessions start without it as well."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        forks.keep_back(*pin(_scout(serve, config, rehearsal)))
 
 
 def _scout(serve: Serve, config: ZygoteConfig, rehearsal: Path) -> list[MemoryRange]:
