@@ -205,7 +205,8 @@ async def test_events_are_listed_newest_first_in_pages(store: Store, release: Re
     page = await store.list_events(EventFilter(limit=2))
     rest = await store.list_events(EventFilter(limit=2, before=page[-1].id))
 
-    assert [*page, *rest] == list(reversed(events))
+    bare = [replace(each, data=b"{}", body=None) for each in reversed(events)]
+    assert [*page, *rest] == bare
 
 
 async def test_events_are_filtered(store: Store, release: Release) -> None:

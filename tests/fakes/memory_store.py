@@ -130,7 +130,8 @@ class MemoryStore(MemoryCalls):
             and (which.deployment_id is None or each.id in started)
             and (which.before is None or each.id < which.before)
         ]
-        return newest(found, which.limit)
+        bare = [replace(each, data=b"{}", body=None) for each in found]
+        return newest(bare, which.limit)
 
     # Sessions
 

@@ -240,7 +240,7 @@ class EventStore(Protocol):
         ...
 
     async def list_events(self, which: EventFilter) -> list[Event]:
-        """Events, newest first."""
+        """Events, newest first, without what they carry: `data` is `{}` and `body` None, for a page of them could be large."""
         ...
 
 
