@@ -18,6 +18,8 @@ from typing import Any, Final, NoReturn, cast
 
 MAX_DEPTH: Final = 100
 """How many containers may lie within each other."""
+AROUND: Final = 8
+"""Containers that operations put around a value, at most: that of arguments, of a message, of how a session ended."""
 MAX_NODES: Final = 1_000_000
 """How many items a value may have, counted with those of its containers."""
 MAX_INT_DIGITS: Final = 4_000
@@ -50,8 +52,10 @@ _encode_json = json.JSONEncoder(
 ).encode
 
 
-def encode(value: object) -> bytes:
+def encode(value: object, *, around: int = 0) -> bytes:
     """The value as compact JSON text with sorted keys: equal values of one type give equal bytes.
+
+    `around`: how many containers, not more than `AROUND`, an operation has put around what somebody gave.
 
     Raises:
         TypeError: something in it cannot be a value; the text says where.
@@ -61,11 +65,11 @@ def encode(value: object) -> bytes:
         >>> encode({"b": (1, 2), "a": b"x"})
         b'{"a":{"$bytes":"eA=="},"b":[1,2]}'
     """
-    return _encode_json(to_tree(value)).encode()
+    return _encode_json(_Writer(_Walk(around=around)).write(value)).encode()
 
 
-def decode(text: bytes | str) -> Any:
-    """The value that `encode` wrote.
+def decode(text: bytes | str, *, around: int = 0) -> Any:
+    """The value that `encode` wrote; `around` as there.
 
     Raises:
         ValueError: the text is not JSON, or holds a form that is not known.
@@ -78,7 +82,7 @@ def decode(text: bytes | str) -> Any:
         tree: object = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError(_too_deep("")) from None
-    return from_tree(tree)
+    return _Reader(_Walk(around=around)).read(tree)
 
 
 def to_tree(value: object, name: str = "value") -> Any:
@@ -90,7 +94,7 @@ def to_tree(value: object, name: str = "value") -> Any:
 
     Raises: as `encode`.
     """
-    return _Writer(name).write(value)
+    return _Writer(_Walk(name)).write(value)
 
 
 def from_tree(tree: object) -> Any:
@@ -99,15 +103,16 @@ def from_tree(tree: object) -> Any:
     Raises:
         ValueError: the tree holds a form that is not known, or is too deep or too large.
     """
-    return _Reader().read(tree)
+    return _Reader(_Walk()).read(tree)
 
 
 class _Walk:
     """Where in a value we are, and how much of it there was."""
 
-    __slots__ = ("_name", "_path", "nodes")
+    __slots__ = ("_max_depth", "_name", "_path", "nodes")
 
-    def __init__(self, name: str = "value") -> None:
+    def __init__(self, name: str = "value", *, around: int = 0) -> None:
+        self._max_depth = MAX_DEPTH + around
         self._name = name
         self._path: list[tuple[str, object]] = []
         self.nodes = 0
@@ -125,7 +130,7 @@ class _Walk:
 
     def count(self, items: int) -> None:
         """Before the items of a container are walked."""
-        if len(self._path) >= MAX_DEPTH:
+        if len(self._path) >= self._max_depth:
             raise ValueError(_too_deep(self.place))
         self.nodes += items
         if self.nodes > MAX_NODES:
@@ -156,8 +161,8 @@ def _too_deep(place: str) -> str:
 class _Writer:
     """Makes a tree of a value."""
 
-    def __init__(self, name: str) -> None:
-        self._walk = _Walk(name)
+    def __init__(self, walk: _Walk) -> None:
+        self._walk = walk
         self._open: set[int] = set()
         self._is_hashable = False  # within a key or a member of a set
 
@@ -351,8 +356,8 @@ def _names(slots: str | Iterable[str]) -> list[str]:
 class _Reader:
     """Makes a value of a tree; trusts nothing in it."""
 
-    def __init__(self) -> None:
-        self._walk = _Walk()
+    def __init__(self, walk: _Walk) -> None:
+        self._walk = walk
 
     def read(self, tree: object, *, hashable: bool = False) -> Any:
         """The value; `hashable`: as a key or a member of a set, where a list is a tuple and a set frozen."""

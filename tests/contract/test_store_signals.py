@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hookline import values
+from hookline.values import MAX_DEPTH
 from hookline_service.model.calls import TakeSignal, Wait
 from hookline_service.model.errors import SessionNotFoundError
 from hookline_service.model.ids import SessionId
@@ -219,6 +221,22 @@ async def test_a_child_tells_its_parent_how_it_ended(
 
     assert await take(store, session, child.id) == {"name": child.id, "payload": payload}
     assert await take(store, session, child.id) == "waiting"
+
+
+async def test_the_deepest_value_there_may_be_is_sent_and_returned(
+    store: Store, release: Release, session: Session
+) -> None:
+    deepest: Any = 1
+    for _ in range(MAX_DEPTH):
+        deepest = [deepest]
+    child = a_session(release, parent_id=session.id)
+    await store.add_sessions([child])
+
+    await made(store, a_call(session, a_signal(session, "go", deepest)))
+    await end(store, child, SessionState.COMPLETED, answer=values.encode(deepest))
+
+    assert (await take(store, session, "go"))["payload"] == deepest
+    assert (await take(store, session, child.id))["payload"]["value"] == deepest
 
 
 async def test_a_parent_that_waits_for_a_child_is_due_when_it_ends(

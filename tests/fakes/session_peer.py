@@ -189,7 +189,7 @@ class SessionPeer:
             process.kill()
             result.killed = True
             return
-        arguments: dict[str, Any] = values.from_tree(header["args"])
+        arguments: dict[str, Any] = values.decode(json.dumps(header["args"]), around=values.AROUND)
         answer = self.service.apply(header["op"], arguments, self.now())
         if answer.is_waiting:
             self._on_waiting(process, orders, header)
@@ -319,7 +319,7 @@ class SessionPeer:
         branch, index, name, file, line, arguments, started_at = entry
         json.loads(arguments)
         self._check_position(branch, index)
-        value = values.encode(answer.recorded)
+        value = values.encode(answer.recorded, around=values.AROUND)
         self.entries.append(
             Entry(
                 branch, index, len(self.entries), "call", name, file, line, answer.ok, False, "values",
@@ -334,7 +334,11 @@ class SessionPeer:
 def _reply(process: ForkedProcess, number: int, answer: Answer) -> None:
     error = None if answer.ok else {"code": answer.code, "message": answer.message}
     header = {"n": number, "ok": answer.ok, "wait": answer.is_waiting, "error": error}
-    payload = values.encode(answer.value) if answer.ok and not answer.is_waiting else b""
+    payload = (
+        values.encode(answer.value, around=values.AROUND)
+        if answer.ok and not answer.is_waiting
+        else b""
+    )
     process.send(FrameType.REPLY, header, payload)
 
 

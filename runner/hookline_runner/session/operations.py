@@ -57,7 +57,7 @@ def encode_arguments(operation: str, arguments: Mapping[str, object]) -> str:
         TypeError: one of them is not a value; see `hookline.values`.
         CallRefusedError: they are too large to be sent.
     """
-    text = values.encode(arguments)
+    text = values.encode(arguments, around=values.AROUND)
     if len(text) > ARGUMENTS_LIMIT_BYTES:
         name = decision_of(operation, arguments).name
         raise CallRefusedError(

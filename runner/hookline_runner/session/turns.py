@@ -209,7 +209,9 @@ class Turns:
             taken = put_back.take(parked.taking.topics)
             if taken is not None:
                 self.unpark(parked)
-                parked.reply = Reply(ok=True, is_waiting=False, value=values.encode(taken))
+                parked.reply = Reply(
+                    ok=True, is_waiting=False, value=values.encode(taken, around=values.AROUND)
+                )
                 _resolve(parked.future, parked.reply)
 
     async def pause(self, when: float) -> None:

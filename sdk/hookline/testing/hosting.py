@@ -18,7 +18,7 @@ from hookline.stand_in import MemoryStore
 from hookline.testing.rooms import Matches, compile_filter
 from hookline.testing.session import ActivityRun, Limit, Session, Subscription
 from hookline.testing.waiters import SLEEP, Clock, Waiter
-from hookline.values import decode, encode
+from hookline.values import AROUND, decode, encode
 
 _MAX_SLEEPS: Final = 10_000
 _MAX_TURNS: Final = 10_000  # without that time passes
@@ -351,7 +351,7 @@ async def _await(session: Session, waiter: Waiter) -> Any:
 
 
 def _copy(value: object) -> Any:
-    return decode(encode(value))
+    return decode(encode(value, around=AROUND), around=AROUND)
 
 
 def _value_or_none(value: object) -> Any:

@@ -59,7 +59,9 @@ def finish(call: SessionCall, applied: Applied) -> tuple[CallResult, JournalEntr
     """The result of a call and the entry to be written, if any."""
     if applied.is_waiting:
         return CallResult(is_waiting=True), None
-    value = values.encode(applied.value) if applied.text is None else applied.text
+    value = applied.text
+    if value is None:
+        value = values.encode(applied.value, around=values.AROUND)
     result = CallResult(
         value=value,
         refusal=applied.refusal,
@@ -135,7 +137,7 @@ def taken_event(
 
 def taken_signal(name: str, payload: bytes) -> Applied:
     """A signal as a session gets it."""
-    return Applied(value={"name": name, "payload": values.decode(payload)})
+    return Applied(value={"name": name, "payload": values.decode(payload, around=values.AROUND)})
 
 
 def store_step(use: UseStore, current: bytes | None) -> tuple[bytes | storing.Change, Any]:
@@ -167,4 +169,5 @@ def completion_of(change: SessionChange) -> bytes:
     """The payload of the signal by which a session tells its parent that it has ended."""
     if change.state is not SessionState.COMPLETED:
         return values.encode({"completed": False})
-    return values.encode({"completed": True, "value": values.decode(change.answer or b"null")})
+    value = values.decode(change.answer or b"null")
+    return values.encode({"completed": True, "value": value}, around=values.AROUND)

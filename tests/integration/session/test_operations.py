@@ -48,6 +48,22 @@ def handler(event):
     assert [entry.encoding for entry in peer.entries if entry.kind == "call"] == ["values"] * 4
 
 
+def test_the_deepest_value_there_may_be_goes_and_comes(tmp_path: Path):
+    code = """
+def handler(event):
+    deepest = 1
+    for _ in range(100):
+        deepest = [deepest]
+    hookline.set_value("k", deepest)
+    hookline.signal("ses_1", "x", deepest)
+    hookline.outcome(deepest)
+    return [hookline.get_value("k") == deepest, hookline.next_signal("x").payload == deepest]
+"""
+    peer = peer_of(tmp_path, code)
+
+    assert [peer.run().result, peer.run().result] == [[True, True]] * 2
+
+
 def test_what_is_called_from_elsewhere_has_the_projects_place(tmp_path: Path):
     files = {
         "main.py": "import kit\ndef handler(event):\n    return kit.deep()\n",
