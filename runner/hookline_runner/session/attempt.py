@@ -41,6 +41,7 @@ from hookline_runner.session.journal import (
 )
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
+from hookline_runner.session.own_handlers import OwnHandlers
 from hookline_runner.session.recording import Recorder
 from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import Waiting
@@ -135,6 +136,7 @@ class Attempt:
         """From here on the process is the session's."""
         self._capture.install()
         self._host.install()
+        OwnHandlers(self._stop).install()
         if self._start.is_durable:
             table = DecisionTable(self._project_dir)
             self._gate = Gate(table, self._recorder, self._waiting, self._stop, self.output)
@@ -146,6 +148,7 @@ class Attempt:
         """Give the process back."""
         Gate.uninstall()
         self._host.uninstall()
+        OwnHandlers.uninstall()
         self._capture.uninstall()
         self._set_new_event_loop(self._plain_new_event_loop)
 
@@ -279,6 +282,7 @@ def _shield_ours(stop: StopSwitch) -> None:
         Link.call,
         Link.wait_acknowledged,
         Link.read_available,
+        Link.read_or_end,
         Link.wake,
         LogStream.emit,
         LogStream.flush,

@@ -202,7 +202,7 @@ class Link:
             return
         try:
             while select.select((self._socket,), (), (), 0)[0]:
-                self._read_or_end()
+                self.read_or_end()
         finally:
             self._end_reading(me)
 
@@ -224,7 +224,7 @@ class Link:
                     self._wait_for_reader(is_done, left)
                     continue
                 if not may_be_interrupted or self._is_readable(left):
-                    self._read_or_end()
+                    self.read_or_end()
                 self._end_reading(me)
         finally:
             self._end_reading(me)  # a signal handler of the session's code may have raised anywhere
@@ -274,7 +274,8 @@ class Link:
         except OSError:
             os._exit(LINK_LOST_STATUS)
 
-    def _read_or_end(self) -> None:
+    def read_or_end(self) -> None:
+        """Wait for bytes and take in what they say; the process ends when the other side is gone."""
         if not self._read():
             os._exit(LINK_LOST_STATUS)
         self._tell()

@@ -22,6 +22,7 @@ from hookline_runner.session.recording import Call, Outcome, Recorder
 from hookline_runner.session.stopping import StopSwitch, codes_above
 
 _FAILED_TRIES: Final = frozenset({Kind.WAIT})
+_set_handler: Final = signal.signal  # kept: the session's own code gets another one
 _AGAIN_S: Final = 0.01
 _SHORTEST_PATIENCE_S: Final = 5.0  # with code that caught the error and goes on, be it to clean up
 _UNUSED: Final = (signal.SIG_DFL, signal.SIG_IGN, None)
@@ -135,7 +136,7 @@ class TimeLimit:
             )
             return self._attempt(call)
         alarm = _Alarm(call.decision.name, seconds, self._attempt, self._stop, self._break_wait)
-        signal.signal(signal.SIGALRM, alarm.ring)
+        _set_handler(signal.SIGALRM, alarm.ring)
         try:
             alarm.set(seconds)
             return self._attempt(call)
@@ -145,7 +146,7 @@ class TimeLimit:
             return Outcome(ok=False, value=exc)  # it came while the call began or ended
         finally:
             alarm.end()
-            signal.signal(signal.SIGALRM, former)
+            _set_handler(signal.SIGALRM, former)
 
 
 class _Alarm:

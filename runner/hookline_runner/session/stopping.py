@@ -13,6 +13,7 @@ from typing import Any, Final
 from hookline.errors import SessionStoppedError
 
 _RETRY_S: Final = 0.01
+_set_handler: Final = signal.signal  # kept: the session's own code gets another one
 
 
 class StopSwitch:
@@ -58,7 +59,7 @@ class StopSwitch:
     def install(self) -> None:
         """Take SIGTERM over; main thread only."""
         self._pid = os.getpid()
-        signal.signal(signal.SIGTERM, self._handle)
+        _set_handler(signal.SIGTERM, self._handle)
 
     def reset(self) -> None:
         """Forget an earlier request, for the next session of this process."""
@@ -136,11 +137,7 @@ class StopSwitch:
         if running & self._activity_codes:
             return
         if self.is_shielded(running):
-            # a real signal, which also ends a system call that the main thread is in by then
-            main = threading.main_thread().ident or 0
-            retry = threading.Timer(_RETRY_S, signal.pthread_kill, (main, signum))
-            retry.daemon = True
-            retry.start()
+            send_again(signum)
             return
         self._tell_watchers()
         loop = asyncio._get_running_loop()  # noqa: SLF001 - no public way asks without raising
@@ -152,6 +149,14 @@ class StopSwitch:
     def _tell_watchers(self) -> None:
         for watcher in tuple(self.watchers):
             watcher()
+
+
+def send_again(signum: int) -> None:
+    """Send the main thread this signal in a moment: a real one, which also ends a system call that it is in by then."""
+    main = threading.main_thread().ident or 0
+    retry = threading.Timer(_RETRY_S, signal.pthread_kill, (main, signum))
+    retry.daemon = True
+    retry.start()
 
 
 def codes_above(bottom: CodeType | None, frame: FrameType | None) -> tuple[set[CodeType], bool]:

@@ -128,3 +128,70 @@ def handler(event):
         assert result.done["stopped"], number
 
     assert ended == "ok"
+
+
+@pytest.mark.parametrize("work", WORK.values(), ids=WORK.keys())
+def test_a_handler_of_the_sessions_own_may_raise_at_any_moment(tmp_path: Path, work: str):
+    code = f"""
+import logging
+class RungError(TimeoutError):
+    pass
+def ring(signum, frame):
+    raise RungError
+rung = Moments(signal.SIGUSR1)
+def do(number):
+    rung.begin(number)
+    {work}
+    rung.end()
+    return "done"
+@activity
+def work(number):
+    try:
+        return do(number)
+    except RungError:
+        return "rung"
+@activity
+def has_come():
+    return rung.has_come
+def handler(event):
+    signal.signal(signal.SIGUSR1, ring)
+    outcomes = []
+    for number in range({MOST_MOMENTS}):
+        outcomes.append(work(number))
+        if not has_come():
+            return [len(outcomes), "".join(text[0] for text in outcomes)]
+"""
+    peer = peer_of(tmp_path, code)
+
+    first = peer.run()
+    second = peer.run()
+
+    count, outcomes = first.result
+    assert count > 1
+    assert set(outcomes) <= set("dr")
+    assert second.result == first.result
+    assert peer.names("activity") == ["work", "has_come"] * count
+
+
+def test_a_handler_that_was_set_is_the_one_that_is_given(tmp_path: Path):
+    code = """
+@activity
+def work():
+    def mine(signum, frame):
+        seen.append([signum, type(frame).__name__])
+    seen = []
+    before = signal.signal(signal.SIGUSR1, mine)
+    same = signal.getsignal(signal.SIGUSR1) is mine
+    signal.raise_signal(signal.SIGUSR1)
+    again = signal.signal(signal.SIGUSR1, signal.SIG_DFL) is mine
+    return [before == signal.SIG_DFL, same, again, seen == [[signal.SIGUSR1, "frame"]]]
+async def handler(event):
+    heard = []
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, heard.append, 1)
+    signal.raise_signal(signal.SIGUSR2)
+    await asyncio.sleep(0.03)
+    return [*work(), heard == [1]]
+"""
+    result = peer_of(tmp_path, code).run()
+
+    assert result.result == [True] * 5
