@@ -45,6 +45,7 @@ _KEY: Final = "[{!r}]"
 _ATTRIBUTE: Final = ".{}"
 _MEMBER: Final = "{{…}}"
 _SHOWN_KEY: Final = 40
+_ITEMS_AROUND: Final = 8  # of each container around a value
 _ALLOWED: Final = "None, bool, int, float, str, bytes, list, tuple, set, dict, datetime, timedelta, or an object with public attributes"
 
 _encode_json = json.JSONEncoder(
@@ -109,10 +110,11 @@ def from_tree(tree: object) -> Any:
 class _Walk:
     """Where in a value we are, and how much of it there was."""
 
-    __slots__ = ("_max_depth", "_name", "_path", "nodes")
+    __slots__ = ("_max_depth", "_max_nodes", "_name", "_path", "nodes")
 
     def __init__(self, name: str = "value", *, around: int = 0) -> None:
         self._max_depth = MAX_DEPTH + around
+        self._max_nodes = MAX_NODES + _ITEMS_AROUND * around
         self._name = name
         self._path: list[tuple[str, object]] = []
         self.nodes = 0
@@ -133,7 +135,7 @@ class _Walk:
         if len(self._path) >= self._max_depth:
             raise ValueError(_too_deep(self.place))
         self.nodes += items
-        if self.nodes > MAX_NODES:
+        if self.nodes > self._max_nodes:
             raise ValueError(
                 f"{self._name} has more than {MAX_NODES} items: keep it in a file instead"
             )

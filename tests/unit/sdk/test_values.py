@@ -221,6 +221,21 @@ def nested(depth: int) -> object:
     return value
 
 
+@pytest.mark.parametrize(
+    "value", [[1] * values.MAX_NODES, nested(values.MAX_DEPTH)], ids=["large", "deep"]
+)
+def test_there_is_room_around_the_most_that_may_be_given(value: object):
+    message = {"name": "x", "payload": {"completed": True, "value": value}}
+    values.encode(value)
+
+    text = values.encode(message, around=values.AROUND)
+
+    assert values.decode(text, around=values.AROUND) == message
+    for refuse in (lambda: values.encode(message), lambda: values.decode(text)):
+        with pytest.raises(ValueError, match=r"containers|items"):
+            refuse()
+
+
 def test_a_hundred_containers_may_lie_within_each_other_and_no_more():
     assert values.decode(values.encode(nested(100))) == nested(100)
     with pytest.raises(ValueError, match="100 containers within each other"):
