@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from typing import Final
 
 from hookline_runner.compiled import open_cache
@@ -66,7 +67,11 @@ class _SessionProcess:
         self._exit_functions = count_exit_functions()
         self._baseline = Baseline() if reuse else None
         self._has_ended = False
-        os.register_at_fork(after_in_child=self._let_go)
+        self._masks = threading.local()  # of signals, before a fork
+        self._stop.shield(_SessionProcess._hold, _SessionProcess._go_on, _SessionProcess._let_go)
+        os.register_at_fork(
+            before=self._hold, after_in_parent=self._go_on, after_in_child=self._let_go
+        )
 
     def serve_one(self) -> bool:
         """Serve one attempt; true if another may follow."""
@@ -117,14 +122,26 @@ class _SessionProcess:
             if frame.type is FrameType.START:
                 return Start(json.loads(frame.header), frame.payload)
 
+    def _hold(self) -> None:
+        """Before a fork: a child that is told to end before it is rid of our handler would forget it."""
+        self._masks.former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def _go_on(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.former)
+
     def _let_go(self) -> None:
         """In a child that the session's code forked: it is no part of the session any more."""
-        if self._has_ended:
-            return
-        self._link.close()
-        release_outlets()
-        current.set(INSIDE)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            if not self._has_ended:
+                self._has_ended = (
+                    True  # for its own children: the descriptors may be others' by then
+                )
+                self._link.close()
+                release_outlets()
+                current.set(INSIDE)
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        finally:
+            self._go_on()
 
     def _leave_if_child(self) -> None:
         if os.getpid() != self._pid:

@@ -628,6 +628,29 @@ def handler(event):
     assert result.prints == ["before"]
 
 
+def test_a_child_told_to_end_as_soon_as_it_is_there_ends(tmp_path: Path):
+    code = """
+import os, signal
+def handler(event):
+    for _ in range(100):
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        os.kill(pid, signal.SIGTERM)
+        assert os.waitpid(pid, 0)[1] == signal.SIGTERM
+    pid = os.fork()
+    if pid == 0:
+        kept = os.open("main.py", os.O_RDONLY), os.open("main.py", os.O_RDONLY)
+        grandchild = os.fork()
+        if grandchild == 0:
+            os._exit(sum(os.fstat(each).st_size > 0 for each in kept))
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 2
+    return not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+"""
+    assert peer_of(tmp_path, code, durable=False).run().result is True
+
+
 def test_the_process_ends_when_its_host_is_gone(tmp_path: Path):
     peer = peer_of(tmp_path, "def handler(event):\n    while True:\n        print('x')\n")
 
