@@ -170,4 +170,5 @@ async def _events(served: ServedService) -> int:
 
 
 async def _bodies(served: ServedService):
-    return [event.body for event in await _list(served)]
+    listed = await _list(served)
+    return [(await served.service.store.get_event(event.id)).body for event in listed]
