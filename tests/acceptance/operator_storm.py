@@ -37,7 +37,7 @@ import time
 
 from hookline import activity, add_values, subscribe
 
-VERSION = {version}
+VERSION = 0
 
 
 @activity
@@ -84,11 +84,11 @@ class Operator:
         if self._problem is not None:
             raise self._problem
 
-    def deploy(self, *, check: bool = False) -> None:
-        """A version that is new."""
-        main = MAIN.replace("{version}", str(next(self._versions)))
+    def deploy(self) -> None:
+        """Try to deploy a version that is new."""
+        main = MAIN.replace("VERSION = 0", f"VERSION = {next(self._versions)}")
         (self._directory / "side.py").write_text(main)
-        self._count("deploy", self._service.cli("deploy", str(self._directory), check=check))
+        self._count("deploy", self._service.cli("deploy", str(self._directory), check=False))
 
     def _work(self) -> None:
         kinds: list[tuple[Callable[[], None], int]] = [
@@ -165,12 +165,16 @@ class Operator:
         assert "Traceback" not in done.stderr, done.stderr
 
 
-def end_ticks(service: RunningService) -> None:
-    """Take the project out of force; one deployment is."""
+def list_active(service: RunningService) -> list[str]:
+    """The project's deployments in force."""
     deployments = service.api("GET", f"/deployments?project={PROJECT}&limit=500").json()["items"]
-    active = [each["id"] for each in deployments if each["state"] == "active"]
-    assert len(active) == 1
-    assert service.api("POST", f"/deployments/{active[0]}/deactivate").status_code == 200
+    return [each["id"] for each in deployments if each["state"] == "active"]
+
+
+def end_ticks(service: RunningService) -> None:
+    """Take the project out of force."""
+    for each in list_active(service):
+        assert service.api("POST", f"/deployments/{each}/deactivate").status_code == 200
 
 
 def check_operated(operator: Operator, service: RunningService) -> None:

@@ -24,15 +24,21 @@ _PROBABILITY = 0.3
 class Reaper:
     """Is told each write point that a process reaches, and lets one die there now and then.
 
-    It prefers the points at which the fewest have died: `reached` and `deaths` count both, by point.
+    It prefers the points at which the fewest have died: `reached` and `deaths` count both, by point. A `thorough` one
+    kills at each point the first time, and never again.
     """
 
-    def __init__(self, chance: Random, *, every_s: tuple[float, float]) -> None:
+    def __init__(
+        self, chance: Random, *, every_s: tuple[float, float] = (0, 0), thorough: bool = False
+    ) -> None:
         self.reached: Counter[str] = Counter()
         self.deaths: Counter[str] = Counter()
+        self.passed: frozenset[str] = frozenset()
         self.address = f"hookline-{secrets.token_hex(8)}"
         self._chance = chance
         self._every_s = every_s
+        self._is_thorough = thorough
+        self.mercy = 0.0 if thorough else 0.8  # see `keep_up`
         self._next_at = float("inf")
         self._is_paused = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -60,8 +66,9 @@ class Reaper:
         self._next_at = time.monotonic()
 
     def end(self) -> None:
-        """From now on all live."""
+        """From now on all live; `passed` are the points that were reached before."""
         self._next_at = float("inf")
+        self.passed = self.passed or frozenset(self.reached)
 
     def pause(self, probability: float) -> None:
         """Perhaps let all live until `go_on`."""
@@ -97,16 +104,18 @@ class Reaper:
         """Few pass the rare points, so who does dies soon. Else: the longer nobody died, the less it matters where."""
         self.reached[point] += 1
         late_s = float("-inf") if self._is_paused else time.monotonic() - self._next_at
-        if self.reached[point] <= _RARELY and not self.deaths[point]:
-            is_time = late_s > -_SOON_S
+        if self._is_thorough:
+            dies = late_s >= 0 and not self.deaths[point]
+        elif self.reached[point] <= _RARELY and not self.deaths[point]:
+            dies = late_s > -_SOON_S and self._chance.random() < _PROBABILITY
         else:
             fewest = min(self.deaths[each] for each in self.reached)
             is_time = late_s >= 0 and self.deaths[point] <= fewest + late_s
-        if not is_time or self._chance.random() > _PROBABILITY:
-            return False
-        self.deaths[point] += 1
-        self._next_at = self._soon()
-        return True
+            dies = is_time and self._chance.random() < _PROBABILITY
+        if dies:
+            self.deaths[point] += 1
+            self._next_at = self._soon()
+        return dies
 
 
 def keep_up(service: RunningService, reaper: Reaper, *, mercy: float) -> bool:
@@ -117,10 +126,10 @@ def keep_up(service: RunningService, reaper: Reaper, *, mercy: float) -> bool:
     """
     was_killed = False
     while service.has_ended:
-        was_killed = True
+        was_killed = service.process is not None  # or it is the first start
         reaper.pause(mercy)
-        assert service.process is not None
-        assert service.process.returncode == -signal.SIGKILL, service.log[-4000:]
+        if service.process is not None:
+            assert service.process.returncode == -signal.SIGKILL, service.log[-4000:]
         try:
             service.start()
         except AssertionError:
