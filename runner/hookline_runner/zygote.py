@@ -127,9 +127,7 @@ class Zygote:
                 if not message:
                     return
                 self._obey(message)
-            if (
-                self._owed_forks
-            ):  # one at a time: who is told to kill must not wait for a thousand forks
+            if self._owed_forks:  # one at a time: an order to kill must not wait for a thousand
                 self._owed_forks -= 1
                 self._fork()
 
@@ -243,8 +241,8 @@ def _copies_early(config: ZygoteConfig) -> bool:
     That saves more time than it takes, but the time that it takes is the zygote's: with many processors, which run many
     sessions at once, forks would come too slowly. Kept processes need few forks, and a system lets few zygotes pin memory.
     """
-    is_busy_alone = len(os.sched_getaffinity(0)) > _FEW_PROCESSORS
-    return config.warm_up and not config.reuse and not is_busy_alone
+    has_many = len(os.sched_getaffinity(0)) > _FEW_PROCESSORS
+    return config.warm_up and not config.reuse and not has_many
 
 
 def _pin_memory(forks: Forks, serve: Serve, config: ZygoteConfig, rehearsal: Path) -> None:
