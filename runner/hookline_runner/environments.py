@@ -208,7 +208,7 @@ class Environments:
             view = self._install_view(building, shared)
             await self._run_uv([*arguments, "--no-build"], failure, on_progress, view=view)
         except EnvironmentFailedError:
-            await on_progress("not possible with wheels alone; trying again, with building")
+            await on_progress("no wheels for all packages; building from source")
             own = building.with_name(f"cache-{building.name}")
             try:
                 own.mkdir()

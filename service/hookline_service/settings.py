@@ -305,7 +305,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="body_timeout_s",
         read=_seconds(0.1, 3600),
-        description="Seconds within which the body of a request must have arrived; a caller of a synchronous webhook who reads nothing of an answer for as long is let go.",
+        description="Seconds within which the body of a request must have arrived; a caller of a synchronous webhook who reads nothing of an answer for that long is disconnected.",
     ),
     Setting(
         name="queue_limit_mb",

@@ -142,7 +142,7 @@ class _Spot:
         for sign, hint in _NO_OPERATORS.items():
             for start in range(max(0, self.at - len(sign) + 1), self.at + 1):
                 if self.text.startswith(sign, start) and not self._is_in_operator(start, sign):
-                    what = "begins no remark" if sign == "#" else "is no operator"
+                    what = "begins no remark" if sign == "#" else "is not an operator"
                     return f"`{sign}` {what}", hint, start
         if self.here is None or self.here.kind != "sign" or self.here.start != self.at:
             return None
@@ -178,7 +178,7 @@ class _Spot:
             if token is None or not is_near or (token is self.here and token.start != self.at):
                 continue
             if token.text in _NO_WORDS:
-                return f"`{token.text}` is no operator", _NO_WORDS[token.text], token.start
+                return f"`{token.text}` is not an operator", _NO_WORDS[token.text], token.start
             if token.text in _RESERVED:
                 hint = _CONDITION if token.text in {"if", "else"} else ""
                 return f"`{token.text}` is a reserved word", hint, token.start

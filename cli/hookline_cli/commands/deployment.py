@@ -55,7 +55,7 @@ def activate_deployment(service: Service, *, deployment: str, as_json: bool) -> 
 @json_option
 @with_service
 def deactivate_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
-    """Take a deployment out of force; sessions under way go on to their end."""
+    """Deactivate a deployment; sessions under way go on to their end."""
     _show(service.post(f"/deployments/{segment(deployment)}/deactivate"), as_json=as_json)
 
 

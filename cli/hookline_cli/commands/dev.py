@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Deploy the project in DIRECTORY whenever a file of it changes, and follow its new sessions, until Ctrl-C.
 
-    What cannot be deployed is shown with all findings, and the deployment before it stays active. When no service
+    If a deploy fails, you see every finding, and the previous deployment stays active. When no service
     runs on the home, one is started as `hookline up` does, and ends with this command.
     """
     from hookline_cli.developing import Development, develop, service_at_hand

@@ -67,7 +67,7 @@ def get_schedule(service: Service, *, schedule: str, as_json: bool) -> None:
 def next_fires(
     *, expression: str, timezone: str, count: int, start: str | None, as_json: bool
 ) -> None:
-    """Tell when an expression fires next. Needs no service.
+    """Show the next times of an expression. Needs no service.
 
     EXPRESSION is a cron expression of 5, 6 or 7 fields, a macro such as @daily, or @every 15m.
     """

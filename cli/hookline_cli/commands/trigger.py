@@ -17,7 +17,7 @@ from hookline_cli.options import (
 
 @click.group("trigger")
 def command() -> None:
-    """List and show the triggers in force."""
+    """List and show active triggers."""
 
 
 @command.command("list")
@@ -26,7 +26,7 @@ def command() -> None:
 @json_option
 @with_service
 def list_triggers(service: Service, *, project: str | None, limit: int, as_json: bool) -> None:
-    """List the triggers in force."""
+    """List active triggers."""
     triggers = service.list_newest("/triggers", limit=limit, project=project)
     if as_json:
         print_json(triggers)

@@ -24,7 +24,7 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 
 class Shape(BaseModel):
-    """Base of what is read from a request: unknown fields are refused, so that a typing error is not lost."""
+    """Base of what is read from a request: unknown fields are refused, so that a typo is not lost."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -192,7 +192,7 @@ class _Check:
         if not self._knows_files:
             return
         if entry.path not in self._files:
-            message = f"`call` names {entry.path!r}, which is no file of the project"
+            message = f"the project has no file {entry.path!r}"
             hint = self._file_hint(entry.path)
             self._in_manifest("error", "call.no_file", place, message, hint)
             return

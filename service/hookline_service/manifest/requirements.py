@@ -64,7 +64,7 @@ def read_requirements(manifest: Manifest, files: Mapping[str, bytes]) -> Require
     elif source is not None and normpath(source) not in files:
         place = manifest.position("project.requirements")
         at = _Place(file=manifest.file, line=place.line, column=place.column)
-        reader.error(at, f"`requirements` names {shown(source)}, which is no file of the project")
+        reader.error(at, f"`requirements`: the project has no file {shown(source)}")
     elif source is not None or DEFAULT_REQUIREMENTS in files:
         reader.read_file(normpath(source or DEFAULT_REQUIREMENTS), ())
     defaults: tuple[str, ...] = ()
@@ -146,7 +146,7 @@ class _Reader:
             self.error(place, f"{shown(name)} includes itself")
         elif path not in self._files:
             hint = "paths count from the directory of the file that includes them"
-            self.error(place, f"{shown(name)} is no file of the project", hint)
+            self.error(place, f"the project has no file {shown(name)}", hint)
         elif len(above) >= _MAX_DEPTH:
             self.error(place, f"more than {_MAX_DEPTH} files include each other")
         elif path not in self._read:

@@ -65,7 +65,7 @@ def test_a_sound_project_has_no_findings():
         ),
         (
             "mian.py:run",
-            "`call` names 'mian.py', which is no file of the project",
+            "the project has no file 'mian.py'",
             "did you mean `main.py`?",
         ),
         ("main.py:rum", "`call` names 'rum', which main.py does not have", "did you mean `run`?"),

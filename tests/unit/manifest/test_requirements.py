@@ -59,7 +59,7 @@ git+https://example.com/x.git@main
         ("x.whl", "'x.whl' is a file", "name a released version"),
         ("a @ file:///x", "'a @ file:///x' is a file", "name a released version"),
         ("-c pins.txt", "a constraints file is not supported", "write the versions"),
-        ("-r other.txt", "'other.txt' is no file of the project", "paths count from"),
+        ("-r other.txt", "the project has no file 'other.txt'", "paths count from"),
         ("--index-url", "`--index-url` needs a value", ""),
         ("--pre x", "`--pre` takes no value", ""),
         ("--user", "unknown option '--user'", "known options: "),
@@ -121,7 +121,7 @@ def test_a_named_file_must_be_there():
     found = read_requirements(Manifest(project="p", requirements="deps.txt"), {})
 
     assert [one.message for one in found.findings] == [
-        "`requirements` names 'deps.txt', which is no file of the project"
+        "`requirements`: the project has no file 'deps.txt'"
     ]
 
 

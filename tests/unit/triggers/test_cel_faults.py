@@ -35,15 +35,15 @@ def refusal_of(text: str) -> FilterInvalidError | None:
 @pytest.mark.parametrize(
     ("text", "column", "problem", "hint"),
     [
-        ("data.x = 1", 8, "`=` is no operator", "write `==` to compare"),
-        ("data.x === 1", 8, "`===` is no operator", "write `==` to compare"),
-        ("data.x <> 1", 8, "`<>` is no operator", "write `!=`"),
-        ("data->x", 5, "`->` is no operator", "write `.` for a member"),
-        ("data.x & data.y", 8, "`&` is no operator", "write `&&`"),
-        ("data.x and data.y", 8, "`and` is no operator", "write `&&`"),
-        ("data.x == 1 or data.y", 13, "`or` is no operator", "write `||`"),
-        ("not data.x", 1, "`not` is no operator", "write `!`, as in `!(data.x in [1, 2])`"),
-        ("data.x is null", 8, "`is` is no operator", "write `==`"),
+        ("data.x = 1", 8, "`=` is not an operator", "write `==` to compare"),
+        ("data.x === 1", 8, "`===` is not an operator", "write `==` to compare"),
+        ("data.x <> 1", 8, "`<>` is not an operator", "write `!=`"),
+        ("data->x", 5, "`->` is not an operator", "write `.` for a member"),
+        ("data.x & data.y", 8, "`&` is not an operator", "write `&&`"),
+        ("data.x and data.y", 8, "`and` is not an operator", "write `&&`"),
+        ("data.x == 1 or data.y", 13, "`or` is not an operator", "write `||`"),
+        ("not data.x", 1, "`not` is not an operator", "write `!`, as in `!(data.x in [1, 2])`"),
+        ("data.x is null", 8, "`is` is not an operator", "write `==`"),
         ("data.x == 1 # one", 13, "`#` begins no remark", "write `//`"),
         ("if data.x", 1, "`if` is a reserved word", "write `condition ? a : b`"),
         ("data.x ? 1", 11, "a `?` has no `:`", "write `condition ? a : b`"),
@@ -81,7 +81,7 @@ def test_a_fault_is_told_in_words_at_its_place(text, column, problem, hint):
 def test_a_sign_within_texts_and_operators_is_not_blamed(text):
     fault = fault_of(text)
 
-    assert (fault.column, fault.problem) == (text.rindex("=") + 1, "`=` is no operator")
+    assert (fault.column, fault.problem) == (text.rindex("=") + 1, "`=` is not an operator")
 
 
 def test_the_excerpt_shows_the_line_with_a_caret():

@@ -173,7 +173,7 @@ def test_what_fails_or_is_no_truth_value_matches_nothing_and_says_why(
         ("data.", "a name is missing after `.`", (1, 6)),
         ("(data.a == 1", "the `(` is not closed", (1, 1)),
         ("data.a == 'x", "the text that begins here is not closed", (1, 11)),
-        ("data.a = 1", "`=` is no operator; write `==` to compare", (1, 8)),
+        ("data.a = 1", "`=` is not an operator; write `==` to compare", (1, 8)),
         ("data.a == None", "did you mean null?", (1, 11)),
         ("type == 'x'", "did you mean event_type?", (1, 1)),
         ("data.a == 1 &&\n  foo > 2", "undeclared reference to 'foo'", (2, 3)),
