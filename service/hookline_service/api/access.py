@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -13,6 +14,8 @@ from hookline_service.api.serving import error_response
 from hookline_service.settings import Settings
 from hookline_service.use_cases.tokens import TokenCheck
 
+# RFC 9112, 3.2: a host and perhaps a port, without anything else that an authority may have elsewhere.
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]*)?", re.ASCII)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -39,12 +42,10 @@ class HostRule:
 
     def accepts(self, header: str) -> bool:
         """True when this service goes by the name in the header."""
-        try:
-            name = urlsplit(f"//{header}").hostname
-        except ValueError:
+        match = _HOST.fullmatch(header)
+        if match is None:
             return False
-        if not name:
-            return False
+        name = match["name"].strip("[]").lower()
         if name.rstrip(".") in self._names or name.endswith(".localhost"):
             return True
         try:

@@ -91,6 +91,11 @@ def test_own_names_and_addresses_are_accepted(host):
         "[::1",
         "[x]",
         "a b",
+        "evil@localhost",
+        "localhost/evil",
+        "localhost?x",
+        "localhost:80:80",
+        "user:pw@127.0.0.1",
         "\xff",
     ],
 )
