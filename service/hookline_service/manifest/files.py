@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hookline.errors import InvalidError
 from hookline_service.manifest.ignoring import IgnorePatterns
+from hookline_service.manifest.tar_entries import TarUnreadableError, count_entries
 from hookline_service.model.errors import Finding
 
 MAX_PROJECT_BYTES = 10 * 1024 * 1024
@@ -24,6 +25,7 @@ _ENVIRONMENT_MARK = "pyvenv.cfg"
 _DIGEST_FORMAT = b"hookline-build-1\n"
 _MAX_NAME = 255
 _SHOWN = 5
+_ENTRIES_PER_FILE = 4  # directories count, too
 
 
 class ArchiveInvalidError(InvalidError):
@@ -140,22 +142,28 @@ def unpack(
     Directories are passed over.
 
     Raises:
-        ArchiveInvalidError: it is no tar, or is cut short; it holds a link, a device, a path that leads out, a path
-            twice; or it is over a limit.
+        ArchiveInvalidError: it is no tar, is damaged or cut short; it holds a link, a device, a path that leads out, a
+            path twice; or it is over a limit.
     """
     files: dict[str, bytes] = {}
     try:
+        unread = count_entries(archive, most=_ENTRIES_PER_FILE * max_files)
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
             left = max_bytes
             for member in tar:
+                unread -= 1
                 if member.isdir():
                     continue
                 files[member.name] = _content(tar, member, files, left)
                 left -= member.size
                 if len(files) > max_files:
                     raise ArchiveInvalidError(f"it has more than {max_files:,} files")
+    except TarUnreadableError as exc:
+        raise ArchiveInvalidError(str(exc)) from exc
     except (tarfile.TarError, ValueError, EOFError, OverflowError, RecursionError) as exc:
         raise ArchiveInvalidError("it is no tar archive, or is cut short") from exc
+    if unread:
+        raise ArchiveInvalidError("a header in it is damaged")
     for path, problem in _bad_paths(files):
         raise ArchiveInvalidError(f"{path!r} {problem}")
     return dict(sorted(files.items()))
