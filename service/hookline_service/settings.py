@@ -310,7 +310,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="queue_limit_mb",
         read=_whole(1, 65536),
-        description="Data waiting to be written, in MiB, above which webhooks are answered 429.",
+        description="Data waiting to be written, and beside it bodies that are arriving, in MiB, above which webhooks are answered 429.",
     ),
     Setting(
         name="event_stream_heartbeat_s",

@@ -12,7 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hookline.errors import HooklineError, RateLimitedError
 from hookline_runner import write_points
-from hookline_service.api.bodies import ClientGoneError, declared_size, read_body
+from hookline_service.api.bodies import (
+    BodiesTooLargeError,
+    BodyBudget,
+    BodyShare,
+    ClientGoneError,
+    declared_size,
+    read_body,
+)
 from hookline_service.api.errors import (
     INTERNAL_ERROR,
     BodyTimeoutError,
@@ -44,6 +51,10 @@ _BODY_EMPTY = {"type": "http.response.body", "body": b""}
 class WebhookDispatching(Protocol):
     """What webhooks ask of the dispatcher."""
 
+    async def has_webhook(self, slug: str) -> bool:
+        """True if a trigger in force has this slug."""
+        ...
+
     async def accept_webhook(
         self,
         slug: str,
@@ -63,23 +74,29 @@ def create_webhooks(
 ) -> ASGIApp:
     """The application for everything under `/webhooks/`.
 
-    Answers 202 once the event is on disk, 404 for an unknown slug, 408 and 413 for a slow or large body, and
-    429 or 503 when the service cannot take more now; nothing but the 202 means that the event was kept.
+    Answers 202 once the event is on disk, 404 for an unknown slug, whose body is not read, 408 and 413 for a slow or
+    large body, and 429 or 503 when the service cannot take more now; nothing but the 202 means that the event was kept.
     `counts` is told of each.
     A synchronous webhook is answered by its sessions: see `answer_caller`.
     """
     patience_s = settings.sync_webhook_timeout_s
     limit = settings.webhook_limit_bytes
     timeout_s = settings.body_timeout_s
-    accept = dispatcher.accept_webhook
+    budget = BodyBudget(settings.queue_limit_bytes)
+
+    async def take(scope: Scope, receive: Receive) -> Accepted | None:
+        slug = scope["path"][_PREFIX_LENGTH:].partition("/")[0]
+        if not await dispatcher.has_webhook(slug):
+            return None
+        headers: Headers = scope["headers"]
+        with BodyShare(budget) as share:
+            body = await read_body(receive, declared_size(headers), limit, timeout_s, share)
+            meta = event_meta(scope["method"], _target(scope), slug, headers)
+            return await dispatcher.accept_webhook(slug, meta, headers, body)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        slug = scope["path"][_PREFIX_LENGTH:].partition("/")[0]
-        headers: Headers = scope["headers"]
         try:
-            body = await read_body(receive, declared_size(headers), limit, timeout_s)
-            meta = event_meta(scope["method"], _target(scope), slug, headers)
-            accepted = await accept(slug, meta, headers, body)
+            accepted = await take(scope, receive)
             if accepted is not None:
                 counts.accept(is_new=accepted.recorded.is_new)
             if accepted is not None and accepted.answers is not None:
@@ -98,26 +115,20 @@ def create_webhooks(
             return
         if accepted is None:
             counts.refuse(_NOT_FOUND)
-            await _answer(send, _NOT_FOUND, b"Not Found", [])
+            await _answer(send, _NOT_FOUND, b"Not Found", _end_of_unread(scope["headers"]))
             return
-        event_id = accepted.recorded.event_id.encode()
-        write_points.reach("service 202: before sending")
-        await send(
-            {
-                "type": "http.response.start",
-                "status": _ACCEPTED,
-                "headers": [
-                    _NO_CACHE,
-                    _EMPTY,
-                    (b"hookline-event-id", event_id),
-                    (b"autokitteh-event-id", event_id),
-                ],
-            }
-        )
-        await send(_BODY_EMPTY)
-        write_points.reach("service 202: after sending")
+        await _confirm(send, accepted.recorded.event_id.encode())
 
     return serve
+
+
+async def _confirm(send: Send, event_id: bytes) -> None:
+    write_points.reach("service 202: before sending")
+    names = (b"hookline-event-id", b"autokitteh-event-id")
+    headers = [_NO_CACHE, _EMPTY, *((name, event_id) for name in names)]
+    await send({"type": "http.response.start", "status": _ACCEPTED, "headers": headers})
+    await send(_BODY_EMPTY)
+    write_points.reach("service 202: after sending")
 
 
 def _target(scope: Scope) -> bytes:
@@ -127,9 +138,15 @@ def _target(scope: Scope) -> bytes:
     return raw_path + b"?" + query if query else raw_path
 
 
+def _end_of_unread(headers: Headers) -> Headers:
+    """The header that closes a connection on which a body comes that nobody reads; none if there is no body."""
+    is_empty = (declared_size(headers) or 0) == 0
+    return [] if is_empty and all(name != b"transfer-encoding" for name, _ in headers) else [_CLOSE]
+
+
 async def _refuse(send: Send, error: HooklineError) -> None:
     extra: Headers = []
-    if isinstance(error, BodyTooLargeError | BodyTimeoutError):
+    if isinstance(error, BodiesTooLargeError | BodyTooLargeError | BodyTimeoutError):
         extra.append(_CLOSE)
     if isinstance(error, RateLimitedError):
         extra.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))

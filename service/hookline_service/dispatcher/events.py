@@ -125,6 +125,10 @@ class Dispatcher:
         self._subscriptions = SubscriptionTable() if subscriptions is None else subscriptions
         self._answers = AnswerBoard() if answers is None else answers
 
+    async def has_webhook(self, slug: str) -> bool:
+        """True if a trigger in force has this slug."""
+        return await self._routes.find_by_slug(slug) is not None
+
     async def accept_webhook(
         self,
         slug: str,

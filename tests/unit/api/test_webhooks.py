@@ -24,6 +24,9 @@ class _Dispatcher:
         self.answer = answer
         self.calls: list[tuple[str, dict[str, Any], bytes]] = []
 
+    async def has_webhook(self, slug):  # noqa: ARG002 (the dispatcher's face)
+        return self.answer is not None
+
     async def accept_webhook(self, slug, meta, headers, body):  # noqa: ARG002 (the dispatcher's face)
         self.calls.append((slug, meta, body))
         if isinstance(self.answer, Exception):
@@ -97,9 +100,24 @@ async def test_sub_paths_and_queries_reach_the_event():
 
 
 async def test_an_unknown_slug_is_not_found():
-    start, end = await _call(_Dispatcher(None), [_body(b"")])
+    start, end = await _call(_Dispatcher(None), [])  # reads nothing of the body
 
     assert (start["status"], end["body"]) == (404, b"Not Found")
+
+
+@pytest.mark.parametrize(
+    ("header", "closes"),
+    [
+        ((b"content-length", b"500000"), True),
+        ((b"transfer-encoding", b"chunked"), True),
+        ((b"content-length", b"0"), False),
+        ((b"accept", b"*/*"), False),
+    ],
+)
+async def test_a_body_for_an_unknown_webhook_is_cut_off(header, closes):
+    start, _ = await _call(_Dispatcher(None), [], headers=[header])
+
+    assert ((b"connection", b"close") in start["headers"]) is closes
 
 
 async def test_an_announced_body_over_the_limit_is_refused_unread():
