@@ -6,26 +6,24 @@ Nothing a client sends makes a function of this module raise: what cannot be rea
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
+from hookline.json_text import MAX_DEPTH, Reader, finite, is_deeper
 from hookline_triggers.errors import DedupeInvalidError
 
 _INT64 = 2**63
-_SURE_INT_DIGITS = 18  # with so few digits an integer fits into 64 bits
-_MAX_DEPTH = 200  # of JSON; encoders on the way to the session go no deeper than 254
 _MAX_ID = 256
 _MAX_CACHED_NAME = 64
 _FORM_METHODS = ("POST", "PUT", "PATCH")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_JSON_SPACE = " \t\r\n"
+_BYTE_ORDER_MARK = "\ufeff"
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -58,20 +56,21 @@ def event_meta(method: str, raw_target: bytes, slug: str, headers: Headers) -> d
 def event_data(meta: dict[str, Any], body: bytes | None) -> dict[str, Any]:
     """The event as user code sees it: the meta of `event_meta`, and `body` as bytes, form, json and text.
 
-    JSON is the first value in the body whatever the content type: integers beyond 64 bits are floats, and
-    floats without a fraction integers; keys are sorted. It is None when it does not parse or
-    is nested deeper than 200.
+    JSON is the first value in the body whatever the content type, read as `hookline.json_text` does; floats without a
+    fraction are integers, and keys are sorted. It is None when it does not parse or is nested deeper than 200.
+    A byte order mark before the body is in `bytes` only.
     """
     if not body:
         return {"body": {"bytes": None, "form": None, "json": None, "text": None}, **meta}
     text = _utf8(body)
     # A wrong byte inside a JSON text becomes U+FFFD, and the rest can still be read.
     source = body.decode("utf-8", "replace") if text is None else text
+    unmarked = source.removeprefix(_BYTE_ORDER_MARK)
     content = {
         "bytes": body,
-        "form": _form(meta, source),
-        "json": _first_json(source),
-        "text": text,
+        "form": _form(meta, unmarked),
+        "json": _first_json(source, _READER),
+        "text": None if text is None else unmarked,
     }
     return {"body": content, **meta}
 
@@ -135,14 +134,13 @@ def _header_value(headers: Headers, name: bytes) -> str | None:
 
 
 def _json_value(body: bytes | None, path: Sequence[str]) -> str | None:
-    value: Any = _first_json(body.decode("utf-8", "replace")) if body else None
+    value: Any = _first_json(body.decode("utf-8", "replace"), _ID_READER) if body else None
     for key in path:
         value = _member(value, key)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
-        # A lone surrogate has no place in a database.
-        return str(value).encode("utf-8", "replace").decode()
+        return str(value)
     return None
 
 
@@ -232,68 +230,32 @@ def _utf8(body: bytes) -> str | None:
         return None
 
 
-def _first_json(text: str) -> object:
-    start = len(text) - len(text.lstrip(_JSON_SPACE))
+def _first_json(text: str, reader: Reader) -> object:
     try:
-        value, _ = _DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError):
+        value: object = reader.read_first(text)
+    except ValueError:
         return None
-    is_shallow = text.count("{") + text.count("[") <= _MAX_DEPTH
-    return value if is_shallow or _is_within_depth(value) else None
+    is_shallow = text.count("{") + text.count("[") <= MAX_DEPTH
+    return value if is_shallow or not is_deeper(value) else None
 
 
-def _is_within_depth(value: object) -> bool:
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        level = [child for parent in level for child in _containers_in(parent)]
-        if not level:
-            return True
-    return False
-
-
-def _containers_in(parent: object) -> list[object]:
-    if isinstance(parent, dict):
-        children: Iterable[object] = cast("dict[str, object]", parent).values()
-    elif isinstance(parent, list):
-        children = cast("list[object]", parent)
-    else:
-        return []
-    return [child for child in children if isinstance(child, (dict, list))]
-
-
-def _parse_int(digits: str) -> int | float:
-    if len(digits) <= _SURE_INT_DIGITS:
-        return int(digits)
-    number = _parse_finite(digits)
-    if abs(number) > 2 * _INT64:
-        return number
-    exact = int(digits)
-    return exact if -_INT64 <= exact < _INT64 else number
-
-
-def _parse_float(digits: str) -> int | float:
-    number = _parse_finite(digits)
+def _real(digits: str) -> int | float:
+    number = finite(digits)
     return int(number) if number.is_integer() and abs(number) < _INT64 else number
 
 
-def _parse_finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError("the number is beyond every float")
-    return number
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+def _exact_real(digits: str) -> int | float | str:
+    """As `_real`, but the text itself where a float is rounded so far that others would be the same one."""
+    number = _real(digits)
+    try:
+        return number if Decimal(repr(number)) == Decimal(digits) else digits
+    except ArithmeticError:  # an exponent of twenty digits
+        return digits
 
 
 def _sorted_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return dict(sorted(dict(pairs).items()))
 
 
-_DECODER = json.JSONDecoder(
-    parse_int=_parse_int,
-    parse_float=_parse_float,
-    parse_constant=_refuse_constant,
-    object_pairs_hook=_sorted_object,
-)
+_READER = Reader(real=_real, members=_sorted_object)
+_ID_READER = Reader(real=_exact_real)

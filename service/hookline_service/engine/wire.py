@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import orjson
-
 from hookline.values import encode, from_tree
+from hookline_runner import fast_json
 from hookline_runner.frames import Frame
 from hookline_service.engine.contexts import StartContext
 from hookline_service.engine.ending import Done, Exit, Suspension
@@ -105,8 +103,8 @@ def _rows_of(value: Any) -> list[Any]:  # Any: as above
 def read_header(frame: Frame) -> dict[str, Any]:  # Any: the caller checks each field it takes
     """The header as a JSON object; raises `WireError`."""
     try:
-        header = orjson.loads(frame.header)
-    except orjson.JSONDecodeError as exc:
+        header = fast_json.read(frame.header)
+    except ValueError as exc:
         raise WireError("the header is not JSON") from exc
     if not isinstance(header, dict):
         raise WireError("the header is not an object")
@@ -277,7 +275,7 @@ def start_header(
         "answers": context.is_sync or session.parent_id is not None,
         "now": None,  # a host on this machine has our time; on its way this one would grow old
     }
-    return encode_json(header), body or b""
+    return fast_json.write(header), body or b""
 
 
 def event_fields(
@@ -285,18 +283,10 @@ def event_fields(
 ) -> tuple[object, str | None, str | None, bytes | None]:
     """What the function is given: data, id and type of the event, and the raw body of a webhook's request."""
     if event is None:
-        return orjson.loads(session.input or b"{}"), None, None, None
-    data: object = orjson.loads(event.data)
+        return fast_json.read(session.input or b"{}"), None, None, None
+    data: object = fast_json.read(event.data)
     if event.body is None or not isinstance(data, dict):
         return data, event.id, event.type, None
     full = event_data(data, event.body)  # pyright: ignore[reportUnknownArgumentType] - JSON object
     full["body"]["bytes"] = None
     return full, event.id, event.type, event.body
-
-
-def encode_json(value: object) -> bytes:
-    """JSON of the value; text that UTF-8 cannot hold (lone surrogates) is escaped instead of refused."""
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()

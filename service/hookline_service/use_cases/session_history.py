@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hookline.errors import ConflictError
+from hookline_runner import fast_json
 from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.engine.vault import ValueGuard, is_sealed
-from hookline_service.engine.wire import encode_json, event_fields
+from hookline_service.engine.wire import event_fields
 from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.manifest.values import Manifest
 from hookline_service.model.events import Event
@@ -115,7 +116,7 @@ class HistoryReader:
             manifest=await self._manifest(session.build_id),
             event_id=event_id,
             event_type=event_type,
-            data=mask.blank(encode_json(data)),
+            data=mask.blank(fast_json.write(data)),
             body=None if body is None else mask.blank(body),
             variables={
                 name: mask.blank(text.encode()).decode() for name, text in variables.items()
