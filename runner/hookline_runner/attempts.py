@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-import orjson
-
+from hookline_runner import fast_json
+from hookline_runner.errors import StartUnreadableError
 from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.output_limit import OutputLimit
 from hookline_runner.relay import RawFrame
@@ -49,17 +49,34 @@ class StartRequest:
 
 
 def read_start(header: bytes) -> StartRequest:
-    """The host's part of a START header."""
-    fields = cast(
-        "dict[str, Any]", orjson.loads(header)
-    )  # Any: JSON of the service, which is trusted
-    return StartRequest(
-        build_id=str(fields["build"]),
-        reuse=fields.get("process") == "reuse",
-        memory_limit_bytes=int(fields.get("memory_limit_bytes") or 0),
-        log_limit_lines=int(fields.get("log_limit_lines") or 0),
-        log_limit_bytes=int(fields.get("log_limit_bytes") or 0),
-    )
+    """The host's part of a START header; raises `StartUnreadableError`."""
+    try:
+        fields: dict[str, Any] = fast_json.read(header)  # Any: JSON of the service
+        return StartRequest(
+            build_id=str(fields["build"]),
+            reuse=fields.get("process") == "reuse",
+            memory_limit_bytes=int(fields.get("memory_limit_bytes") or 0),
+            log_limit_lines=int(fields.get("log_limit_lines") or 0),
+            log_limit_bytes=int(fields.get("log_limit_bytes") or 0),
+        )
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as exc:
+        raise StartUnreadableError(f"{type(exc).__name__}: {exc!s:.200}") from exc
+
+
+def _read_stop(header: bytes) -> tuple[bool, float]:
+    """Whether a STOP is by force, and the grace in seconds; an order that cannot be read leaves none."""
+    try:
+        order: dict[str, Any] = fast_json.read(header)  # Any: as above
+        return bool(order.get("force")), max(0.0, float(order.get("grace_s") or 0.0))
+    except (ValueError, TypeError, AttributeError, ArithmeticError):
+        return False, 0.0
+
+
+def exit_header(
+    reason: str, *, status: int | None = None, signal_number: int | None = None, detail: str = ""
+) -> dict[str, object]:
+    """What an EXITED says; see docs/protocol.md."""
+    return {"status": status, "signal": signal_number, "reason": reason, "detail": detail}
 
 
 class Attempt:
@@ -108,16 +125,15 @@ class Attempt:
 
     def stop(self, frame: RawFrame) -> None:
         """Obey a STOP: politely first, then by force; at once when nothing runs yet."""
-        order = cast("dict[str, Any]", orjson.loads(frame.header))  # Any: as in `read_start`
+        is_forced, grace_s = _read_stop(frame.header)
         self._is_stopping = True
         if self._process is None or self._source is None:
             self._end("killed", detail="stopped before it began")
-        elif order.get("force"):
+        elif is_forced:
             self._kill("killed", "stopped by force")
         else:
             self.pass_on(frame)
             self._source.terminate(self._process)
-            grace_s = max(0.0, float(order.get("grace_s") or 0.0))
             self._set_timer(grace_s, lambda: self._kill("killed", "did not stop in time"))
 
     # From the zygote.
@@ -219,7 +235,7 @@ class Attempt:
             return
         self.is_ended = True
         self._clear_timer()
-        header = {"status": status, "signal": signal_number, "reason": reason, "detail": detail}
+        header = exit_header(reason, status=status, signal_number=signal_number, detail=detail)
         self._link.send(FrameType.EXITED, self.channel, header)
         self._on_ended(self)
 
@@ -238,7 +254,7 @@ def _is_clean(frame: RawFrame) -> bool:
     if frame.type != FrameType.DONE:
         return False
     try:
-        header = orjson.loads(frame.header)
-    except orjson.JSONDecodeError:
+        header = fast_json.read(frame.header)
+    except ValueError:
         return False
     return isinstance(header, dict) and "dirty" in header and header["dirty"] is None

@@ -7,13 +7,19 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import anyio
-import orjson
 from anyio.abc import TaskGroup
 
 from hookline.errors import HooklineError
-from hookline_runner.attempts import Attempt, LinkSender, StartRequest, read_start
+from hookline_runner import fast_json
+from hookline_runner.attempts import (
+    Attempt,
+    LinkSender,
+    StartRequest,
+    exit_header,
+    read_start,
+)
 from hookline_runner.builds import Build, BuildSpec
-from hookline_runner.errors import BuildNotSentError
+from hookline_runner.errors import BuildNotSentError, StartUnreadableError
 from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.preparation import Preparation, ReadyBuild
 from hookline_runner.relay import RawFrame
@@ -75,7 +81,14 @@ class Dispatch:
             self._receive_build(frame)
 
     def _start(self, frame: RawFrame) -> None:
-        request = read_start(frame.header)
+        try:
+            request = read_start(frame.header)
+        except StartUnreadableError as exc:
+            logger.warning("start not readable", extra={"channel": frame.channel})
+            self._link.send(
+                FrameType.EXITED, frame.channel, exit_header("start_failed", detail=exc.message)
+            )
+            return
         attempt = Attempt(
             frame, request, link=self._link, now=self._now, on_ended=self._attempt_ended
         )
@@ -182,7 +195,7 @@ async def _ignore_progress(text: str) -> None:
 
 
 def _fields_of(frame: RawFrame) -> dict[str, Any]:  # Any: JSON of the service, which is trusted
-    return cast("dict[str, Any]", orjson.loads(frame.header))
+    return cast("dict[str, Any]", fast_json.read(frame.header))
 
 
 def _spec_of(fields: dict[str, Any]) -> BuildSpec:  # Any: as above

@@ -83,6 +83,18 @@ class BuildNotSentError(UnavailableError):
         self.build_id = build_id
 
 
+class StartUnreadableError(InternalError):
+    """The service asked for an attempt in words that this host cannot read."""
+
+    code = "runner.start_unreadable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"the runner host cannot read what the service sent to start it: {problem}"
+        )
+        self.problem = problem
+
+
 class SandboxRequiredError(UnavailableError):
     """A sandbox is required and none works here."""
 

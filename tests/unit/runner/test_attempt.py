@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from hookline_runner.attempts import Attempt, StartRequest, read_start
+from hookline_runner.errors import StartUnreadableError
 from hookline_runner.frames import FrameReader, FrameType, encode_frame
 from hookline_runner.relay import FrameCutter, RawFrame
 from hookline_runner.session_process import SessionProcess
@@ -258,3 +259,39 @@ async def test_a_process_counts_as_killed_only_if_it_did_not_exit_before(
     stage.attempt.process_ended(status, signal)
 
     assert stage.exits()[0]["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"{}",
+        b'{"build":"b","log_limit_lines":"x"}',
+        b"[" * 5000,
+    ],
+)
+def test_a_start_that_cannot_be_read_is_refused_with_a_reason(header: bytes) -> None:
+    with pytest.raises(StartUnreadableError, match="cannot read what the service sent"):
+        read_start(header)
+
+
+@pytest.mark.parametrize(
+    "event", [rb'"\ud83d"', rb'{"\ude00":1}', b"9" * 400, b'"\xff"', b"[" * 250 + b"]" * 250]
+)
+def test_whatever_an_event_holds_the_host_reads_its_start(event: bytes) -> None:
+    assert read_start(b'{"build":"bld_7","event":{"data":%s}}' % event).build_id == "bld_7"
+
+
+@pytest.mark.parametrize("header", [b"{", b"[]", b'{"grace_s":"x"}', b'{"grace_s":1e999}'])
+async def test_a_stop_that_cannot_be_read_stops_all_the_same(header: bytes) -> None:
+    stage = Stage()
+    stage.give_process()
+    (frame,) = FrameCutter().feed(encode_frame(FrameType.STOP, 5, header))
+
+    stage.attempt.stop(frame)
+
+    assert stage.source.calls[0] == "terminate"
