@@ -20,7 +20,7 @@ import orjson
 import uvicorn
 from starlette.types import ASGIApp
 
-from hookline.errors import HooklineError
+from hookline.errors import ConflictError, HooklineError, InvalidError
 from hookline_service.app.assembly import Parts, build_parts
 from hookline_service.app.http_connections import CarefulHttpProtocol
 from hookline_service.app.listening import listen, runner_socket_path
@@ -31,7 +31,7 @@ from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
-from hookline_service.storage.sqlite import open_sqlite_store
+from hookline_service.storage.sqlite import check_file, open_sqlite_store
 from hookline_service.use_cases.private_files import ensure_home, load_or_create
 from hookline_service.use_cases.retention import (
     ClockWatch,
@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 _SETTLE_S = 300.0
 _KEEP_ALIVE_S = 30
+DATABASE_FILE = "hookline.db"
 RUNNER_TOKEN_FILE = "runner.token"  # noqa: S105 - the name of a file
 _GC_THRESHOLD = (20_000, 20, 50)  # a request makes hundreds of short-lived objects and no cycles
 
@@ -67,7 +68,22 @@ def run_service(
         serve = partial(_serve, settings, on_ready, forgets_lost_secrets=forgets_lost_secrets)
         return anyio.run(serve, backend="asyncio", backend_options=options)
     except BaseExceptionGroup as group:
-        raise _first_of(group) from group
+        error = _first_of(group)
+        _blame_damage(settings, error)
+        raise error from group
+    except Exception as exc:
+        _blame_damage(settings, exc)
+        raise
+
+
+def _blame_damage(settings: Settings, error: BaseException) -> None:
+    """Raise that the database is damaged, if it is: what that does to a service has many faces.
+
+    Raises:
+        StorageDamagedError: it is.
+    """
+    if isinstance(error, Exception) and not isinstance(error, InvalidError | ConflictError):
+        check_file(settings.home / DATABASE_FILE)
 
 
 def _allow_many_connections() -> None:
@@ -122,7 +138,7 @@ async def _serve(
 
 @contextlib.asynccontextmanager
 async def _open_store(settings: Settings) -> AsyncGenerator[Store, None]:
-    store = await open_sqlite_store(settings.home / "hookline.db")
+    store = await open_sqlite_store(settings.home / DATABASE_FILE)
     try:
         yield store
     finally:

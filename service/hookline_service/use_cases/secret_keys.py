@@ -19,7 +19,7 @@ from hookline.errors import ConflictError, InvalidError
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import Project, StoredVariable
 from hookline_service.model.secret import Secret
-from hookline_service.use_cases.private_files import replace_file
+from hookline_service.use_cases.private_files import HomeUnusableError, replace_file
 from hookline_service.use_cases.secrets import (
     KEY_FILE,
     SecretBox,
@@ -109,7 +109,8 @@ class SecretKeys:
             raise SecretKeyGivenError
         async with self._lock:
             fresh = fresh_key()
-            former = await anyio.to_thread.run_sync(_put_first, self._file, fresh)
+            texts = self.box.key_texts
+            former = await anyio.to_thread.run_sync(_put_first, self._file, fresh, texts)
             self.box.lead_with(decode_keys(fresh, "the new key")[0])
             resealed = await self._reseal()
             return Rotation(key_id=self.box.key_id, resealed=resealed, former_keys=former)
@@ -194,9 +195,18 @@ async def _sealed(store: SealedStore) -> AsyncIterator[tuple[Project, list[Store
         yield project, [one for one in variables if one.is_secret]
 
 
-def _put_first(file: Path, fresh: str) -> int:
-    """Write the key before those of the file; returns how many there were. The file is whole at any moment."""
-    former = file.read_text("utf-8", errors="replace").split()
+def _put_first(file: Path, fresh: str, known: Sequence[str]) -> int:
+    """Write the key before those of the file, which is whole at any moment; returns how many there were.
+
+    If the file is gone, it is made again of those that are `known`.
+    """
+    try:
+        former: Sequence[str] = file.read_text("utf-8", errors="replace").split()
+    except FileNotFoundError:
+        logger.warning("file of keys was gone; written again", extra={"path": str(file)})
+        former = known
+    except OSError as exc:
+        raise HomeUnusableError(file, exc.strerror or "cannot be read") from exc
     decode_keys(",".join(former), str(file))
     replace_file(file, "".join(f"{line}\n" for line in [fresh, *former]))
     return len(former)

@@ -87,16 +87,22 @@ class SecretPlace:
 class SecretBox:
     """Seals and opens secret values with the installation's keys, the first of which seals."""
 
-    __slots__ = ("_keys", "_primary")
+    __slots__ = ("_keys", "_primary", "_texts")
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self._keys = {_key_id(key): AESGCM(key) for key in keys}
+        self._texts = [base64.b64encode(key).decode() for key in keys]
         self._primary = _key_id(keys[0])
 
     @property
     def key_id(self) -> str:
         """Names the key that seals."""
         return self._primary.hex()
+
+    @property
+    def key_texts(self) -> tuple[str, ...]:
+        """All keys as they are written in the file of keys, that which seals first. For that file alone."""
+        return tuple(self._texts)
 
     @staticmethod
     def key_id_of(box: bytes) -> str:
@@ -111,6 +117,7 @@ class SecretBox:
         """Seal with this key from now on; the others go on opening."""
         self._primary = _key_id(key)
         self._keys[self._primary] = AESGCM(key)
+        self._texts.insert(0, base64.b64encode(key).decode())
 
     def seal(self, place: SecretPlace, value: Secret) -> bytes:
         """A box with the value; no two boxes are alike."""

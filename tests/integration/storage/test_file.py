@@ -76,6 +76,22 @@ async def test_a_second_service_is_refused_and_told_who_has_the_file(path: Path)
 
 
 @pytest.mark.usefixtures("store")
+async def test_the_file_has_one_owner_even_when_its_lock_was_deleted(path: Path) -> None:
+    path.with_name("hookline.db.lock").unlink()
+
+    with pytest.raises(StorageLockedError):
+        await open_sqlite_store(path)
+
+
+@pytest.mark.usefixtures("store")
+async def test_the_file_has_one_owner_whatever_path_leads_to_it(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to(path.parent, target_is_directory=True)
+
+    with pytest.raises(StorageLockedError):
+        await open_sqlite_store(tmp_path / "alias" / path.name)
+
+
+@pytest.mark.usefixtures("store")
 async def test_the_same_process_cannot_open_the_file_twice(path: Path) -> None:
     with pytest.raises(StorageLockedError) as caught:
         await open_sqlite_store(path)

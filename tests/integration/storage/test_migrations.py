@@ -12,7 +12,7 @@ from hookline_service.storage.errors import (
     StorageForeignError,
     StorageNewerError,
 )
-from hookline_service.storage.sqlite import SqliteStore, open_sqlite_store
+from hookline_service.storage.sqlite import SqliteStore, check_file, open_sqlite_store
 from hookline_service.storage.sqlite.connection import open_writer
 from hookline_service.storage.sqlite.migrations import Migration, load_migrations, migrate
 from tests.builders.calls import a_call, a_call_entry, a_use, made, value_of
@@ -35,6 +35,12 @@ def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     for page in range(4, len(content) // 4096, 2):
         content[page * 4096 : page * 4096 + 64] = b"\xa5" * 64
+    path.write_bytes(content)
+
+
+def _spoil(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at : at + 900] = b"\xff\xfe\xa5" * 300
     path.write_bytes(content)
 
 
@@ -198,6 +204,31 @@ async def test_a_sound_file_passes_its_check(store: SqliteStore, path: Path) -> 
 
     async with await open_sqlite_store(path, check=True) as again:
         assert await again.get_project(release.project.id) == release.project
+
+
+@pytest.mark.parametrize("at", [100, 4096 * 2], ids=["schema", "a table"])
+async def test_a_file_damaged_anywhere_is_called_damaged_or_foreign(
+    store: SqliteStore, path: Path, at: int
+) -> None:
+    await store.apply_release(a_release())
+    await store.aclose()
+    _spoil(path, at)
+
+    with pytest.raises((StorageDamagedError, StorageForeignError)):
+        await open_sqlite_store(path, check=True)
+
+
+async def test_damage_is_found_when_a_closed_file_is_looked_at(
+    store: SqliteStore, path: Path
+) -> None:
+    await store.apply_release(a_release(archive=b"x" * 200_000))
+    await store.aclose()
+    check_file(path)
+    check_file(path.with_name("none.db"))
+    damage(path)
+
+    with pytest.raises(StorageDamagedError):
+        check_file(path)
 
 
 async def test_a_damaged_file_is_reported(store: SqliteStore, path: Path) -> None:

@@ -202,6 +202,29 @@ async def test_lost_secrets_are_emptied_when_asked_for_and_the_others_kept(home)
     assert await revealed(store, (await open_keys(store, home, None)).box, project_id) == ["", "z"]
 
 
+async def test_a_rotation_brings_a_file_of_keys_back_that_was_deleted(home):
+    store, project_id = await a_filled_store(home, "s3cret")
+    keys = await open_keys(store, home, None)
+    (home / "secret.key").unlink()
+
+    rotation = await keys.rotate()
+
+    assert rotation.former_keys == 1
+    assert (home / "secret.key").read_text().split()[1:] == [OLD]
+    again = await open_keys(store, home, None)
+    assert "s3cret" in await revealed(store, again.box, project_id)
+
+
+async def test_a_file_of_keys_that_cannot_be_read_is_named(home):
+    store, _ = await a_filled_store(home)
+    keys = await open_keys(store, home, None)
+    (home / "secret.key").unlink()
+    (home / "secret.key").mkdir()
+
+    with pytest.raises(HomeUnusableError, match=r"secret\.key"):
+        await keys.rotate()
+
+
 async def test_a_key_of_the_settings_is_not_rotated_but_taken_over_from_at_the_start(home):
     store, project_id = await a_filled_store(home, "one")
     keys = await open_keys(store, home, Secret(f"{NEW},{OLD}"))

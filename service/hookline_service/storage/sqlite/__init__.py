@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hookline_service.storage.sqlite.store import SqliteStore, open_sqlite_store
+from hookline_service.storage.sqlite.store import SqliteStore, check_file, open_sqlite_store
 
-__all__ = ["SqliteStore", "open_sqlite_store"]
+__all__ = ["SqliteStore", "check_file", "open_sqlite_store"]

@@ -22,6 +22,7 @@ from hookline_service.storage.sqlite.backup import copy_database
 from hookline_service.storage.sqlite.calls import CallTables
 from hookline_service.storage.sqlite.connection import (
     Database,
+    open_copy,
     open_reader,
     open_writer,
     translate,
@@ -38,6 +39,7 @@ from hookline_service.storage.sqlite.retention import RetentionTables
 from hookline_service.storage.sqlite.sessions import SessionTables
 from hookline_service.storage.sqlite.store_values import ValueTables
 from hookline_service.storage.sqlite.triggers import TriggerTables
+from hookline_service.storage.sqlite.write_ahead import watch_log
 from hookline_service.storage.sqlite.writer import Writer
 
 _READERS = 4
@@ -151,6 +153,8 @@ def _open(path: Path, check: bool) -> tuple[Ownership, list[Database]]:
             return ownership, databases
     except sqlite3.Error as exc:
         raise _refusal(exc, str(path)) from exc
+    except UnicodeDecodeError as exc:  # SQLite quotes a schema that is no text
+        raise StorageDamagedError(str(path), ("its schema cannot be read",)) from exc
     except OSError as exc:
         raise StorageUnavailableError(str(exc)) from exc
 
@@ -166,12 +170,29 @@ def _refusal(exc: sqlite3.Error, path: str) -> HooklineError:
 
 def _open_databases(path: Path, check: bool, stack: ExitStack) -> list[Database]:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    writer = stack.enter_context(closing(open_writer(path)))
+    with watch_log(path) as compare_log:
+        writer = stack.enter_context(closing(open_writer(path)))
+        compare_log(writer)
     if check:
         _check(writer, path)
     migrate(writer, str(path), load_migrations())
     readers = [stack.enter_context(closing(open_reader(path))) for _ in range(1 + _READERS)]
     return [writer, *readers]
+
+
+def check_file(path: Path) -> None:
+    """Look at the whole file, which nobody may have open; nothing if it is sound, or is not there.
+
+    Raises:
+        StorageDamagedError: it is not.
+    """
+    if not path.exists():
+        return
+    try:
+        with closing(open_copy(path)) as database:
+            _check(database, path)
+    except (sqlite3.Error, UnicodeDecodeError) as exc:
+        raise StorageDamagedError(str(path), (str(exc),)) from exc
 
 
 def _check(database: Database, path: Path) -> None:
