@@ -158,6 +158,17 @@ class InternalAnswerError(InternalError):
     code = "service.contract"
 
 
+class ProjectMistypedError(NotFoundError):
+    """There is no project of this name, but one of nearly the same."""
+
+    code = "project.not_found"
+
+    def __init__(self, name: str, close: str) -> None:
+        super().__init__(
+            f"project {name!r} not found; did you mean {close!r}? To make a new one: `hookline project create {name}`"
+        )
+
+
 class ManifestInvalidError(InvalidError):
     """The manifest has errors; they were shown."""
 

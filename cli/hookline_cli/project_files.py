@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from hookline_cli.failures import FileUnusableError
+from hookline_service.manifest.values import Manifest
 
 _MOST_BYTES = 512 * 1024 * 1024
 _MOST_FILES = 100_000
@@ -16,11 +17,15 @@ _MOST_FILES = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedProject:
-    """A project as it is sent: the manifest's name within it, an uncompressed tar, the number of files."""
+    """A project as it is sent: the manifest's name within it, an uncompressed tar, the number of files.
+
+    `declared` is what the manifest says, as far as it could be read.
+    """
 
     manifest: str
     archive: bytes
     file_count: int
+    declared: Manifest | None = None
 
 
 def find_manifest(directory: Path, given: str | None = None) -> str:
@@ -76,7 +81,9 @@ def _pack(directory: Path, manifest: str, text: bytes) -> PackedProject:
     contents = {path: _read(directory / path) for path in selection.files}
     contents[manifest] = text
     archive = files.pack(contents)
-    return PackedProject(manifest=manifest, archive=archive, file_count=len(contents))
+    return PackedProject(
+        manifest=manifest, archive=archive, file_count=len(contents), declared=parsed
+    )
 
 
 def find_project_directory(start: Path) -> Path | None:

@@ -44,6 +44,35 @@ async def test_a_project_that_was_never_released_is_not_found(store: Store) -> N
         await store.get_project(project.id)
 
 
+async def test_a_project_may_be_there_before_anything_is_deployed(store: Store) -> None:
+    project = a_project()
+
+    await store.add_project(project)
+    await store.set_variables([a_variable(project.id)])
+
+    assert await store.find_project(project.name) == project
+    assert len(await store.list_variables(project.id)) == 1
+    assert await store.find_active_deployment(project.id) is None
+
+
+async def test_a_project_is_not_added_under_a_name_that_another_has(store: Store) -> None:
+    await store.add_project(a_project(name="same"))
+
+    with pytest.raises(ProjectNameTakenError):
+        await store.add_project(a_project(name="same"))
+
+
+async def test_the_first_release_of_a_project_keeps_what_it_had(store: Store) -> None:
+    project = a_project()
+    await store.add_project(project)
+    await store.set_variables([a_variable(project.id)])
+
+    await store.apply_release(a_release(project))
+
+    assert len(await store.list_projects()) == 1
+    assert len(await store.list_variables(project.id)) == 1
+
+
 async def test_projects_are_listed_by_name(store: Store) -> None:
     for name in ("pear", "apple", "fig"):
         await store.apply_release(a_release(a_project(name=name)))

@@ -109,6 +109,8 @@ def _archive(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -
 
 @route("GET", "/projects/{project}/vars")
 def _vars(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    if (project := match["project"]) in fake.absent_projects:
+        return refusal(404, "not_found", "project.not_found", f"project {project!r} not found")
     revealed = request.url.params.get("reveal") == "1"
     scope = request.url.params.get("scope")
     items = [
@@ -119,14 +121,23 @@ def _vars(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> h
     return httpx2.Response(200, json={"items": items, "next": None})
 
 
+@route("POST", "/projects")
+def _make(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    project = json.loads(request.content)
+    fake.absent_projects.discard(project["name"])
+    fake.things.setdefault("projects", []).append({"id": "prj_1", **project})
+    return httpx2.Response(201, json=project)
+
+
 @route("PUT", "/projects/{project}/vars/{name}")
 def _put(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
-    body = json.loads(request.content)
+    given = {name: one for name, one in json.loads(request.content).items() if one is not None}
     scope = request.url.params.get("scope", "")
     key = f"{scope}.{match['name']}" if scope else match["name"]
-    kept = {"name": match["name"], "scope": scope, **body}
-    fake.variables.setdefault(match["project"], {})[key] = kept
-    return httpx2.Response(204)
+    before = fake.variables.setdefault(match["project"], {}).get(key)
+    former = before or {"name": match["name"], "scope": scope, "secret": False, "description": ""}
+    fake.variables[match["project"]][key] = {**former, **given}
+    return httpx2.Response(200, json=fake.variables[match["project"]][key])
 
 
 @route("DELETE", "/projects/{project}/vars/{name}")

@@ -58,6 +58,12 @@ class MemoryProjects(MemoryTables):
     async def list_projects(self) -> list[Project]:
         return sorted(self._projects.values(), key=lambda each: each.name)
 
+    async def add_project(self, project: Project) -> None:
+        self._may_write()
+        if await self.find_project(project.name) is not None:
+            raise ProjectNameTakenError(project.name)
+        self._projects[project.id] = project
+
     async def delete_project(self, project_id: ProjectId) -> None:
         self._may_write()
         for session in self._matching(SessionFilter(project_id=project_id)):

@@ -11,7 +11,7 @@ from hookline_cli.options import json_option, limit_option, segment, with_servic
 
 @click.group("project")
 def command() -> None:
-    """List, show and delete projects."""
+    """Make, list, show and delete projects."""
 
 
 @command.command("list")
@@ -42,6 +42,18 @@ def get_project(service: Service, *, project: str, as_json: bool) -> None:
         print_json(found)
     else:
         print_fields(found)
+
+
+@command.command("create")
+@click.argument("project")
+@json_option
+@with_service
+def create_project(service: Service, *, project: str, as_json: bool) -> None:
+    """Make a project, to set its variables before the first deploy."""
+    made = service.post("/projects", {"name": project})
+    if as_json:
+        print_json(made)
+    note(f"made project {project}; nothing is deployed yet")
 
 
 @command.command("delete")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 
 import click
 
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_json, print_table
-from hookline_cli.failures import VariableNotFoundHereError
+from hookline_cli.failures import (
+    AnswerError,
+    ProjectMistypedError,
+    VariableNotFoundHereError,
+)
 from hookline_cli.json_values import JsonObject, objects_in
 from hookline_cli.options import json_option, segment, with_service
 
@@ -40,18 +45,19 @@ def set_variable(  # noqa: PLR0913 (one parameter per option)
 ) -> None:
     """Set a variable. Without VALUE it is asked for, or read from stdin if that is no terminal.
 
-    A variable that is secret stays so unless --plain is given.
+    What is secret, by the manifest or by an earlier --secret, stays so unless --plain is given. A project that is not there
+    yet is made, so that a first deploy finds the values it requires.
     """
-    before = _find(service, project, name, connection, reveal=False) or {}
-    is_secret = bool(before.get("secret")) if secret is None else secret
+    before = _find_or_make(service, project, name, connection)
+    is_secret = secret if secret is not None else bool(before.get("secret", value is None))
     body: JsonObject = {
         "value": _read_value(name, is_secret=is_secret) if value is None else value,
-        "secret": is_secret,
-        "description": description if description is not None else before.get("description") or "",
+        "secret": secret,
+        "description": description,
     }
     path = f"/projects/{segment(project)}/vars/{segment(name)}"
-    service.put(path, body, scope=connection)
-    note(f"set {'secret ' if is_secret else ''}variable {name} of {project}")
+    kept = service.put(path, body, scope=connection)
+    note(f"set {'secret ' if kept.get('secret') else ''}variable {name} of {project}")
 
 
 @command.command("get")
@@ -120,6 +126,22 @@ def _list(
     path = f"/projects/{segment(project)}/vars"
     answer = service.get(path, scope=connection, reveal=1 if reveal else None)
     return objects_in(answer, "items")
+
+
+def _find_or_make(service: Service, project: str, name: str, connection: str | None) -> JsonObject:
+    """The variable as it is, empty if it is not there; the project is made unless its name looks mistyped."""
+    try:
+        return _find(service, project, name, connection, reveal=False) or {}
+    except AnswerError as exc:
+        if exc.answer_code != "project.not_found":
+            raise
+        names = [str(one["name"]) for one in service.list_newest("/projects", limit=1000)]
+        close = difflib.get_close_matches(project, names, n=1)
+        if close:
+            raise ProjectMistypedError(project, close[0]) from exc
+    service.post("/projects", {"name": project})
+    note(f"made project {project}; nothing is deployed yet")
+    return {}
 
 
 def _find(

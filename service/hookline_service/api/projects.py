@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from hookline_service.api.endpoints import (
     Answer,
     AnyEndpoint,
@@ -10,10 +14,11 @@ from hookline_service.api.endpoints import (
     NoBody,
     NoQuery,
     PageQuery,
+    Shape,
 )
 from hookline_service.api.values import Time
 from hookline_service.model.projects import Deployment, Project
-from hookline_service.use_cases.projects import delete_project, get_project
+from hookline_service.use_cases.projects import create_project, delete_project, get_project
 
 
 class ProjectAnswer(Answer):
@@ -25,6 +30,12 @@ class ProjectAnswer(Answer):
     created_at: Time
     updated_at: Time
     active_deployment: str | None
+
+
+class ProjectBody(Shape):
+    """A new project's name, as manifests will have it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ProjectPage(Answer):
@@ -43,6 +54,12 @@ async def list_projects(call: Call[PageQuery, NoBody]) -> ProjectPage:
             for project in await store.list_projects()
         ]
     )
+
+
+async def add_project(call: Call[NoQuery, ProjectBody]) -> ProjectAnswer:
+    """Make a project of which nothing is deployed yet."""
+    services = call.services
+    return _answer(await create_project(services.store, services.clock, call.body.name), None)
 
 
 async def show_project(call: Call[NoQuery, NoBody]) -> ProjectAnswer:
@@ -81,6 +98,16 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         query=PageQuery,
         body=NoBody,
         answer=ProjectPage,
+    ),
+    Endpoint(
+        method="POST",
+        path="/projects",
+        summary="Make a project, to set its variables before the first deploy",
+        handle=add_project,
+        query=NoQuery,
+        body=ProjectBody,
+        answer=ProjectAnswer,
+        status=201,
     ),
     Endpoint(
         method="GET",

@@ -42,7 +42,7 @@ class ScopeQuery(Shape):
 
 
 class VariableBody(Shape):
-    """A value to set; `secret` and `description` left out stay as they are."""
+    """A value to set; `secret` and `description` left out stay as they are, or as the manifest declares them."""
 
     value: str
     secret: bool | None = None

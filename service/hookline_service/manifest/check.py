@@ -245,7 +245,11 @@ class _Check:
         options = f" --connection {scope}" if scope else ""
         options += " --secret" if variable.is_secret else ""
         project = self._manifest.project or "PROJECT"
-        hint = f"set it with `hookline var set {project} {variable.name}{options}`"
+        key = f"{scope}/{variable.name}" if scope else variable.name
+        hint = (
+            f"set it with `hookline var set {project} {variable.name}{options}`, "
+            f"or deploy with `--var {key}=…` or `--env-file FILE`"
+        )
         if variable.is_required:
             message = f"the variable {variable.name!r} is required and has no value"
             self._in_manifest("error", "var.unset", place, message, hint)

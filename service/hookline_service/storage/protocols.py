@@ -72,6 +72,10 @@ class ProjectStore(Protocol):
         """All projects, by name."""
         ...
 
+    async def add_project(self, project: Project) -> None:
+        """Insert a project of which nothing is deployed. Raises `ProjectNameTakenError`."""
+        ...
+
     async def delete_project(self, project_id: ProjectId) -> None:
         """Delete a project with everything that belongs to it; nothing happens when it is gone."""
         ...

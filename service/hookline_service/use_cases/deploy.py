@@ -132,7 +132,7 @@ class Deployer:
         warnings: tuple[Finding, ...],
     ) -> Deployed:
         now = self.clock.now()
-        plan = plan_release(state.present, source.manifest)
+        plan = plan_release(state.present, source.planned)
         release = self._compose(source, prepared, state, plan, now)
         # Once it is written, those who serve triggers must hear of it, even if the caller is gone.
         with anyio.fail_after(_APPLY_DEADLINE_S, shield=True):
@@ -241,7 +241,7 @@ class Deployer:
             is_dry_run=True,
             triggers=triggers,
             warnings=warnings,
-            plan=plan_release(state.present, source.manifest).actions,
+            plan=plan_release(state.present, source.planned).actions,
             environment=prepared.environment,
             created_build=not state.has_build,
         )
@@ -263,7 +263,7 @@ async def _require_sound(
 ) -> tuple[Prepared, tuple[Finding, ...]]:
     """The build that is ready to run, and the warnings; raises `ProjectInvalidError` when something is wrong."""
     around = preparation.surroundings(state.set_variables)
-    checked = await anyio.to_thread.run_sync(check_project, source.manifest, source.files, around)
+    checked = await anyio.to_thread.run_sync(check_project, source.planned, source.files, around)
     failure = [preparation.failure] if preparation.failure is not None else []
     ordered = sort_findings([*source.findings, *checked, *failure])
     if has_errors(ordered):

@@ -20,6 +20,7 @@ from hookline_service.manifest.requirements import read_requirements
 from hookline_service.manifest.values import Manifest, has_errors
 from hookline_service.model.errors import Finding, ProjectInvalidError
 from hookline_service.model.ids import BuildId, build_id_of
+from hookline_service.use_cases.given_variables import GIVEN_FILE, read_given, with_given
 
 
 class ArchiveRequest(Protocol):
@@ -45,6 +46,7 @@ class ArchiveRequest(Protocol):
 class Source:
     """A project as it was sent.
 
+    `planned` is the manifest with the values of variables that were given beside it.
     `archive` holds the project's files without its manifest. `stored_manifest` is the manifest as canonical JSON, with
     the requirements as they were read; `default_packages` are those of them that the project did not write. `findings`
     are those of reading the manifest and of the files' sizes; a manifest that names no project is among them, and then
@@ -52,6 +54,7 @@ class Source:
     """
 
     manifest: Manifest
+    planned: Manifest
     files: dict[str, bytes]
     archive: bytes
     stored_manifest: bytes
@@ -75,6 +78,7 @@ def read_source(request: ArchiveRequest, limit_bytes: int) -> Source:
         ProjectInvalidError: it has no manifest that could be read.
     """
     everything = unpack(request.archive, max_bytes=limit_bytes)
+    given = read_given(everything.pop(GIVEN_FILE, None))
     name = request.manifest_name or find_manifest(everything)
     if name is None or name not in everything:
         raise ProjectInvalidError((_no_manifest(name),))
@@ -85,10 +89,11 @@ def read_source(request: ArchiveRequest, limit_bytes: int) -> Source:
     selected = select_files(everything, manifest.ignore).files
     files = {path: everything[path] for path in selected if path != name}
     sizes = {path: len(content) for path, content in files.items()}
-    findings = [*parsed.findings, *check_sizes(sizes, max_bytes=limit_bytes)]
+    planned, undeclared = with_given(manifest, given)
+    findings = [*parsed.findings, *undeclared, *check_sizes(sizes, max_bytes=limit_bytes)]
     if not manifest.project and not has_errors(parsed.findings):
         findings.append(_no_project(name))
-    return _source(manifest, files, tuple(findings))
+    return dataclasses.replace(_source(manifest, files, tuple(findings)), planned=planned)
 
 
 def _source(manifest: Manifest, files: dict[str, bytes], findings: tuple[Finding, ...]) -> Source:
@@ -98,6 +103,7 @@ def _source(manifest: Manifest, files: dict[str, bytes], findings: tuple[Finding
     stored_manifest = canonical_json(stored)
     return Source(
         manifest=manifest,
+        planned=manifest,
         files=files,
         archive=pack(files),
         stored_manifest=stored_manifest,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 import anyio
 
-from hookline.errors import HooklineError
+from hookline.errors import HooklineError, InvalidError
+from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine
+from hookline_service.manifest.keys import MAX_NAME, SYMBOL
 from hookline_service.model.errors import (
     ProjectNotFoundError,
     SessionFinalError,
     SessionNotFoundError,
 )
-from hookline_service.model.ids import DeploymentId, ProjectId
+from hookline_service.model.ids import DeploymentId, ProjectId, new_project_id
 from hookline_service.model.projects import Deployment, DeploymentState, Project
 from hookline_service.model.sessions import Session, SessionFilter, SessionState
 
@@ -30,6 +33,26 @@ class ProjectReads(Protocol):
 
     async def get_project(self, project_id: ProjectId) -> Project:
         """See `ProjectStore.get_project`."""
+        ...
+
+
+class ProjectNameInvalidError(InvalidError):
+    """A project cannot have this name."""
+
+    code = "project.bad_name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"a project cannot be called {name[:200]!r}: a name has letters, digits and _, does not begin with a digit, "
+            f"and has at most {MAX_NAME} characters"
+        )
+
+
+class ProjectAdding(Protocol):
+    """The part of the store that takes new projects."""
+
+    async def add_project(self, project: Project) -> None:
+        """See `ProjectStore.add_project`."""
         ...
 
 
@@ -67,6 +90,23 @@ async def get_project(store: ProjectReads, key: str) -> Project:
     if not key.startswith("prj_"):
         raise ProjectNotFoundError(key)
     return await store.get_project(ProjectId(key))
+
+
+async def create_project(store: ProjectAdding, clock: Clock, name: str) -> Project:
+    """A new project of which nothing is deployed: its variables can be set before the first deploy.
+
+    Raises:
+        ProjectNameInvalidError: no manifest could name it so.
+        ProjectNameTakenError: there is one of this name.
+    """
+    if len(name) > MAX_NAME or not re.fullmatch(SYMBOL, name):
+        raise ProjectNameInvalidError(name)
+    now = clock.now()
+    project = Project(
+        id=new_project_id(now), name=name, display_name="", created_at=now, updated_at=now
+    )
+    await store.add_project(project)
+    return project
 
 
 async def delete_project(store: ProjectRemoval, engine: Engine, project: Project) -> None:

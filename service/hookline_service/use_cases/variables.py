@@ -9,14 +9,16 @@ from typing import Protocol
 
 from hookline.errors import InvalidError
 from hookline_service.clock import Clock
+from hookline_service.manifest.encoding import manifest_from_json
+from hookline_service.manifest.values import ManifestVariable
 from hookline_service.model.errors import VariableNotFoundError
-from hookline_service.model.ids import ProjectId
-from hookline_service.model.projects import Connection, StoredVariable
+from hookline_service.model.ids import BuildId, DeploymentId, ProjectId
+from hookline_service.model.projects import Build, Connection, Deployment, StoredVariable
 from hookline_service.model.secret import MASK, Secret
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 
 MAX_VALUE_BYTES = 64 * 1024
-_NAME = re.compile(r"[A-Za-z_]\w{0,199}", re.ASCII)
+VARIABLE_NAME = re.compile(r"[A-Za-z_]\w{0,199}", re.ASCII)
 
 
 class VariableInvalidError(InvalidError):
@@ -45,6 +47,20 @@ class VariableStore(Protocol):
         """See `ProjectStore.list_connections`."""
         ...
 
+    async def list_deployments(
+        self, project_id: ProjectId | None, limit: int, before: DeploymentId | None = None
+    ) -> list[Deployment]:
+        """See `ProjectStore.list_deployments`."""
+        ...
+
+    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
+        """See `ProjectStore.find_active_deployment`."""
+        ...
+
+    async def find_build(self, build_id: BuildId) -> Build | None:
+        """See `ProjectStore.find_build`."""
+        ...
+
     async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
         """See `ProjectStore.set_variables`."""
         ...
@@ -64,7 +80,7 @@ class ShownVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVariable:
-    """A value to be set; `is_secret` None keeps what the variable was, and means plain for a new one."""
+    """A value to be set; `is_secret` and `description` None keep what the variable was, or take what the manifest says."""
 
     scope: str
     name: str
@@ -107,12 +123,13 @@ async def set_variable(
     """
     await _check(store, project_id, new)
     existing = await _find(store, project_id, new.scope, new.name)
+    declared = await _declared(store, project_id, new)
     is_secret = new.is_secret
     if is_secret is None:
-        is_secret = existing is not None and existing.is_secret
+        is_secret = existing.is_secret if existing else declared.is_secret
     description = new.description
     if description is None:
-        description = existing.description if existing else ""
+        description = existing.description if existing else declared.description
     place = SecretPlace(project_id=project_id, scope=new.scope, name=new.name)
     plain = new.value.encode()
     variable = StoredVariable(
@@ -161,8 +178,23 @@ async def _find(
     return None
 
 
+async def _declared(
+    store: VariableStore, project_id: ProjectId, new: NewVariable
+) -> ManifestVariable:
+    """The variable as the active deployment's manifest declares it; a plain one if it does not."""
+    deployment = await store.find_active_deployment(project_id)
+    build = await store.find_build(deployment.build_id) if deployment else None
+    if build is not None:
+        manifest = manifest_from_json(build.manifest)
+        whose = [one.variables for one in manifest.connections if one.name == new.scope]
+        for variable in whose[0] if whose else () if new.scope else manifest.variables:
+            if variable.name == new.name:
+                return variable
+    return ManifestVariable(name=new.name)
+
+
 async def _check(store: VariableStore, project_id: ProjectId, new: NewVariable) -> None:
-    if not _NAME.fullmatch(new.name):
+    if not VARIABLE_NAME.fullmatch(new.name):
         raise VariableInvalidError(new.name, "a name has letters, digits and _, and no digit first")
     if len(new.value.encode()) > MAX_VALUE_BYTES:
         raise VariableInvalidError(new.name, f"the value is larger than {MAX_VALUE_BYTES} bytes")
@@ -170,7 +202,8 @@ async def _check(store: VariableStore, project_id: ProjectId, new: NewVariable) 
         raise VariableInvalidError(new.name, "the value holds a NUL character")
     if new.scope:
         names = [connection.name for connection in await store.list_connections(project_id)]
-        if new.scope not in names:
+        is_deployed = bool(await store.list_deployments(project_id, 1))
+        if new.scope not in names and is_deployed:
             known = ", ".join(names) or "it has none"
             problem = f"the project has no connection {new.scope[:200]!r} ({known})"
             raise VariableInvalidError(new.name, problem)

@@ -88,3 +88,31 @@ def test_a_variable_of_a_connection_is_not_taken_for_the_projects_own(hookline, 
     assert fake.variables["hello"]["KEY"]["secret"] is False
     assert hookline("var", "get", "hello", "KEY").out == "own\n"
     assert re.search(r"KEY +chat +[*]{8}", hookline("var", "list", "hello").out)
+
+
+def test_a_variable_may_be_set_before_its_project_is_there(hookline, fake) -> None:
+    fake.absent_projects.add("gate")
+
+    outcome = hookline("var", "set", "gate", "TOKEN", "s3cret")
+
+    assert outcome.code == 0
+    assert fake.variables["gate"]["TOKEN"]["value"] == "s3cret"
+    assert "made project gate; nothing is deployed yet" in outcome.err
+
+
+def test_a_mistyped_project_is_not_made(hookline, fake) -> None:
+    fake.things["projects"] = [{"id": "prj_1", "name": "hello"}]
+    fake.absent_projects.add("hallo")
+
+    outcome = hookline("var", "set", "hallo", "TOKEN", "s3cret")
+
+    assert outcome.code == 1
+    assert "did you mean 'hello'?" in outcome.err
+    assert fake.variables == {}
+
+
+def test_a_project_can_be_made_before_its_first_deploy(hookline, fake) -> None:
+    outcome = hookline("project", "create", "gate")
+
+    assert outcome.code == 0
+    assert fake.things["projects"][0]["name"] == "gate"

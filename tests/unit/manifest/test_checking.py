@@ -415,9 +415,13 @@ def test_integrations_and_required_variables_are_checked():
         "hookline.yaml:11:20 error there is no integration 'slak'",
         "hookline.yaml:12:14 error the variable 'K' is required and has no value",
     ]
-    assert findings[0].hint == "set it with `hookline var set p A`"
+    assert findings[0].hint == (
+        "set it with `hookline var set p A`, or deploy with `--var A=…` or `--env-file FILE`"
+    )
     assert findings[2].hint == "did you mean `slack`?"
-    assert findings[3].hint == "set it with `hookline var set p K --connection chat --secret`"
+    assert findings[3].hint.startswith(
+        "set it with `hookline var set p K --connection chat --secret`, or deploy with `--var chat/K=…`"
+    )
 
 
 @pytest.mark.parametrize("name", ["hookline.yaml", "autokitteh.yaml"])

@@ -58,6 +58,10 @@ class DeploymentTables(Tables):
             _activate, deployment_id, triggers, schedules, connections, at
         )
 
+    async def add_project(self, project: Project) -> None:
+        """See `ProjectStore.add_project`."""
+        await self._writer.run(save_project, project)
+
     async def set_deployment_state(
         self, deployment_id: DeploymentId, state: DeploymentState
     ) -> Deployment:
@@ -126,7 +130,7 @@ class DeploymentTables(Tables):
 
 def _apply_release(database: Database, release: Release) -> None:
     project = release.project
-    _save_project(database, project)
+    save_project(database, project)
     key = project_key(database, project.id)
     _save_build(database, key, release)
     deployment = release.deployment
@@ -146,7 +150,8 @@ def _apply_release(database: Database, release: Release) -> None:
         delete_variable(database, project.id, scope, name)
 
 
-def _save_project(database: Database, project: Project) -> None:
+def save_project(database: Database, project: Project) -> None:
+    """Insert or update a project; raises `ProjectNameTakenError`."""
     named = database.row("find_project_by_name", (project.name,))
     if named is not None and named[0] != project.id:
         raise ProjectNameTakenError(project.name)
