@@ -1,7 +1,7 @@
 """Rewrites a module so that its calls pass the gate of a durable session.
 
-`f(x)` becomes `__hookline_call__(f, x)` and `await f(x)` becomes `await __hookline_await__(f, x)`. Both names live
-in `builtins` while a session runs, so the module's own namespace stays as its author wrote it. Rewriting
+`f(x)` becomes `__hookline_call__(f, x)`, `await f(x)` becomes `await __hookline_await__(f, x)`, and `async with x` becomes
+`async with __hookline_enter__(x)`. The names live in `builtins` while a session runs, so the module's own namespace stays as its author wrote it. Rewriting
 begins inside top-level functions and classes; statements of the module itself run as written.
 
 Left alone: calls of builtins by their bare name (unless the module gives that name another meaning), calls
@@ -14,10 +14,11 @@ import ast
 import builtins
 from typing import Final
 
-REWRITER_VERSION: Final = 1
+REWRITER_VERSION: Final = 2
 CALL_GATE: Final = "__hookline_call__"
 AWAIT_GATE: Final = "__hookline_await__"
 DECORATOR_GATE: Final = "__hookline_decorator__"
+ENTER_GATE: Final = "__hookline_enter__"
 
 _BUILTIN_NAMES: Final = frozenset(
     name for name in dir(builtins) if callable(getattr(builtins, name))
@@ -96,6 +97,14 @@ class _Rewriter(ast.NodeTransformer):
             node.value = self._gated(node.value, AWAIT_GATE)
         else:
             node.value = self.visit(node.value)
+        return node
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        self.generic_visit(node)
+        for item in node.items:
+            entered = item.context_expr
+            gate = ast.copy_location(ast.Name(ENTER_GATE, ast.Load()), entered)
+            item.context_expr = ast.copy_location(ast.Call(gate, [entered], []), entered)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:

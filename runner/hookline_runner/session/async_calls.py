@@ -55,6 +55,10 @@ class AsyncCalls:
         branch = current.get()
         if type(branch) is not Branch:
             return await call.func(*call.args, **call.kwargs)
+        return await self.run_in(call, branch)
+
+    async def run_in(self, call: Call, branch: Branch) -> Any:
+        """Make the call at the next place of this branch."""
         try:
             recorder = self._recorder
             index = recorder.take_position(branch)
@@ -241,6 +245,7 @@ class AsyncCalls:
 
     async def _replayed(self, row: Row, call: Call) -> Any:
         turns = _turns()
+        call.is_volatile = bool(row[VOLATILE])
         outcome = await self._again(row, call, turns) if row[VOLATILE] else None
         if turns is None:
             self._recorder.journal.consume(row)

@@ -222,6 +222,8 @@ class Attempt:
         body = self._start.body if header.get("has_body") else None
         event = make_event(header.get("event") or {}, body)
         options = {"session_id": header["session"]} if wants_session_id(handler) else {}
+        if self._start.is_durable:
+            self._waiting.in_flight.begin()
         current.set(self._branch)
         try:
             result = self._invoke(handler, event, options)

@@ -17,7 +17,7 @@ _LONGEST_PATH: Final = 200
 class Branch:
     """One flow of calls; hands out positions."""
 
-    __slots__ = ("_children", "_futures", "_timers", "index", "path")
+    __slots__ = ("_children", "_entered", "_futures", "_timers", "index", "path")
 
     def __init__(self, path: str = "") -> None:
         self.path = path
@@ -25,19 +25,31 @@ class Branch:
         self._children = 0
         self._futures = 0
         self._timers = 0
+        self._entered = 0
 
     def child(self) -> Branch:
         """A new branch under this one."""
+        path = self.next_child
         self._children += 1
-        path = f"{self.path}.{self._children}" if self.path else str(self._children)
+        return Branch(path)
+
+    @property
+    def next_child(self) -> str:
+        """The path that the next child will have."""
+        path = f"{self.path}.{self._children + 1}" if self.path else str(self._children + 1)
         if len(path) > _LONGEST_PATH:  # a task that makes a task that makes a task …
             path = "…" + blake2b(path.encode(), digest_size=12).hexdigest()
-        return Branch(path)
+        return path
 
     def next_future(self) -> str:
         """A name for a future made here."""
         self._futures += 1
         return f"{self.path}#{self._futures}"
+
+    def next_entered(self) -> str:
+        """The branch of an `async with` made here: entering is entry 0, leaving entry 1."""
+        self._entered += 1
+        return f"{self.path}&{self._entered}"
 
     def next_timer(self) -> str:
         """The branch of a timer made here: its setting is entry 0, its firing entry 1."""

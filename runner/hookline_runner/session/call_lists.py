@@ -123,6 +123,7 @@ DIRECT_MODULES: Final = frozenset(
         "anyio.core.synchronization",
         "anyio.core.tasks",
         "anyio.streams.memory",
+        "async_timeout",
     ]
 )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import collections
+import contextlib
 import functools
 import inspect
 import json
@@ -70,6 +71,7 @@ _IN_CALLER: Final = frozenset(
 )
 _SLEEPS: Final = frozenset(map(id, (time.sleep, hookline.sleep)))
 _ASYNC_SLEEP: Final = id(asyncio.sleep)
+_ENTER_CONTEXT: Final = contextlib.AsyncExitStack.enter_async_context
 _DESCRIPTOR_KINDS: Final = (
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
@@ -93,6 +95,7 @@ class Action(IntEnum):
     IN_CALLER = 9  # direct, and looks at its caller's frame
     MARK = 10  # direct, and changes decisions
     WAIT = 11  # direct; awaited on the spot, its form for event loops is called instead
+    ENTER = 12  # direct, and enters its argument as `async with` does
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -327,6 +330,8 @@ def _by_kind(func: Any) -> Action | None:
     """Callables that are recognised themselves, or by what they belong to."""
     if id(func) in _IN_CALLER:
         return Action.IN_CALLER
+    if isinstance(func, types.MethodType) and func.__func__ is _ENTER_CONTEXT:
+        return Action.ENTER
     name = _name_of(func)
     if getattr(builtins, name, None) is func or name in OBJECT_METHODS:
         return Action.DIRECT

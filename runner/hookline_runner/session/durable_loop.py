@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import selectors
+import socket
 import threading
 import time
 from collections import deque
@@ -16,7 +17,6 @@ from zlib import crc32
 from hookline_runner.session.branches import Branch, current
 from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.link import Link
-from hookline_runner.session.output import WAKER_NAME
 from hookline_runner.session.recording import Recorder
 from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import Waiting
@@ -84,6 +84,8 @@ class DurableLoop(asyncio.SelectorEventLoop):
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
     _selector: selectors.BaseSelector
+    _signal_handlers: dict[int, asyncio.Handle]
+    _ssock: socket.socket
 
     def __init__(
         self,
@@ -101,8 +103,9 @@ class DurableLoop(asyncio.SelectorEventLoop):
         self._has_main = False
         self._main: asyncio.Task[Any] | None = None
         self._rounds = 0
-        self._own_descriptors = 2
         self._link = link
+        self._in_flight = waiting.in_flight
+        self._own_descriptors = frozenset({self._ssock.fileno(), link.fileno()})
         self.turns = Turns(self, recorder, waiting, stop)
         self.add_reader(link.fileno(), link.read_available)
         link.listen(self._heard)
@@ -180,14 +183,7 @@ class DurableLoop(asyncio.SelectorEventLoop):
 
     def has_foreign_events(self) -> bool:
         """See `TurnLoop.has_foreign_events`."""
-        if len(self._selector.get_map()) > self._own_descriptors:
-            return True
-        if any(_is_foreign(handle) for handle in self._scheduled):
-            return True
-        return any(
-            thread.name != WAKER_NAME and thread is not threading.main_thread()
-            for thread in threading.enumerate()
-        )
+        return self._in_flight.may_be_called(self)
 
     def schedule(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """See `TurnLoop.schedule`."""
@@ -217,6 +213,28 @@ class DurableLoop(asyncio.SelectorEventLoop):
     def refresh_time(self) -> None:
         """Much time has passed within a round."""
         self._now = self._real_time()
+
+    # What `InFlight` asks for
+
+    @property
+    def descriptors(self) -> list[selectors.SelectorKey]:
+        """See `WatchedLoop.descriptors`."""
+        watched = self._selector.get_map()
+        if len(watched) <= len(self._own_descriptors):
+            return []
+        return [key for key in watched.values() if key.fd not in self._own_descriptors]
+
+    def has_foreign_timers(self) -> bool:
+        """See `WatchedLoop.has_foreign_timers`."""
+        return any(_is_foreign(handle) for handle in self._scheduled)
+
+    def has_signal_handlers(self) -> bool:
+        """See `WatchedLoop.has_signal_handlers`."""
+        return bool(self._signal_handlers)
+
+    def is_of_session(self, task: asyncio.Task[Any]) -> bool:
+        """See `WatchedLoop.is_of_session`; a factory of the author's own makes tasks that do not tell."""
+        return isinstance(task, StableTask) or self.get_task_factory() is not None
 
     def _heard(self) -> None:
         """The link was read. If another thread did it, the selector does not know."""

@@ -14,7 +14,7 @@ from datetime import timedelta
 from types import CodeType, FrameType, FunctionType
 from typing import Any, Final, cast
 
-from hookline_runner.rewriting import AWAIT_GATE, CALL_GATE, DECORATOR_GATE
+from hookline_runner.rewriting import AWAIT_GATE, CALL_GATE, DECORATOR_GATE, ENTER_GATE
 from hookline_runner.session.async_calls import (
     AsyncCalls,
     has_running_activities,
@@ -23,6 +23,7 @@ from hookline_runner.session.async_calls import (
 )
 from hookline_runner.session.branches import INSIDE, Branch, Unrecorded, current
 from hookline_runner.session.decisions import Action, Decision, DecisionTable, aio_twin
+from hookline_runner.session.entering import Entered, is_recorded
 from hookline_runner.session.journal import (
     BRANCH,
     INDEX,
@@ -97,6 +98,7 @@ class Gate:
             Action.NEW_RANDOM: self._new_random,
             Action.IN_CALLER: _in_caller,
             Action.WAIT: _directly,
+            Action.ENTER: self._enter_argument,
         }
         stop.activity(Gate._live)
         stop.shield(Gate._replayed, Recorder.finish)
@@ -106,11 +108,12 @@ class Gate:
         setattr(builtins, CALL_GATE, self.call)
         setattr(builtins, AWAIT_GATE, self.call_awaited)
         setattr(builtins, DECORATOR_GATE, self.decorate)
+        setattr(builtins, ENTER_GATE, self.enter)
 
     @staticmethod
     def uninstall() -> None:
         """Take the gate away."""
-        for name in (CALL_GATE, AWAIT_GATE, DECORATOR_GATE):
+        for name in (CALL_GATE, AWAIT_GATE, DECORATOR_GATE, ENTER_GATE):
             if hasattr(builtins, name):
                 delattr(builtins, name)
 
@@ -158,7 +161,25 @@ class Gate:
 
         return apply
 
+    def enter(self, manager: Any, /) -> Any:
+        """What `async with` enters in the place of this object: itself, unless that is a step to be recorded."""
+        return self._entered(manager, _frame(1))
+
     # Carrying out
+
+    def _entered(self, manager: Any, frame: FrameType) -> Any:
+        if (
+            type(_current()) is not Branch
+            or not self._is_main()
+            or asyncio._get_running_loop() is None  # noqa: SLF001 - the quiet way
+            or not is_recorded(self._table, manager)
+        ):
+            return manager
+        recorder = self._recorder
+        return Entered(manager, self._async, recorder.journal, recorder.place(frame))
+
+    def _enter_argument(self, func: Any, args: Any, kwargs: Any, frame: FrameType) -> Any:
+        return func(*(self._entered(each, frame) for each in args), **kwargs)
 
     def _decided(
         self, decision: Decision, func: Any, args: Any, kwargs: Any, frame: FrameType

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -31,7 +31,7 @@ from hookline_runner.session.journal import (
 from hookline_runner.session.output import LogStream
 
 _MAX_WARNED: Final = 100
-_BELOW_A_TASK: Final = re.compile("[@!~]")  # timers, tries and sleeps
+_BELOW_A_TASK: Final = re.compile("[@!~&]")  # timers, tries, sleeps, and what was entered
 _ACTIVITIES: Final = frozenset({Kind.ACTIVITY, Kind.RIDING, Kind.CANCELLED})
 _SLEEPS: Final = frozenset({Kind.SLEEP})
 HERE: Final = os.path.dirname(__file__)  # noqa: PTH120 - compared with the file names of code objects
@@ -47,7 +47,10 @@ def hide_own_frames(exc: BaseException) -> None:
 
 @dataclass(slots=True)
 class Call:
-    """A call that passes the gate: what, with what, and from where."""
+    """A call that passes the gate: what, with what, and from where.
+
+    `is_live` says of a result that it is this process's own, and so never recorded; `is_volatile` that it was not.
+    """
 
     func: Any
     args: tuple[Any, ...]
@@ -55,6 +58,8 @@ class Call:
     decision: Decision
     file: str
     line: int
+    is_live: Callable[[object], bool] | None = None
+    is_volatile: bool = False
 
     def __str__(self) -> str:
         return _at_place(self.decision.name, self.file, self.line)
@@ -130,6 +135,10 @@ class Recorder:
             path, line = code.co_filename, code.co_firstlineno
         return Call(func, args, kwargs, decision, self._relative_path(path), line)
 
+    def place(self, frame: FrameType) -> tuple[str, int]:
+        """File, as the project calls it, and line of what runs in this frame."""
+        return self._relative_path(frame.f_code.co_filename), frame.f_lineno
+
     def _relative_path(self, path: str) -> str:
         relative = self._relative.get(path)
         if relative is None:
@@ -165,8 +174,12 @@ class Recorder:
         """
         step.ended_at = self._clock.now()
         if outcome.ok:
-            encoded = encode_value(outcome.value)
-            if encoded is None:
+            is_live = call.is_live is not None and call.is_live(outcome.value)
+            encoded = None if is_live else encode_value(outcome.value)
+            call.is_volatile = encoded is None
+            if is_live:
+                step.display = display(outcome.value)
+            elif encoded is None:
                 self._warn_volatile(call)
             elif len(encoded.data) > RESULT_LIMIT_BYTES:
                 outcome = self._too_large(call, len(encoded.data))

@@ -10,11 +10,14 @@ from typing import Final, NoReturn
 
 from hookline_runner.frames import FrameType
 from hookline_runner.session.clock import SessionClock
+from hookline_runner.session.in_flight import InFlight
 from hookline_runner.session.journal import Journal
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogStream
 
 FAR_FUTURE: Final = 250_000_000_000.0  # in the year 9892: later than that no calendar goes
+_LOOK_AGAIN_S: Final = 1.0  # whether something is still in flight
+_TELL_AFTER_S: Final = 10.0
 _SLICE_S: Final = 0.5  # a stop request that comes just before the system call is seen after it
 _time_sleep: Final = time.sleep  # kept: user code may replace the function
 
@@ -22,7 +25,18 @@ _time_sleep: Final = time.sleep  # kept: user code may replace the function
 class Waiting:
     """How this session waits. Suspension ends the process without unwinding: `finally` blocks belong to the end."""
 
-    __slots__ = ("_before_leaving", "_clock", "_hot_window_s", "_journal", "_link", "_output")
+    __slots__ = (
+        "_before_leaving",
+        "_clock",
+        "_hot_window_s",
+        "_is_told",
+        "_journal",
+        "_kept_since",
+        "_last_look",
+        "_link",
+        "_output",
+        "in_flight",
+    )
 
     def __init__(
         self,
@@ -40,6 +54,10 @@ class Waiting:
         self._output = output
         self._clock = clock
         self._hot_window_s = hot_window_s
+        self._kept_since = 0.0
+        self._last_look = 0.0
+        self._is_told = False
+        self.in_flight = InFlight()
 
     @property
     def hot_window_s(self) -> float:
@@ -50,10 +68,24 @@ class Waiting:
         """Whether that time is past the hot window, so that holding a process for it is not worth it."""
         return wake_at - self._clock.now() > self._hot_window_s
 
+    def may_leave(self) -> bool:
+        """Whether the process may be given up: nothing is in flight. Asked again and again while it waits."""
+        reason = self.in_flight.find()
+        if reason is None:
+            return True
+        now = self._clock.now()
+        if now - self._last_look > 3 * _LOOK_AGAIN_S:  # of another wait
+            self._kept_since = now
+        self._last_look = now
+        if not self._is_told and now - self._kept_since > max(_TELL_AFTER_S, self._hot_window_s):
+            self._is_told = True
+            self._output.emit("warning", f"the session waits and keeps its process: {reason}")
+        return False
+
     def wait_until(self, wake_at: float, *, may_suspend: bool) -> None:
         """Return at that time; or suspend the session, and never return."""
         while (left := wake_at - self._clock.now()) > 0:
-            if may_suspend and left > self._hot_window_s:
+            if may_suspend and left > self._hot_window_s and self.may_leave():
                 self.suspend(wake_at)
             _time_sleep(min(left, _SLICE_S))
 
@@ -65,7 +97,9 @@ class Waiting:
         """Return at that time, or when `is_over`; or suspend the session, and never return."""
         while (left := wake_at - self._clock.now()) > 0 and not is_over():
             if may_suspend and left > self._hot_window_s:
-                self.suspend(wake_at)
+                if self.may_leave():
+                    self.suspend(wake_at)
+                left = min(left, _LOOK_AGAIN_S)
             self._link.wait_wake(self._link.news.count, left, is_over)
 
     def wait_woken(
@@ -88,10 +122,12 @@ class Waiting:
                 return
             left = None if until is None else until - self._clock.now()
             if left is not None and left <= 0:
-                break
+                if not may_leave or (wake_at is not None and wake_at <= self._clock.now()):
+                    break
+                if self.may_leave():
+                    self.suspend(wake_at, topics)
+                left = _LOOK_AGAIN_S
             self._link.wait_wake(seen, left, is_over)
-        if may_leave and not is_over():
-            self.suspend(wake_at, topics)
 
     def suspend(self, wake_at: float | None, topics: Sequence[str] = ()) -> NoReturn:
         """Put everything on disk, say what this waits for, a time or one of the topics, and end the process."""

@@ -12,13 +12,14 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from hookline import values
 from hookline.errors import StuckError
 from hookline_runner.session.calling import PutBack, Taking
+from hookline_runner.session.in_flight import OwnFuture
 from hookline_runner.session.journal import KIND, WAKE_AT, Journal, Kind, Row, Step
 from hookline_runner.session.link import Reply
 from hookline_runner.session.recording import Recorder
@@ -29,7 +30,8 @@ _Result = TypeVar("_Result")
 
 _SET: Final = 0
 _FIRED: Final = 1
-_NO_ARGUMENTS: Final = '{"args":[],"kwargs":{}}'
+_LOOK_AGAIN_S: Final = 0.25  # whether something is still in flight; then longer and longer
+_LONGEST_LOOK_S: Final = 2.0
 _TIMER_JSON: Final = '"timer"'
 
 
@@ -41,7 +43,7 @@ class TurnLoop(Protocol):
         ...
 
     def has_foreign_events(self) -> bool:
-        """Whether something outside may wake the loop: a watched descriptor, another thread."""
+        """Whether something outside may wake the loop: see `InFlight.may_be_called`."""
         ...
 
     def from_epoch(self, when: float) -> float:
@@ -105,6 +107,8 @@ class Turns:
         "_is_cold",
         "_journal",
         "_leaving",
+        "_look",
+        "_look_again_s",
         "_loop",
         "_numbers",
         "_parked",
@@ -140,6 +144,10 @@ class Turns:
         self._seen = 0  # how often something had come when all of them were asked for last
         self._leaving: asyncio.TimerHandle | None = None  # set when those parked are all there is
         self._is_cold = False  # they have waited long enough to leave
+        self._look: asyncio.TimerHandle | None = (
+            None  # set while something in flight keeps the process
+        )
+        self._look_again_s = _LOOK_AGAIN_S
 
     # Asked for by the gate
 
@@ -186,7 +194,7 @@ class Turns:
 
     def park(self, taking: Taking) -> Parked:
         """Wait for something to take. On resumption it is not asked for before the journal is at its end."""
-        parked = Parked(taking, asyncio.Future(loop=asyncio.get_running_loop()))
+        parked = Parked(taking, OwnFuture(loop=asyncio.get_running_loop()))
         self._parked[parked] = None
         if self._journal.is_replaying:
             self._is_any_due = True
@@ -391,12 +399,25 @@ class Turns:
         if self._parked:
             if not self._is_hot() and (wake_at is None or self._waiting.is_far(wake_at)):
                 topics = [topic for parked in self._parked for topic in parked.taking.topics]
-                self._waiting.suspend(wake_at, topics)
+                self._leave(wake_at, topics)
         elif wake_at is not None:
             if self._waiting.is_far(wake_at):
-                self._waiting.suspend(wake_at)
+                self._leave(wake_at)
         elif not self._loop.has_foreign_events():
             raise StuckError("every task waits for something that can no longer happen")
+
+    def _leave(self, wake_at: float | None, topics: Sequence[str] = ()) -> None:
+        """Suspend the session; or, while something is in flight, look again soon."""
+        if self._look is not None:
+            return
+        if not self._waiting.may_leave():
+            self._look = self._loop.schedule_in(self._look_again_s, self._looked)
+            self._look_again_s = min(2 * self._look_again_s, _LONGEST_LOOK_S)
+        elif not self._loop.has_ready():  # else a thread has brought something just now
+            self._waiting.suspend(wake_at, topics)
+
+    def _looked(self) -> None:
+        self._look = None
 
     def _next_time(self) -> float | None:
         while self._far and self._far[0][2].is_over:
@@ -418,6 +439,7 @@ class Turns:
     def _warm_up(self) -> None:
         """Something happens: the hot window begins anew."""
         self._is_cold = False
+        self._look_again_s = _LOOK_AGAIN_S
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
@@ -425,7 +447,7 @@ class Turns:
 
 def plain_future() -> asyncio.Future[None]:
     """A future of our own, which does not count among those that the session's code made."""
-    return asyncio.Future(loop=asyncio.get_running_loop())
+    return OwnFuture(loop=asyncio.get_running_loop())
 
 
 def _resolve(future: asyncio.Future[_Result], result: _Result) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from hookline_runner.compiled import compile_source
-from hookline_runner.rewriting import AWAIT_GATE, CALL_GATE, DECORATOR_GATE, rewrite
+from hookline_runner.rewriting import AWAIT_GATE, CALL_GATE, DECORATOR_GATE, ENTER_GATE, rewrite
 
 PROGRAMS = {
     "nested calls": "def main():\n    return max(abs(-3), len([f(g(1)), f(2)]))\ndef f(x):\n    return x\ndef g(x):\n    return x + 1\n",
@@ -62,6 +62,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     monkeypatch.setattr(
         builtins, DECORATOR_GATE, lambda d: lambda target: call(d, target), raising=False
     )
+    monkeypatch.setattr(builtins, ENTER_GATE, lambda manager: manager, raising=False)
     return passed
 
 
