@@ -11,6 +11,7 @@ from hookline_cli.failures import AnswerError
 from hookline_cli.json_values import JsonObject, objects_in
 
 _COLOURS = {"error": "red", "warning": "yellow"}
+_WIDTH = 160
 
 
 def write_findings(findings: Sequence[JsonObject]) -> None:
@@ -53,9 +54,14 @@ def _place(finding: JsonObject) -> str:
 
 
 def _excerpt(source: str, line: int, column: int) -> list[str]:
-    text = source.rstrip("\r\n")
-    margin = f"{line:>6} | "
-    excerpt = [margin + text.replace("\t", " ")]
-    if 0 < column <= len(text) + 1:
-        excerpt.append(" " * 7 + "| " + " " * (column - 1) + "^")
+    """The line with a caret under the column; of a long line, the part around it."""
+    text = source.rstrip("\r\n").replace("\t", " ")
+    has_caret = 0 < column <= len(text) + 1
+    begin = max(0, column - 1 - _WIDTH // 2) if has_caret and column > _WIDTH else 0
+    shown = text[begin : begin + _WIDTH]
+    before = "…" if begin else ""
+    after = "…" if len(text) > begin + _WIDTH else ""
+    excerpt = [f"{line:>6} | {before}{shown}{after}"]
+    if has_caret:
+        excerpt.append(" " * 7 + "| " + " " * (column - 1 - begin + len(before)) + "^")
     return excerpt

@@ -1,7 +1,7 @@
 """What can be said about a project's modules without running them.
 
 Pure functions from source to JSON-able facts; run at deploy in the interpreter of the project's environment, so that
-the syntax is judged by the Python that will run it. Standard library only, and no import of this package.
+the syntax is judged by the Python that will run it. Standard library only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from hookline_runner.source_faults import NOT_COMPILED, fault_of
 
 Facts: TypeAlias = dict[str, Any]  # JSON: see `analyse`
 
@@ -41,12 +43,8 @@ def analyse_module(source: bytes, path: str) -> Facts:
     """Facts about one module: see `analyse`."""
     try:
         tree = ast.parse(source, path)
-    except SyntaxError as exc:
-        return {"error": _syntax_facts(exc, source), "names": {}, "imports": []}
-    except (ValueError, RecursionError, MemoryError) as exc:  # a null character; nested too deep
-        message = str(exc) or "nested too deeply"
-        facts = {"line": 1, "column": 1, "message": message, "source": ""}
-        return {"error": facts, "names": {}, "imports": []}
+    except NOT_COMPILED as exc:
+        return {"error": fault_of(exc, source), "names": {}, "imports": []}
     names: Facts = {}
     _collect_names(tree.body, names)
     imports = sorted(_imports(tree), key=lambda facts: (facts["line"], facts["column"]))
@@ -55,20 +53,6 @@ def analyse_module(source: bytes, path: str) -> Facts:
         "names": names,
         "imports": imports,
         "sets_environment": any(map(_sets_environment, _at_import(tree))),
-    }
-
-
-def _syntax_facts(exc: SyntaxError, source: bytes) -> Facts:
-    line = exc.lineno or 1
-    text = exc.text
-    if text is None:
-        lines = source.decode("utf-8", "replace").splitlines()
-        text = lines[line - 1] if 0 < line <= len(lines) else ""
-    return {
-        "line": line,
-        "column": max(exc.offset or 1, 1),
-        "message": exc.msg,
-        "source": text.rstrip("\r\n"),
     }
 
 

@@ -22,6 +22,7 @@ from types import CodeType
 from typing import Final, cast
 
 from hookline_runner.rewriting import REWRITER_VERSION, rewrite
+from hookline_runner.source_faults import NOT_COMPILED
 
 _STAMP: Final = importlib.util.MAGIC_NUMBER + f"{sys.version_info[:2]}|{REWRITER_VERSION}|".encode()
 _REWRITING_DEPTH: Final = 20_000
@@ -36,7 +37,7 @@ def compile_source(source: bytes, path: str, *, rewritten: bool) -> CodeType:
         ValueError: the source holds a null character.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its author sees them at deploy
+        warnings.simplefilter("ignore")  # its author sees them at deploy: see `source_faults`
         tree = ast.parse(source, path)
         if rewritten:
             tree = _rewrite_deep(tree)
@@ -66,7 +67,7 @@ def compile_project(files: Mapping[str, bytes], code_dir: str) -> list[str]:
             continue
         try:
             cache.add(source, path)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except NOT_COMPILED:
             failed.append(path)
     return failed
 

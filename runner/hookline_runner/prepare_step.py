@@ -11,15 +11,19 @@ import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import all_suffixes
 from pathlib import Path
 
-from hookline_runner.analysis import analyse
+from hookline_runner.analysis import Facts, analyse
 from hookline_runner.compiled import compile_project
+from hookline_runner.source_faults import TOO_DEEP, judge
 
 FACTS_FILE = "facts.json"
-_TOO_DEEP = {"line": 1, "column": 1, "message": "nested too deeply to be compiled", "source": ""}
+_TOO_DEEP = {"line": 1, "column": 1, "message": TOO_DEEP, "source": ""}
+_ROOM = 6
+_STACK_BYTES = 256 * 1024 * 1024
 _OWN_PACKAGES = frozenset({"hookline"})
 _NOT_MODULES = frozenset({"__pycache__", "_virtualenv"})
 
@@ -28,9 +32,11 @@ def main(arguments: Sequence[str]) -> int:
     """Analyse and compile the files of the first argument into the directory named second."""
     files_dir, code_dir = arguments
     sources = _read_sources(Path(files_dir))
-    modules = analyse(sources)
-    for path in compile_project(sources, code_dir):
-        modules[path]["error"] = modules[path]["error"] or dict(_TOO_DEEP)
+    judgements = {path: judge(source) for path, source in sources.items()}
+    modules = _with_room(lambda: _analyse_and_compile(sources, code_dir))
+    for path, judgement in judgements.items():
+        modules[path]["error"] = judgement.error or modules[path]["error"]
+        modules[path]["warnings"] = judgement.warnings
     facts = {
         "modules": modules,
         "provided": sorted(provided_modules(_package_directories())),
@@ -42,6 +48,31 @@ def main(arguments: Sequence[str]) -> int:
     partial.write_text(json.dumps(facts), encoding="utf-8")
     partial.rename(target)
     return 0
+
+
+def _analyse_and_compile(sources: dict[str, bytes], code_dir: str) -> Facts:
+    modules = analyse(sources)
+    for path in compile_project(sources, code_dir):
+        modules[path]["error"] = modules[path]["error"] or dict(_TOO_DEEP)
+    return modules
+
+
+def _with_room(work: Callable[[], Facts]) -> Facts:
+    """The result of the work, done where deeper nesting fits than Python itself compiles.
+
+    A tree takes more levels as objects, and rewritten, than its source; what Python takes must not fail for that.
+    """
+    results: list[Facts] = []
+    limit, stack_bytes = sys.getrecursionlimit(), threading.stack_size(_STACK_BYTES)
+    sys.setrecursionlimit(limit * _ROOM)
+    try:
+        thread = threading.Thread(target=lambda: results.append(work()), name="deep nesting")
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(stack_bytes)
+    return results[0]
 
 
 def provided_modules(directories: Iterable[Path]) -> set[str]:

@@ -45,6 +45,7 @@ MAX_FINDINGS = 500
 
 _COMPARED = 200
 _MAX_SOURCE = 200
+_MAX_LONG_SOURCE = 4000  # as far as the column at fault
 _LISTED = 10
 _MAX_PER_FILE = 50
 
@@ -270,6 +271,8 @@ class _Check:
             if facts.error is not None:
                 level = "error" if self._must_be_sound(path) else "warning"
                 self._report_syntax(path, facts.error, level)
+            for told in facts.warnings:
+                self._report_warning(path, told)
             if len(self.findings) > 2 * MAX_FINDINGS:
                 return  # a person has enough to read; what comes on top costs time
             for unmet in islice(find_unmet_imports(path, sources), _MAX_PER_FILE):
@@ -288,9 +291,14 @@ class _Check:
                 line=fault.line,
                 column=fault.column,
                 message=f"this is not valid Python: {fault.message}",
-                source=fault.source[:_MAX_SOURCE],
+                source=fault.source[:_MAX_LONG_SOURCE],
             )
         )
+
+    def _report_warning(self, path: str, fault: SyntaxFault) -> None:
+        message = f"Python warns: {fault.message}"
+        at = (fault.line, fault.column)
+        self._in_file("warning", "python.warning", path, at, message, "")
 
     def _must_be_sound(self, path: str) -> bool:
         """AutoKitteh reads only what lies in the root, and never names that begin with `_`."""

@@ -40,6 +40,7 @@ FINDING_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "project.too_large": "The files of the project are too large together.",
         "project.too_many_files": "The project has too many files.",
         "python.syntax": "A file is not valid Python.",
+        "python.warning": "Python warns about a place in a file.",
         "requirements.invalid": "A line of the requirements cannot be installed.",
         "trigger.not_yet": "Nothing delivers events to the trigger yet but `hookline event send`.",
         "var.undeclared": "A value was given with the deploy for a variable that the manifest does not declare.",

@@ -11,7 +11,7 @@ Facts = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntaxFault:
-    """Where the interpreter of the project's environment stopped reading."""
+    """What the interpreter of the project's environment says of one place, be it an error or a warning."""
 
     line: int
     column: int
@@ -50,13 +50,15 @@ class ModuleFacts:
     """What is known of one file."""
 
     error: SyntaxFault | None = None
+    warnings: tuple[SyntaxFault, ...] = ()
     names: Mapping[str, NameFacts] = field(default_factory=dict[str, NameFacts])
     imports: tuple[ImportFacts, ...] = ()
 
     @property
     def is_open(self) -> bool:
         """True if the module may have names that reading it does not tell."""
-        return self.error is not None or "*" in self.names or "__getattr__" in self.names
+        is_unread = self.error is not None and not (self.names or self.imports)
+        return is_unread or "*" in self.names or "__getattr__" in self.names
 
 
 def read_modules(analysis: Mapping[str, object]) -> dict[str, ModuleFacts]:
@@ -102,8 +104,12 @@ class ProjectModules:
 
 def _module(facts: Facts) -> ModuleFacts:
     error, names, imports = facts.get("error"), facts.get("names"), facts.get("imports")
+    told = facts.get("warnings")
     return ModuleFacts(
         error=_syntax_fault(error) if _is_facts(error) else None,
+        warnings=tuple(_syntax_fault(one) for one in told if _is_facts(one))
+        if _is_list(told)
+        else (),
         names={name: _name(one) for name, one in names.items() if _is_facts(one)}
         if _is_facts(names)
         else {},

@@ -36,7 +36,7 @@ async def test_no_setting_of_the_kernel_can_be_changed(tmp_path: Path, bubblewra
 async def test_a_source_that_cannot_be_compiled_is_reported_by_its_name(
     tmp_path: Path, bubblewrap: str
 ) -> None:
-    deep = "if 1: pass\n" + "".join(f"elif {number}: pass\n" for number in range(1, 2000))
+    deep = "if 1: pass\n" + "".join(f"elif {number}: pass\n" for number in range(1, 20000))
     async with running_host(tmp_path, bubblewrap) as service:
         prepared = await service.prepare("bld_1", {"main.py": _SOURCE, "deep.py": deep})
 

@@ -672,3 +672,15 @@ def test_a_trigger_that_nothing_reaches_by_itself_gets_a_warning():
 
     assert [(one.level, one.code) for one in findings] == [("warning", "trigger.not_yet")]
     assert "hookline event send" in findings[0].message
+
+
+def test_what_python_warns_of_is_a_warning_with_its_line():
+    analysis = an_analysis()
+    told = {"line": 2, "column": 0, "message": "invalid escape sequence '\\d'", "source": ""}
+    modules = {"main.py": {**analysis["main.py"], "warnings": [told]}}  # pyright: ignore[reportGeneralTypeIssues]
+
+    findings = check({"main.py": HANDLER}, modules=modules, provided={"yaml"})
+
+    assert [(one.level, one.code, one.line) for one in findings] == [
+        ("warning", "python.warning", 2)
+    ]
