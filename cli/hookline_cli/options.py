@@ -37,7 +37,26 @@ _SESSION_ID = re.compile(r"ses_[0-9a-hjkmnp-tv-z]{26}")
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write one JSON document on stdout."
 )
-project_option = click.option("-p", "--project", metavar="PROJECT", help="Only of this project.")
+
+
+def project_option(function: Callable[..., None]) -> Callable[..., None]:
+    """A project to narrow a listing to: by position, as where one must be named, or by option.
+
+    Raises:
+        click.UsageError: two different ones are named.
+    """
+
+    @click.argument("named_project", metavar="[PROJECT]", required=False)
+    @click.option("-p", "--project", metavar="PROJECT", help="Only of this project.")
+    @functools.wraps(function)
+    def command(*args: object, **kwargs: object) -> None:
+        named, by_option = kwargs.pop("named_project"), kwargs["project"]
+        if named and by_option and named != by_option:
+            raise click.UsageError(f"two projects are named: {named} and {by_option}")
+        kwargs["project"] = by_option or named
+        function(*args, **kwargs)
+
+    return command
 
 
 def limit_option(default: int = 50) -> Callable[[Command], Command]:
