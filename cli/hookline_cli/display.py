@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import click
 
@@ -69,6 +69,27 @@ def clock_time(text: object) -> str:
     except ValueError:
         return text
     return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+
+class DayMarks:
+    """The dates of a log whose records show the time of day alone."""
+
+    def __init__(self, today: date) -> None:
+        """`today` in the reader's zone needs no mark."""
+        self._day = today
+
+    def before(self, text: object) -> str | None:
+        """The date to write before a record of this time, when it is of another day than the record before it."""
+        if not isinstance(text, str) or not text:
+            return None
+        try:
+            day = datetime.fromisoformat(text).astimezone().date()
+        except ValueError:
+            return None
+        if day == self._day:
+            return None
+        self._day = day
+        return f"{day:%Y-%m-%d}"
 
 
 def shown(value: object) -> str:

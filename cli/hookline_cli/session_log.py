@@ -10,6 +10,7 @@ import click
 from hookline_cli.client import Service
 from hookline_cli.display import (
     STATE_COLOURS,
+    DayMarks,
     clock_time,
     print_json,
     print_json_line,
@@ -19,6 +20,7 @@ from hookline_cli.display import (
 from hookline_cli.failures import InternalAnswerError, describe_end
 from hookline_cli.follow import Patience, follow_log, wait_final
 from hookline_cli.json_values import JsonObject, objects_in
+from hookline_service.clock import SystemClock
 
 _PAGE = 1000
 _COLOURS = {"error": "red", "stderr": "yellow", "warning": "yellow", "state": "bright_black"}
@@ -40,8 +42,9 @@ def print_log_stored(  # noqa: PLR0913 (one parameter per option of the command)
     if as_json:
         print_json(list(records))
         return
+    days = _days()
     for record in records:
-        click.echo(format_record(record, plain=plain))
+        _print_record(record, days, plain=plain)
 
 
 def print_log_live(
@@ -54,6 +57,7 @@ def print_log_live(
     as_json: bool = False,
 ) -> JsonObject:
     """Write the records as they come; returns the session when it has ended."""
+    days = _days()
     for name, data in follow_log(service, session_id, patience):
         if name == "end":
             return data
@@ -62,7 +66,7 @@ def print_log_live(
         if as_json:
             print_json_line(data)
         else:
-            click.echo(format_record(data, plain=plain))
+            _print_record(data, days, plain=plain)
     raise InternalAnswerError("the log ended without an end")
 
 
@@ -104,6 +108,17 @@ def format_record(record: JsonObject, *, plain: bool = False) -> str:
     stamp = click.style(clock_time(record.get("at")), fg="bright_black")
     colour = _COLOURS.get(kind)
     return f"{stamp}   {click.style(body, fg=colour) if colour else body}"
+
+
+def _days() -> DayMarks:
+    return DayMarks(SystemClock().now().astimezone().date())
+
+
+def _print_record(record: JsonObject, days: DayMarks, *, plain: bool) -> None:
+    day = None if plain else days.before(record.get("at"))
+    if day is not None:
+        click.echo(click.style(day, fg="bright_black"))
+    click.echo(format_record(record, plain=plain))
 
 
 def _read_stored(

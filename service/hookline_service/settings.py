@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hookline_service.model.secret import Secret
 PREFIX = "HOOKLINE_"
 _MEBIBYTE = 1024 * 1024
 _SHORTEST_TOKEN = 16
+_MISTYPED = 0.9  # how alike two names are
 _SERVICE_SECRETS = frozenset({"HOOKLINE_TOKEN", "HOOKLINE_SECRET_KEY"})
 
 
@@ -362,6 +364,18 @@ def load_settings(
         except ValueError as exc:
             raise SettingInvalidError(setting.variable, str(exc)) from exc
     return Settings(**chosen)
+
+
+def find_mistyped(environment: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Variables that look like a setting misspelt, each with the one that was probably meant."""
+    given = os.environ if environment is None else environment
+    known = [setting.variable for setting in SETTINGS]
+    return [
+        (name, close[0])
+        for name in sorted(given)
+        if name.startswith(PREFIX) and name not in known
+        if (close := difflib.get_close_matches(name, known, n=1, cutoff=_MISTYPED))
+    ]
 
 
 def settings_table() -> str:

@@ -9,6 +9,7 @@ from hookline_service.settings import (
     SETTINGS,
     SettingInvalidError,
     Settings,
+    find_mistyped,
     load_settings,
     runner_environment,
 )
@@ -77,3 +78,15 @@ def test_the_runner_host_gets_no_secret_of_the_service():
 
     assert environment["PATH"] == "/bin"
     assert not {"HOOKLINE_TOKEN", "HOOKLINE_SECRET_KEY"} & environment.keys()
+
+
+def test_a_misspelt_setting_is_found_with_what_was_meant() -> None:
+    environment = {
+        "HOOKLINE_RETENTION_DAY": "3",
+        "HOOKLINE_RETENTION_DAYS": "3",
+        "HOOKLINE_SESSION_LOG_LIMIT": "3",
+        "HOOKLINE_URL": "x",
+        "RETENTION_DAYS": "3",
+    }
+
+    assert find_mistyped(environment) == [("HOOKLINE_RETENTION_DAY", "HOOKLINE_RETENTION_DAYS")]

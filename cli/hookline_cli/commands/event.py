@@ -114,6 +114,8 @@ def send_event(  # noqa: PLR0913 (one parameter per option)
     help="Many: at most so many, the newest.",
 )
 @click.option("--deployment", help="Dispatch to this deployment instead of the active one.")
+@click.option("--dry-run", is_flag=True, help="Many: only say how many there are.")
+@click.option("-y", "--yes", is_flag=True, help="Many: do not ask.")
 @json_option
 @with_service
 def redispatch_event(  # noqa: PLR0913 (one parameter per option)
@@ -126,9 +128,14 @@ def redispatch_event(  # noqa: PLR0913 (one parameter per option)
     since: str | None,
     limit: int,
     deployment: str | None,
+    dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
-    """Dispatch a recorded event once more, as a new event; or with --project many, the oldest first."""
+    """Dispatch a recorded event once more, as a new event; or with --project many, the oldest first.
+
+    Before it dispatches many it says how many, and asks.
+    """
     if (event is None) == (project is None):
         raise click.UsageError("name one EVENT, or a --project whose events are meant")
     body: JsonObject = {"deployment": deployment} if deployment else {}
@@ -137,7 +144,14 @@ def redispatch_event(  # noqa: PLR0913 (one parameter per option)
         return
     wanted = {"trigger": trigger, "type": event_type, "since": since}
     body |= {name: value for name, value in wanted.items() if value is not None}
-    counts = service.post("/events/redispatch", {**body, "project": project, "limit": limit})
+    body |= {"project": project, "limit": limit}
+    if dry_run or not yes:
+        found = service.post("/events/redispatch", {**body, "dry_run": True})
+        if dry_run:
+            _show_count(found, as_json=as_json)
+            return
+        click.confirm(f"Dispatch {found['events']} events again?", abort=True, err=True)
+    counts = service.post("/events/redispatch", body)
     if as_json:
         print_json(counts)
         return
@@ -149,6 +163,15 @@ def redispatch_event(  # noqa: PLR0913 (one parameter per option)
         note(f"{counts['skipped']} events left out: their trigger is no longer in force")
     if counts["cut"]:
         note("there are more; the older ones were left out (--limit)")
+
+
+def _show_count(found: JsonObject, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"{found['events']} events would be dispatched again")
+    if found["cut"]:
+        note("there are more; the older ones would be left out (--limit)")
 
 
 def _show(answer: JsonObject, *, as_json: bool) -> None:

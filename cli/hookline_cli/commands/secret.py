@@ -26,7 +26,7 @@ def rotate_key(service: Service, *, as_json: bool) -> None:
     if as_json:
         print_json(rotation)
     else:
-        click.echo(rotation["key_id"])
+        click.echo(f"new key: {rotation['key_id']}")
     note(
         f"secrets sealed with the new key: {rotation['resealed']}; former keys that stay: {rotation['former_keys']}; "
         "back up secret.key"

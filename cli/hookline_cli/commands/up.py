@@ -62,8 +62,8 @@ def command(*, forgets_lost_secrets: bool, **options: str | None) -> None:
         home = settings.home
         address = "" if home == load_settings({}, {}).home else f" --home {home}"
         origin = "HOOKLINE_TOKEN" if settings.token else f"{home}/token"
-        note(f"Hookline is up at {url} (home {home}, token in {origin})")
         note(f"deploy a project:  hookline deploy{address} DIR      stop:  Ctrl-C")
+        note(f"Hookline is up at {url} (home {home}, token in {origin})")
 
     click.get_current_context().exit(
         run_service(settings, tell, forgets_lost_secrets=forgets_lost_secrets)

@@ -94,4 +94,4 @@ class AccessGate:
             return error_response(HostForbiddenError(host.decode("latin-1")))
         if scope["path"] in self._open_paths or self._token.accepts(authorization):
             return None
-        return error_response(TokenMissingError())
+        return error_response(TokenMissingError(is_given=bool(authorization)))

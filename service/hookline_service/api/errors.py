@@ -109,10 +109,13 @@ class TokenMissingError(UnauthenticatedError):
 
     code = "token.refused"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "send the token as `Authorization: Bearer TOKEN`; it is in the file `token` of the service's home"
+    def __init__(self, *, is_given: bool = False) -> None:
+        problem = (
+            "this token is not that of the service"
+            if is_given
+            else "send the token as `Authorization: Bearer TOKEN`"
         )
+        super().__init__(f"{problem}; it is in the file `token` of the service's home")
 
 
 class HostForbiddenError(ForbiddenError):

@@ -29,7 +29,7 @@ from hookline_service.use_cases.deployments import get_project_deployment
 from hookline_service.use_cases.event_sources import WantedSource, find_source
 from hookline_service.use_cases.events import SentEvent, compose_connection_event, compose_event
 from hookline_service.use_cases.projects import get_project
-from hookline_service.use_cases.redispatch import redispatch_events
+from hookline_service.use_cases.redispatch import count_events, redispatch_events
 from hookline_service.use_cases.triggers import find_trigger_id
 from hookline_triggers.webhook import event_data
 
@@ -68,7 +68,7 @@ class RedispatchBody(Shape):
 
 
 class RedispatchManyBody(Shape):
-    """Which recorded events to dispatch once more: the newest `limit`; copies are left out."""
+    """Which recorded events to dispatch once more: the newest `limit`; copies are left out. `dry_run` only counts them."""
 
     project: ProjectKey
     trigger: TriggerKey | None = None
@@ -76,6 +76,7 @@ class RedispatchManyBody(Shape):
     since: GivenTime | None = None
     deployment: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    dry_run: bool = False
 
 
 class RedispatchedAnswer(Answer):
@@ -245,9 +246,12 @@ async def redispatch_many(call: Call[NoQuery, RedispatchManyBody]) -> Redispatch
         type=body.type,
         limit=body.limit,
     )
-    counts = await redispatch_events(
-        store, services.dispatcher.redispatch, which, since=body.since, deployment=deployment
-    )
+    if body.dry_run:
+        counts = await count_events(store, which, since=body.since)
+    else:
+        counts = await redispatch_events(
+            store, services.dispatcher.redispatch, which, since=body.since, deployment=deployment
+        )
     return RedispatchedAnswer(
         events=counts.events,
         sessions=counts.sessions,

@@ -29,7 +29,7 @@ from hookline_service.app.runner_child import keep_runner
 from hookline_service.clock import SystemClock, steady_s
 from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory
-from hookline_service.settings import Settings
+from hookline_service.settings import Settings, find_mistyped
 from hookline_service.storage.protocols import Store
 from hookline_service.storage.sqlite import check_file, open_sqlite_store
 from hookline_service.use_cases.private_files import ensure_home, load_or_create
@@ -62,6 +62,8 @@ def run_service(
         HooklineError: the service cannot start as it was told to.
     """
     configure_logging(settings.log_level)
+    for name, meant in find_mistyped():
+        logger.warning("not a setting", extra={"variable": name, "did_you_mean": meant})
     _allow_many_connections()
     options = {"use_uvloop": True}
     try:

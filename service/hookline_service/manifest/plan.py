@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Set as AbstractSet
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from hookline_service.manifest.values import Manifest, ManifestVariable
@@ -12,6 +12,9 @@ from hookline_service.model.secret import Secret
 from hookline_triggers.definitions import TriggerDefinition
 
 _SHOWN = 60
+_MANIFEST_WINS = (
+    "; it was set by hand, but the manifest's value wins: leave `value` out to keep yours"
+)
 _NESTED = frozenset({"policies", "retries"})
 
 
@@ -24,6 +27,7 @@ class ActionType(StrEnum):
     UPDATE_CONNECTION = "update_connection"
     DELETE_CONNECTION = "delete_connection"
     SET_VAR = "set_var"
+    UPDATE_VAR = "update_var"
     DELETE_VAR = "delete_var"
     KEEP_VAR = "keep_var"
     CREATE_TRIGGER = "create_trigger"
@@ -126,6 +130,7 @@ class Plan:
 
 @dataclass(slots=True)
 class _Draft:
+    given: AbstractSet[tuple[str, str]] = frozenset()
     actions: list[Action] = field(default_factory=list[Action])
     variables_set: list[VariableChange] = field(default_factory=list[VariableChange])
     variables_deleted: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -134,15 +139,17 @@ class _Draft:
         self.actions.append(Action(type=kind, name=name, detail=detail))
 
 
-def plan_release(present: PresentState, manifest: Manifest) -> Plan:
-    """What applying the manifest changes.
+def plan_release(
+    present: PresentState, manifest: Manifest, given: AbstractSet[tuple[str, str]] = frozenset()
+) -> Plan:
+    """What applying the manifest changes; the values of those `given` (scope and name) came beside it.
 
     Variables follow five rules. (1) A value in the manifest is set where the stored one differs. (2) A blank never takes
     the place of a secret's value. (3) Nor of a plain value, unless the blank is new in the manifest: then its author
     emptied it. (4) A variable that left the manifest is deleted if it still has the value that the former manifest
     gave it. (5) What was set by hand, and every secret with a value, is kept, with a note where it was the manifest's.
     """
-    draft = _Draft()
+    draft = _Draft(given=given)
     _plan_project(draft, present, manifest)
     _plan_connections(draft, present, manifest)
     _plan_variables(draft, present, manifest)
@@ -195,18 +202,27 @@ def _plan_variable(
 ) -> None:
     name = _shown_name(key)
     if stored is None:
-        if wanted.value is None:
-            return
-        _set(draft, key, wanted, wanted.text, "new" + _value_shown(wanted))
+        if wanted.value is not None:
+            detail = "new" + _value_shown(wanted)
+            _set(draft, key, wanted, Action(type=ActionType.SET_VAR, name=name, detail=detail))
         return
     text, note = _settled_text(wanted, stored, former)
     if note:
         draft.add(ActionType.KEEP_VAR, name, note)
     changes = _differences(wanted, stored, text)
     if changes:
-        _set(
-            draft, key, wanted, text, ", ".join(changes), keeps_secret=_stays_secret(wanted, stored)
-        )
+        is_secret = wanted.is_secret or _stays_secret(wanted, stored)
+        settled = replace(wanted, value=text, is_secret=is_secret)
+        detail = ", ".join(changes)
+        if _undoes_a_hand(text, stored, former) and key not in draft.given:
+            detail += _MANIFEST_WINS
+        _set(draft, key, settled, Action(type=ActionType.UPDATE_VAR, name=name, detail=detail))
+
+
+def _undoes_a_hand(text: str, stored: PresentVariable, former: ManifestVariable | None) -> bool:
+    """Whether a value that somebody set since the former deploy is replaced."""
+    was_set = bool(stored.text) and (former is None or former.text != stored.text)
+    return was_set and text != stored.text
 
 
 def _settled_text(
@@ -243,22 +259,14 @@ def _differences(wanted: ManifestVariable, stored: PresentVariable, text: str) -
     return changes
 
 
-def _set(
-    draft: _Draft,
-    key: tuple[str, str],
-    wanted: ManifestVariable,
-    text: str,
-    detail: str,
-    *,
-    keeps_secret: bool = False,
-) -> None:
-    is_secret = wanted.is_secret or keeps_secret
-    draft.add(ActionType.SET_VAR, _shown_name(key), detail)
+def _set(draft: _Draft, key: tuple[str, str], wanted: ManifestVariable, step: Action) -> None:
+    """Store what is wanted, with its text for a value."""
+    draft.actions.append(step)
     draft.variables_set.append(
         VariableChange(
             scope=key[0],
             name=key[1],
-            value=Secret(text) if is_secret else text,
+            value=Secret(wanted.text) if wanted.is_secret else wanted.text,
             description=wanted.description,
         )
     )

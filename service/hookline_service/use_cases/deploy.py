@@ -132,7 +132,7 @@ class Deployer:
         warnings: tuple[Finding, ...],
     ) -> Deployed:
         now = self.clock.now()
-        plan = plan_release(state.present, source.planned)
+        plan = plan_release(state.present, source.planned, source.given)
         release = self._compose(source, prepared, state, plan, now)
         # Once it is written, those who serve triggers must hear of it, even if the caller is gone.
         with anyio.fail_after(_APPLY_DEADLINE_S, shield=True):
@@ -241,7 +241,7 @@ class Deployer:
             is_dry_run=True,
             triggers=triggers,
             warnings=warnings,
-            plan=plan_release(state.present, source.planned).actions,
+            plan=plan_release(state.present, source.planned, source.given).actions,
             environment=prepared.environment,
             created_build=not state.has_build,
         )

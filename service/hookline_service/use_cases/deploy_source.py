@@ -46,7 +46,7 @@ class ArchiveRequest(Protocol):
 class Source:
     """A project as it was sent.
 
-    `planned` is the manifest with the values of variables that were given beside it.
+    `planned` is the manifest with the values of variables that were given beside it; `given` says of which (scope, name).
     `archive` holds the project's files without its manifest. `stored_manifest` is the manifest as canonical JSON, with
     the requirements as they were read; `default_packages` are those of them that the project did not write. `findings`
     are those of reading the manifest and of the files' sizes; a manifest that names no project is among them, and then
@@ -55,6 +55,7 @@ class Source:
 
     manifest: Manifest
     planned: Manifest
+    given: frozenset[tuple[str, str]]
     files: dict[str, bytes]
     archive: bytes
     stored_manifest: bytes
@@ -93,7 +94,8 @@ def read_source(request: ArchiveRequest, limit_bytes: int) -> Source:
     findings = [*parsed.findings, *undeclared, *check_sizes(sizes, max_bytes=limit_bytes)]
     if not manifest.project and not has_errors(parsed.findings):
         findings.append(_no_project(name))
-    return dataclasses.replace(_source(manifest, files, tuple(findings)), planned=planned)
+    source = _source(manifest, files, tuple(findings))
+    return dataclasses.replace(source, planned=planned, given=frozenset(given))
 
 
 def _source(manifest: Manifest, files: dict[str, bytes], findings: tuple[Finding, ...]) -> Source:
@@ -104,6 +106,7 @@ def _source(manifest: Manifest, files: dict[str, bytes], findings: tuple[Finding
     return Source(
         manifest=manifest,
         planned=manifest,
+        given=frozenset(),
         files=files,
         archive=pack(files),
         stored_manifest=stored_manifest,

@@ -73,6 +73,14 @@ async def redispatch_events(
     return counts
 
 
+async def count_events(
+    store: RecordedEvents, which: EventFilter, *, since: datetime | None
+) -> Redispatched:
+    """How many events `redispatch_events` would take; nothing is done to them."""
+    found = await _find(store, which, since)
+    return Redispatched(events=min(len(found), which.limit), is_cut=len(found) > which.limit)
+
+
 async def _read(store: RecordedEvents, event_id: EventId) -> Event | None:
     try:
         return await store.get_event(event_id)

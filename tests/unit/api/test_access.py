@@ -110,3 +110,15 @@ async def test_answers_carry_headers_that_protect_browsers():
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-store"
     assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("token", "text"),
+    [(None, "send the token as"), ("hkl_wrong-token-0123456789", "this token is not that of")],
+)
+async def test_a_wrong_token_is_told_from_none(token, text):
+    async with a_service().client(token=token) as client:
+        response = await client.get("/api/v1/projects")
+
+    assert response.status_code == 401
+    assert text in response.json()["error"]["message"]

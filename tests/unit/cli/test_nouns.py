@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 from typing import Any
@@ -286,7 +287,7 @@ def test_what_an_event_did_is_told(hookline, fake) -> None:
 def test_many_events_are_dispatched_again(hookline, fake) -> None:
     outcome = hookline(
         "event", "redispatch", "--project", "hello", "--trigger", "greet", "--type", "post",
-        "--since", "2026-11-20T08:00:00Z", "--limit", "5", "--deployment", "dep_1",
+        "--since", "2026-11-20T08:00:00Z", "--limit", "5", "--deployment", "dep_1", "--yes",
     )  # fmt: skip
 
     assert json.loads(fake.requests[-1].content) == {
@@ -299,6 +300,23 @@ def test_many_events_are_dispatched_again(hookline, fake) -> None:
     }
     assert outcome.out == "5 events dispatched again; 4 sessions started, 1 woken\n"
     assert "1 events left out" in outcome.err
+
+
+def test_many_events_are_counted_before_anything_is_done(hookline, fake) -> None:
+    outcome = hookline("event", "redispatch", "--project", "hello", "--dry-run")
+
+    assert [json.loads(one.content)["dry_run"] for one in fake.requests] == [True]
+    assert outcome.out == "5 events would be dispatched again\n"
+
+
+def test_nothing_is_dispatched_again_unless_somebody_says_so(hookline, fake, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+
+    outcome = hookline("event", "redispatch", "--project", "hello")
+
+    assert outcome.code == 130
+    assert "Dispatch 5 events again?" in outcome.err
+    assert [json.loads(one.content)["dry_run"] for one in fake.requests] == [True]
 
 
 @pytest.mark.parametrize("arguments", [[], ["evt_1", "--project", "hello"]])

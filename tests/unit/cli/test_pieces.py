@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from click import unstyle
 
-from hookline_cli.display import clock_time, local_time, print_table, shown
+from hookline_cli.display import DayMarks, clock_time, local_time, print_table, shown
 from hookline_cli.findings import format_finding
 from hookline_cli.sse import ServerEvent, read_events
 
@@ -68,3 +70,28 @@ def test_a_caret_beyond_the_line_is_left_out() -> None:
     }
 
     assert unstyle(format_finding(finding)) == "f:1:9: error: m\n     1 | ab"
+
+
+def test_a_log_says_the_date_when_the_day_changes() -> None:
+    days = DayMarks(date(2026, 3, 2))
+    times = [
+        "2026-03-01T12:00:00Z",
+        "2026-03-01T12:00:01Z",
+        "soon",
+        None,
+        "2026-03-02T12:00:00Z",
+        "2026-03-03T12:00:00Z",
+    ]
+
+    assert [days.before(each) for each in times] == [
+        "2026-03-01",
+        None,
+        None,
+        None,
+        "2026-03-02",
+        "2026-03-03",
+    ]
+
+
+def test_a_log_of_today_needs_no_date() -> None:
+    assert DayMarks(date(2026, 3, 2)).before("2026-03-02T12:00:00Z") is None

@@ -123,18 +123,18 @@ def test_changes_are_told_field_by_field():
     ]
 
 
-SET, DELETE, KEEP = "set_var", "delete_var", "keep_var"
+SET, UPDATE, DELETE, KEEP = "set_var", "update_var", "delete_var", "keep_var"
 
 
 @pytest.mark.parametrize(
     ("wanted", "stored", "former", "action", "value"),
     [
-        (a_var("new"), plain("old"), a_var("old"), SET, "new"),
-        (a_var("new"), plain("mine"), a_var("old"), SET, "new"),
-        (a_var("new"), plain("mine"), None, SET, "new"),
+        (a_var("new"), plain("old"), a_var("old"), UPDATE, "new"),
+        (a_var("new"), plain("mine"), a_var("old"), UPDATE, "new"),
+        (a_var("new"), plain("mine"), None, UPDATE, "new"),
         (a_var(""), plain("mine"), a_var(""), KEEP, None),
         (a_var(""), plain("mine"), None, KEEP, None),
-        (a_var(""), plain("old"), a_var("old"), SET, ""),
+        (a_var(""), plain("old"), a_var("old"), UPDATE, ""),
         (a_var(None), plain("old"), a_var("old"), None, None),
         (a_var(None), plain("mine"), None, None, None),
         (a_var(None), None, None, None, None),
@@ -142,12 +142,12 @@ SET, DELETE, KEEP = "set_var", "delete_var", "keep_var"
         (a_var("", is_secret=True), secret("s"), a_var("", is_secret=True), KEEP, None),
         (a_var("", is_secret=True), secret("s"), a_var(None, is_secret=True), KEEP, None),
         (a_var(None, is_secret=True), secret("s"), None, None, None),
-        (a_var("t", is_secret=True), secret("s"), None, SET, Secret("t")),
+        (a_var("t", is_secret=True), secret("s"), None, UPDATE, Secret("t")),
         (a_var("s", is_secret=True), secret("s"), None, None, None),
-        (a_var("", is_secret=True), plain("old"), a_var(""), KEEP + SET, Secret("old")),
+        (a_var("", is_secret=True), plain("old"), a_var(""), KEEP + UPDATE, Secret("old")),
         (a_var(""), secret("s"), a_var("old"), KEEP, None),
-        (a_var("new"), secret("s"), None, SET, "new"),
-        (a_var("x", description="d"), plain("x"), a_var("x"), SET, "x"),
+        (a_var("new"), secret("s"), None, UPDATE, "new"),
+        (a_var("x", description="d"), plain("x"), a_var("x"), UPDATE, "x"),
         (None, plain("old"), a_var("old"), DELETE, None),
         (None, plain("mine"), a_var("old"), KEEP, None),
         (None, plain("mine"), None, None, None),
@@ -199,4 +199,16 @@ def test_no_value_of_a_secret_is_ever_in_the_plan():
     plan = plan_release(state, a_manifest(a_var("hunter2")))
 
     assert "hunter1" not in repr(plan)
-    assert plan.lines() == ["set variable A: value, is no longer a secret"]
+    assert plan.lines()[0].startswith("update variable A: value, is no longer a secret")
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "is_told"),
+    [("mine", frozenset(), True), ("mine", {("", "A")}, False), ("old", frozenset(), False)],
+)
+def test_it_is_told_that_a_manifest_undoes_what_was_set_by_hand(stored, given, is_told):
+    state = a_state(plain(stored), former=a_manifest(a_var("old")))
+
+    plan = plan_release(state, a_manifest(a_var("new")), given)
+
+    assert ("leave `value` out to keep yours" in plan.lines()[0]) is is_told

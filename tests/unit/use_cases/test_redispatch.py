@@ -9,7 +9,7 @@ from hookline_service.model.errors import EventNotFoundError
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import EventId
 from hookline_service.model.projects import Deployment, Release
-from hookline_service.use_cases.redispatch import redispatch_events
+from hookline_service.use_cases.redispatch import count_events, redispatch_events
 from tests.builders.events import an_event
 from tests.builders.projects import a_definition, a_release
 from tests.fakes.memory_store import MemoryStore
@@ -86,3 +86,13 @@ async def test_what_cannot_be_recorded_ends_it_with_the_reason_itself(store: For
         )
 
     assert set(dispatched.events) == {each.id for each in events[:40]} - {dispatched.refused}
+
+
+async def test_events_are_counted_without_being_dispatched(store: Forgetful) -> None:
+    release, _ = await some_events(store, 5)
+    which = EventFilter(project_id=release.project.id, limit=3)
+
+    counts = await count_events(store, which, since=None)
+
+    assert (counts.events, counts.is_cut) == (3, True)
+    assert len(await store.list_events(EventFilter())) == 5
