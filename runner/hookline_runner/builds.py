@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import shutil
@@ -12,7 +11,7 @@ from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path, PurePosixPath
 
-from hookline_runner import write_points
+from hookline_runner import fast_json, write_points
 from hookline_runner.errors import ArchiveError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
 
@@ -77,7 +76,7 @@ class Builds:
     def _read(self, build_id: str) -> Build | None:
         directory = self._path_of(build_id)
         try:
-            spec = json.loads((directory / "build.json").read_bytes())
+            spec = fast_json.read((directory / "build.json").read_bytes())
             return Build(id=build_id, directory=directory, spec=BuildSpec(**spec))
         except (OSError, ValueError, TypeError):
             return None
@@ -93,7 +92,7 @@ class Builds:
         try:
             (unpacking / "files").mkdir(parents=True)
             unpack_archive(archive, unpacking / "files")
-            (unpacking / "build.json").write_text(json.dumps(asdict(spec)), encoding="utf-8")
+            (unpacking / "build.json").write_bytes(fast_json.write(asdict(spec)))
             shutil.rmtree(
                 directory, ignore_errors=True
             )  # a broken one, or `find` would have found it

@@ -7,7 +7,6 @@ An environment is built beside its final place and renamed when it is whole, so 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
@@ -25,7 +24,7 @@ import anyio
 import anyio.to_thread
 import uv
 
-from hookline_runner import write_points
+from hookline_runner import fast_json, write_points
 from hookline_runner.child_processes import ChildProcesses, Finished
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
@@ -109,7 +108,7 @@ class Environments:
         path = self._directory / identifier
         mark_used(path)
         try:
-            facts = json.loads((path / "complete.json").read_bytes())
+            facts = fast_json.read((path / "complete.json").read_bytes())
         except (OSError, ValueError):
             return None
         if not (path / "bin" / "python").exists():  # its Python was uninstalled
@@ -175,7 +174,7 @@ class Environments:
             if _interpreter_link(building) != link:
                 raise EnvironmentFailedError("a package tampered with the environment's Python", "")
         _write_new(building / "complete.json", facts)
-        return str(json.loads(facts)["python"])
+        return str(fast_json.read(facts)["python"])
 
     async def _install(self, building: Path, wanted: str, on_progress: Progress) -> None:
         """Install the packages, in the sandbox; what must be built runs foreign code."""

@@ -43,12 +43,18 @@ def read_given(text: bytes) -> Any:  # Any: as above
     return json_text.read_given(text)
 
 
-def write(value: object, default: Callable[[object], object] | None = None) -> bytes:
+def write(
+    value: object,
+    *,
+    default: Callable[[object], object] | None = None,
+    sort_keys: bool = False,
+) -> bytes:
     """See `json_text.write`, in UTF-8 and compact. Times, ids and members of enumerations are written as orjson does."""
     try:
-        return orjson.dumps(value, default=default)
+        return orjson.dumps(value, default=default, option=orjson.OPT_SORT_KEYS * sort_keys)
     except orjson.JSONEncodeError:
-        return json_text.write(value, default=_as_orjson_does(default)).encode()
+        plain = _as_orjson_does(default)
+        return json_text.write(value, default=plain, sort_keys=sort_keys).encode()
 
 
 def _as_orjson_does(default: Callable[[object], object] | None) -> Callable[[object], object]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
-import orjson
-
-from hookline_runner import write_points
+from hookline_runner import fast_json, write_points
 from hookline_runner.frames import FrameError, FrameType, encode_frame
 from hookline_runner.relay import FrameCutter, RawFrame
 
@@ -87,7 +85,7 @@ class ServiceLink(asyncio.Protocol):
         self, frame_type: FrameType, channel: int, header: object, payload: bytes = b""
     ) -> None:
         """Encode and send a frame."""
-        self.send_bytes(encode_frame(frame_type, channel, orjson.dumps(header), payload))
+        self.send_bytes(encode_frame(frame_type, channel, fast_json.write(header), payload))
 
     def close(self) -> None:
         """Drop the link, with what was not sent yet."""

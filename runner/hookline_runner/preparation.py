@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import anyio
 import anyio.to_thread
-import orjson
 
+from hookline.json_text import is_deeper
+from hookline_runner import fast_json
 from hookline_runner.builds import Build, Builds, BuildSpec
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.environments import Environment, Environments, Progress
@@ -127,11 +128,10 @@ def _read_facts(code: Path) -> Facts | None:
     try:
         if path.is_symlink() or path.stat().st_size > _MAX_FACTS_BYTES:
             return None
-        facts: object = orjson.loads(path.read_bytes())
-        orjson.dumps([facts])  # what is nested too deeply can be read, but not passed on
-    except (OSError, orjson.JSONDecodeError, orjson.JSONEncodeError):
+        facts: object = fast_json.read(path.read_bytes())
+    except (OSError, ValueError):
         return None
-    if not isinstance(facts, dict):
+    if not isinstance(facts, dict) or is_deeper(cast("dict[str, Any]", facts)):
         return None
     checked = cast("dict[str, Any]", facts)
     shapes = {"modules": dict, "provided": list, "stdlib": list, "python": str}

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
+from hookline import json_text
 from hookline_runner.frames import FrameType, encode_frame
 
 ENDED: Final = frozenset({"completed", "error"})
@@ -71,7 +71,7 @@ class Recording:
             "error": {name: self.error[name] for name in _KEPT_ERROR if name in self.error},
             "prints": self.prints,
         }
-        lines = [f" {json.dumps(name)}: {_text(value)}" for name, value in facts.items()]
+        lines = [f" {_text(name)}: {_text(value)}" for name, value in facts.items()]
         entries = ",\n".join(f"  {_text(row)}" for row in rows)
         lines.append(f' "journal": [\n{entries}\n ]' if entries else ' "journal": []')
         return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -106,7 +106,7 @@ class Recording:
 def read_recording(path: Path) -> Recording:
     """The recording in this file. Raises `ReplayError` when there is none."""
     try:
-        facts: Any = json.loads(path.read_bytes())
+        facts: Any = json_text.read(path.read_bytes())
         rows = cast("list[list[Any]]", facts["journal"])
         if any(len(row) != _ENTRY_FIELDS for row in rows):
             raise ReplayError(f"{path}: an entry of a journal has {_ENTRY_FIELDS} fields")
@@ -141,8 +141,8 @@ def _decoded(row: list[Any]) -> list[Any]:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json_text.write(value, is_spaced=True)
 
 
 def _frame(kind: FrameType, header: dict[str, Any], payload: bytes) -> bytes:
-    return encode_frame(kind, 0, json.dumps(header).encode(), payload)
+    return encode_frame(kind, 0, json_text.write_bytes(header), payload)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import subprocess
@@ -11,14 +10,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from hookline import json_text
 from hookline_runner.frames import Frame, FrameReader, FrameType
 from hookline_runner.project_process import hash_seed_of
 from hookline_runner.recordings import ENDED, Recording, ReplayError
 from hookline_runner.replay_process import CONTAINED, DEBUG, RECORDING_END
 from hookline_runner.settings import present_environment
 
+_LONG: Final = 1 << 63
 _READ_BYTES: Final = 1 << 18
 _END_ERROR: Final = "RecordingEndError"
 _MISMATCH: Final = frozenset({_END_ERROR, "NonDeterminismError", "UnrecordedResultError"})
@@ -168,7 +169,7 @@ def _start(
 def _read_end(sock: socket.socket, on_record: Callable[[Record], None]) -> Replay:
     done = Replay()
     for frame in _frames(sock):
-        header: dict[str, Any] = json.loads(frame.header)
+        header: dict[str, Any] = json_text.read(frame.header)
         if frame.type is FrameType.LOG:
             for at, kind, level, text in header["r"]:
                 if kind == RECORDING_END:
@@ -182,7 +183,7 @@ def _read_end(sock: socket.socket, on_record: Callable[[Record], None]) -> Repla
         elif frame.type is FrameType.DONE:
             done.error = header["error"] or {}
             done.state = "completed" if header["ok"] else "error"
-            done.result = json.loads(header["display"]) if header["ok"] else None
+            done.result = json_text.read(header["display"]) if header["ok"] else None
             return done
     raise EOFError("the process closed its socket")
 
@@ -194,7 +195,18 @@ def _frames(sock: socket.socket) -> Iterator[Frame]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return json_text.write(_as_once_shown(value), sort_keys=True, is_spaced=True)
+
+
+def _as_once_shown(value: object) -> object:
+    """The value with texts in the place of whole numbers beyond 64 bits, which older recordings have."""
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return {key: _as_once_shown(item) for key, item in members.items()}
+    if isinstance(value, list):
+        return [_as_once_shown(item) for item in cast("list[object]", value)]
+    is_long = isinstance(value, int) and not -_LONG < value < _LONG
+    return str(value) if is_long else value
 
 
 def _shown(error: Mapping[str, Any]) -> str:

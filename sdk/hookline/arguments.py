@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
+from hookline.json_text import through_json
 from hookline.values import to_tree
 
 Duration: TypeAlias = float | timedelta
@@ -79,7 +79,7 @@ def json_of(value: object, what: str, *, default: Callable[[object], object] | N
         ValueError: it cannot be written as JSON.
     """
     try:
-        read: object = json.loads(json.dumps(value, allow_nan=False, default=default))
+        read: object = through_json(value, default=default)
         to_tree(read)
     except (TypeError, ValueError, RecursionError) as exc:
         raise ValueError(f"{what}: {exc}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
@@ -20,6 +19,7 @@ from hookline.arguments import (
 from hookline.attr_dict import wrapped
 from hookline.awaiting import awaited_form
 from hookline.host import current
+from hookline.json_text import write
 
 Names: TypeAlias = str | Sequence[str]
 """The name of a signal, or a list of them."""
@@ -148,10 +148,10 @@ def read_signal(result: object) -> Signal | None:
 def _memo_of(memo: object) -> dict[str, str]:
     notes = json_object_of(memo, "start: invalid memo")
     texts = {
-        key: note if isinstance(note, str) else json.dumps(note, ensure_ascii=False)
+        key: note if isinstance(note, str) else write(note, is_spaced=True)
         for key, note in notes.items()
     }
-    size = len(json.dumps(texts, ensure_ascii=False).encode())
+    size = len(write(texts, is_spaced=True).encode())
     if size > _MAX_MEMO_BYTES:
         raise ValueError(
             f"start: invalid memo: it has {size} bytes, and may have {_MAX_MEMO_BYTES}"

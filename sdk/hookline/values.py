@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import base64
 import enum
-import json
 import math
+import sys
 import types
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, NoReturn, cast
+
+from hookline.attributes import public_attributes
+from hookline.json_text import (
+    MAX_DEPTH as MAX_JSON_DEPTH,
+    MAX_INT,
+    MAX_INT_DIGITS,
+    TooDeepError,
+    read_given,
+    write_tree,
+)
 
 MAX_DEPTH: Final = 100
 """How many containers may lie within each other."""
@@ -22,11 +32,8 @@ AROUND: Final = 8
 """Containers that operations put around a value, at most: that of arguments, of a message, of how a session ended."""
 MAX_NODES: Final = 1_000_000
 """How many items a value may have, counted with those of its containers."""
-MAX_INT_DIGITS: Final = 4_000
-"""How many decimal digits an int may have."""
 
 _SAFE_INT: Final = 1 << 63
-_MAX_INT_BITS: Final = int(MAX_INT_DIGITS * math.log2(10))
 _MICROSECOND: Final = timedelta(microseconds=1)
 _REFUSED: Final = (
     type,
@@ -39,7 +46,6 @@ _REFUSED: Final = (
     time,
     uuid.UUID,
 )
-_HTTP_RESPONSE: Final = ("requests.models", "Response")
 _INDEX: Final = "[{}]"
 _KEY: Final = "[{!r}]"
 _ATTRIBUTE: Final = ".{}"
@@ -48,9 +54,7 @@ _SHOWN_KEY: Final = 40
 _ITEMS_AROUND: Final = 8  # of each container around a value
 _ALLOWED: Final = "None, bool, int, float, str, bytes, list, tuple, set, dict, datetime, timedelta, or an object with public attributes"
 
-_encode_json = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-).encode
+_EVENT_DEPTH: Final = MAX_JSON_DEPTH + AROUND
 
 
 def encode(value: object, *, around: int = 0) -> bytes:
@@ -66,7 +70,7 @@ def encode(value: object, *, around: int = 0) -> bytes:
         >>> encode({"b": (1, 2), "a": b"x"})
         b'{"a":{"$bytes":"eA=="},"b":[1,2]}'
     """
-    return _encode_json(_Writer(_Walk(around=around)).write(value)).encode()
+    return write_tree(_Writer(_Walk(around=around)).write(value)).encode()
 
 
 def decode(text: bytes | str, *, around: int = 0) -> Any:
@@ -79,11 +83,26 @@ def decode(text: bytes | str, *, around: int = 0) -> Any:
         >>> decode('{"when": {"$duration": 1500000}}')
         {'when': datetime.timedelta(seconds=1, microseconds=500000)}
     """
-    try:
-        tree: object = json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError(_too_deep("")) from None
-    return _Reader(_Walk(around=around)).read(tree)
+    return _Reader(_Walk(around=around)).read(_tree_of(text))
+
+
+def encode_event(event: Mapping[str, object]) -> bytes:
+    """As `encode`, for an event: its data may be as deep as any that come from outside, and of any size.
+
+    Members stay in their order, for so a session gets them that is started by the event.
+
+    Raises: as `encode`.
+    """
+    tree = _Writer(_event_walk(), keeps_order=True).write(event)
+    return write_tree(tree, sort_keys=False).encode()
+
+
+def decode_answer(text: bytes | str) -> Any:
+    """What an operation gave: a value and what stands around it, or an event.
+
+    Raises: as `decode`.
+    """
+    return _Reader(_event_walk()).read(_tree_of(text))
 
 
 def to_tree(value: object, name: str = "value") -> Any:
@@ -112,9 +131,11 @@ class _Walk:
 
     __slots__ = ("_max_depth", "_max_nodes", "_name", "_path", "nodes")
 
-    def __init__(self, name: str = "value", *, around: int = 0) -> None:
-        self._max_depth = MAX_DEPTH + around
-        self._max_nodes = MAX_NODES + _ITEMS_AROUND * around
+    def __init__(
+        self, name: str = "value", *, around: int = 0, max_depth: int = 0, max_nodes: int = 0
+    ) -> None:
+        self._max_depth = max_depth or MAX_DEPTH + around
+        self._max_nodes = max_nodes or MAX_NODES + _ITEMS_AROUND * around
         self._name = name
         self._path: list[tuple[str, object]] = []
         self.nodes = 0
@@ -141,6 +162,18 @@ class _Walk:
             )
 
 
+def _event_walk() -> _Walk:
+    """That of something as deep as what comes from outside, and as large as it likes."""
+    return _Walk(max_depth=_EVENT_DEPTH, max_nodes=sys.maxsize)
+
+
+def _tree_of(text: bytes | str) -> object:
+    try:
+        return read_given(text)
+    except TooDeepError:
+        raise ValueError(_too_deep("")) from None
+
+
 def with_article(noun: str) -> str:
     """The name of a type in a sentence.
 
@@ -163,8 +196,9 @@ def _too_deep(place: str) -> str:
 class _Writer:
     """Makes a tree of a value."""
 
-    def __init__(self, walk: _Walk) -> None:
+    def __init__(self, walk: _Walk, *, keeps_order: bool = False) -> None:
         self._walk = walk
+        self._keeps_order = keeps_order
         self._open: set[int] = set()
         self._is_hashable = False  # within a key or a member of a set
 
@@ -191,7 +225,7 @@ class _Writer:
         number = int(value)
         if -_SAFE_INT <= number < _SAFE_INT:
             return number
-        if number.bit_length() > _MAX_INT_BITS:
+        if not -MAX_INT <= number <= MAX_INT:
             raise ValueError(
                 f"{self._walk.place}: an int may have {MAX_INT_DIGITS} digits, not more"
             )
@@ -222,27 +256,25 @@ class _Writer:
         if isinstance(value, tuple) and hasattr(value, "_fields") and not self._is_hashable:
             names = cast("tuple[str, ...]", getattr(value, "_fields"))  # noqa: B009 - the attribute is not typed
             return self.mapping(dict(zip(names, value, strict=False)))
-        return self._within(
-            value,
-            lambda: [self._step(_INDEX, index, item) for index, item in enumerate(value)],
-        )
+        key = self._open_container(value, len(value))
+        written: list[Any] = []
+        for index, item in enumerate(value):
+            self._walk.enter(_INDEX, index)
+            written.append(self.write(item))
+            self._walk.leave()
+        self._open.discard(key)
+        return written
 
     def collection(self, value: set[object] | frozenset[object]) -> Any:
         written = self._within(value, lambda: [self._step_hashable(item) for item in value])
-        return {"$set": sorted(written, key=_encode_json)}
+        return {"$set": sorted(written, key=write_tree)}
 
     def mapping(self, value: Mapping[object, object]) -> Any:
         if self._is_hashable:
             self.refused(value)
         if all(isinstance(key, str) and not key.startswith("$") for key in value):
-            plain = cast("Mapping[str, object]", value)
-            return self._within(
-                value,
-                lambda: {
-                    self.text(key): self._step(_KEY, key, item) for key, item in plain.items()
-                },
-            )
-        written = self._within(
+            return self._members(value, cast("Mapping[str, object]", value), _KEY)
+        pairs: list[list[Any]] = self._within(
             value,
             lambda: [
                 [
@@ -252,7 +284,9 @@ class _Writer:
                 for key, item in value.items()
             ],
         )
-        return {"$dict": sorted(written, key=lambda pair: _encode_json(pair[0]))}
+        if not self._keeps_order:
+            pairs.sort(key=lambda pair: write_tree(pair[0]))
+        return {"$dict": pairs}
 
     def refused(self, value: object) -> NoReturn:
         kind = type(value)
@@ -266,17 +300,22 @@ class _Writer:
         )
 
     def _write_object(self, value: object) -> Any:
-        attributes = _public_attributes(value)
+        attributes = public_attributes(value)
         if attributes is None or self._is_hashable:
             self.refused(value)
-        return self._within(
-            value,
-            lambda: {
-                self.text(name): self._step(_ATTRIBUTE, name, item)
-                for name, item in attributes.items()
-            },
-            len(attributes),
-        )
+        return self._members(value, attributes, _ATTRIBUTE)
+
+    def _members(self, container: object, members: Mapping[str, object], form: str) -> Any:
+        # As few frames for each level as can be: an event is deep, and Python's stack is not.
+        opened = self._open_container(container, len(members))
+        written: dict[str, Any] = {}
+        for name, item in members.items():
+            shown = self.text(name)
+            self._walk.enter(form, name)
+            written[shown] = self.write(item)
+            self._walk.leave()
+        self._open.discard(opened)
+        return written
 
     def _step(self, form: str, key: object, value: object) -> Any:
         self._walk.enter(form, key)
@@ -290,16 +329,21 @@ class _Writer:
         self._is_hashable = was_hashable
         return written
 
-    def _within(self, container: object, write: Callable[[], Any], size: int | None = None) -> Any:
-        """What `write` gives, with the container open; one that is open already contains itself."""
-        key = id(container)
-        if key in self._open:
-            raise ValueError(f"{self._walk.place}: the value contains itself")
-        self._walk.count(len(cast("list[object]", container)) if size is None else size)
-        self._open.add(key)
+    def _within(self, container: Collection[object], write: Callable[[], Any]) -> Any:
+        """What `write` gives, with the container open."""
+        key = self._open_container(container, len(container))
         written = write()
         self._open.discard(key)
         return written
+
+    def _open_container(self, container: object, size: int) -> int:
+        """The mark of a container that is open from now on; one that is open already contains itself."""
+        key = id(container)
+        if key in self._open:
+            raise ValueError(f"{self._walk.place}: the value contains itself")
+        self._walk.count(size)
+        self._open.add(key)
+        return key
 
 
 # In this order: a bool is no int here, a member of an enumeration not the number it may be, a datetime no date.
@@ -316,43 +360,6 @@ _WRITERS: Final[tuple[tuple[Any, Callable[[_Writer, Any], Any]], ...]] = (
     (timedelta, _Writer.duration),
     (_REFUSED, _Writer.refused),
 )
-
-
-def _public_attributes(value: object) -> dict[str, object] | None:
-    """Name and value of what the object shows; None if it has no attributes, or only private ones."""
-    kind = type(value)
-    if any((base.__module__, base.__name__) == _HTTP_RESPONSE for base in kind.__mro__):
-        return _attributes_of_response(value)
-    slots = [
-        name
-        for base in reversed(kind.__mro__)
-        for name in _names(base.__dict__.get("__slots__", ()))
-        if name not in {"__dict__", "__weakref__"}
-    ]
-    own = cast("dict[str, object] | None", getattr(value, "__dict__", None))
-    if own is None and not any("__slots__" in base.__dict__ for base in kind.__mro__):
-        return None
-    names = [*slots, *(own or {})]
-    public = [name for name in names if not name.startswith("_")]
-    if names and not public:
-        return None
-    return {name: getattr(value, name) for name in public if hasattr(value, name)}
-
-
-def _attributes_of_response(response: Any) -> dict[str, object]:  # Any: a foreign class
-    """What a response of `requests` says; `json` is None where the body is none."""
-    try:
-        content = response.json()
-    except (ValueError, RecursionError):
-        content = None
-    return {
-        **{name: getattr(response, name) for name in ("status_code", "headers", "text")},
-        "json": content,
-    }
-
-
-def _names(slots: str | Iterable[str]) -> list[str]:
-    return [slots] if isinstance(slots, str) else list(slots)
 
 
 class _Reader:
@@ -485,7 +492,3 @@ _FORMS: Final[dict[str, Callable[[_Reader, object, bool], Any]]] = {
     "$int": _Reader.integer,
     "$float": _Reader.real,
 }
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON; the form is {{'$float': …}}")

@@ -106,7 +106,7 @@ def value_of(result: CallResult) -> Any:
     """The value of a result that is no refusal."""
     if result.refusal is not None or result.is_waiting:
         raise ValueError(f"the call has no value: {result}")
-    return values.decode(result.value, around=values.AROUND)
+    return values.decode_answer(result.value)
 
 
 def code_of(result: CallResult) -> str | None:

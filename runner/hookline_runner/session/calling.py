@@ -84,7 +84,7 @@ class Calls:
 def unwrap(reply: Reply) -> Any:
     """The result of an operation. Raises the refusal."""
     if reply.ok:
-        return values.decode(reply.value, around=values.AROUND) if reply.value else None
+        return values.decode_answer(reply.value) if reply.value else None
     raise CallRefusedError(reply.code, reply.message)
 
 

@@ -7,6 +7,8 @@ import math
 from itertools import islice
 from typing import Any, Final, cast
 
+from hookline.json_text import MAX_INT
+
 LIMIT_BYTES: Final = 2048
 RESULT_LIMIT_BYTES: Final = 64 * 1024
 _MAX_ITEMS: Final = 50
@@ -14,7 +16,6 @@ _MAX_DEPTH: Final = 6
 _NO_ARGUMENTS: Final = '{"args":[],"kwargs":{}}'
 
 _encode = json.JSONEncoder(check_circular=False, separators=(",", ":"), allow_nan=False).encode
-_JSON_INT_LIMIT: Final = 1 << 63
 
 
 def display(value: object, limit_bytes: int = LIMIT_BYTES) -> str:
@@ -77,9 +78,16 @@ def _shown(value: Any, budget: _Budget, depth: int) -> object:
         budget.left -= 12
         return value if math.isfinite(value) else repr(value)
     if kind is int:
-        budget.left -= 12
-        return value if -_JSON_INT_LIMIT < value < _JSON_INT_LIMIT else budget.cut(repr(value))
+        return _shown_int(value, budget)
     return _shown_object(value, budget, depth)
+
+
+def _shown_int(value: int, budget: _Budget) -> object:
+    bits = value.bit_length()
+    if not -MAX_INT <= value <= MAX_INT:
+        return budget.cut(f"a whole number of {bits} bits")
+    budget.left -= 12 + bits // 4
+    return value
 
 
 def _shown_object(value: Any, budget: _Budget, depth: int) -> object:

@@ -187,7 +187,7 @@ class Journal:
 
     def reply_of(self, row: Row) -> Any:
         """The recorded result of an operation, or its refusal. Raises `ValueError` for what is none."""
-        return values.decode(_bytes_of(row), around=values.AROUND)
+        return values.decode_answer(_bytes_of(row))
 
     def exception_of(self, row: Row) -> BaseException:
         """The recorded exception. Raises whatever loading it raises."""

@@ -217,9 +217,8 @@ class Turns:
             taken = put_back.take(parked.taking.topics)
             if taken is not None:
                 self.unpark(parked)
-                parked.reply = Reply(
-                    ok=True, is_waiting=False, value=values.encode(taken, around=values.AROUND)
-                )
+                value = values.encode_event(taken)  # or a signal
+                parked.reply = Reply(ok=True, is_waiting=False, value=value)
                 _resolve(parked.future, parked.reply)
 
     async def pause(self, when: float) -> None:

@@ -18,7 +18,7 @@ from hookline.stand_in import MemoryStore
 from hookline.testing.rooms import Matches, compile_filter
 from hookline.testing.session import ActivityRun, Limit, Session, Subscription
 from hookline.testing.waiters import SLEEP, Clock, Waiter
-from hookline.values import AROUND, decode, encode
+from hookline.values import AROUND, decode, decode_answer, encode, encode_event
 
 _MAX_SLEEPS: Final = 10_000
 _MAX_TURNS: Final = 10_000  # without that time passes
@@ -124,7 +124,7 @@ class ProjectHost:
             for one in session.subscriptions.values():
                 if one.source == source and one.matches(event_type, event.data):
                     facts = {"subscription": one.id, "id": event.event_id, "type": event.event_type}
-                    one.queue.append({**facts, "data": _copy(event.data)})
+                    one.queue.append({**facts, "data": decode_answer(encode_event(event.data))})
                     taken += 1
             session.look()
         return taken

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from hookline.attr_dict import AttrDict
 from hookline.events import Event
+from hookline.json_text import write
 from hookline.testing.rooms import webhook_data
 
 _EVENT_ID: Final = "evt_test"
@@ -53,7 +53,7 @@ def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
     sent = {name.title(): str(value) for name, value in (headers or {}).items()}
     content: bytes | None = body.encode() if isinstance(body, str) else body
     if json is not None:
-        content = json_format.dumps(json).encode()
+        content = write(json, is_spaced=True).encode()
     elif form is not None:
         content = urlencode(form).encode()
     if kinds and kinds[0] in _BODIES_TYPE:

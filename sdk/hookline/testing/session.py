@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import json
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final, cast
 from hookline.attr_dict import wrapped
 from hookline.errors import ActivityTimeoutError, CallRefusedError, SessionStoppedError
 from hookline.events import Event
+from hookline.json_text import read_given, write
 from hookline.testing.rooms import Matches
 from hookline.testing.waiters import Clock, Waiter
 
@@ -74,7 +74,7 @@ class Response:
 
     def json(self) -> Any:
         """The body as what JSON says."""
-        return json.loads(self.body)
+        return read_given(self.body)
 
 
 class Session:
@@ -300,4 +300,4 @@ def _body_of(answer: dict[str, Any]) -> bytes:
 
 
 def _json_text(value: object) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    return (write(value) + "\n").encode()

@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from hookline.errors import (
     ForbiddenError,
     HooklineError,
@@ -16,6 +14,7 @@ from hookline.errors import (
     RateLimitedError,
     UnauthenticatedError,
 )
+from hookline_runner import fast_json
 
 STATUS_BY_KIND: Mapping[str, int] = {
     "invalid": 400,
@@ -163,7 +162,7 @@ def error_object(error: HooklineError) -> dict[str, Any]:
 
 def error_body(error: HooklineError) -> bytes:
     """The one shape of errors, as JSON text."""
-    return orjson.dumps(error_object(error), default=str)
+    return fast_json.write(error_object(error), default=str)
 
 
 def error_headers(error: HooklineError) -> dict[str, str]:

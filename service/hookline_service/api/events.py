@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Annotated, Any, cast
 
 from pydantic import Field
@@ -290,15 +289,8 @@ def _data(event: Event) -> Any:
     if event.body is None or not isinstance(data, dict):
         return data
     full = event_data(cast("dict[str, Any]", data), event.body)
-    # A provider may send half of a surrogate pair, which has no place in UTF-8.
-    text = json.dumps(full, default=_encoded, ensure_ascii=False)
-    return json_value(text.encode("utf-8", "replace"))
-
-
-def _encoded(value: object) -> object:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    raise TypeError(type(value).__name__)
+    full["body"]["bytes"] = base64.b64encode(event.body).decode() if event.body else None
+    return full
 
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from hookline.errors import InvalidError
+from hookline.json_text import write
 from hookline.values import decode
 from hookline_service.api.sniffing import sniff
 from hookline_service.model.plain_values import plain_of
@@ -97,7 +97,7 @@ def part_of(outcome: bytes) -> tuple[bytes, bool]:
 
 def json_text(value: object) -> bytes:
     """JSON with a newline, safe inside HTML: `<`, `>` and `&` are escaped."""
-    text = json.dumps(plain_of(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = write(plain_of(value), sort_keys=True)
     return text.translate(_ESCAPES).encode() + b"\n"
 
 

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from hookline.errors import HooklineError
+from hookline_runner import fast_json
 from hookline_service.api.bodies import declared_size, read_body
 from hookline_service.api.endpoints import JSON_LIMIT_BYTES, AnyEndpoint, Call, NoBody, Outcome
 from hookline_service.api.errors import (
@@ -69,7 +69,7 @@ def unexpected_response(error: Exception, place: str) -> Response:
 
 def json_response(value: object, status: int = 200) -> Response:
     """An answer of JSON values."""
-    return Response(orjson.dumps(value, default=str), status, media_type=_JSON)
+    return Response(fast_json.write(value, default=str), status, media_type=_JSON)
 
 
 async def _parse(endpoint: AnyEndpoint, services: ApiServices, request: Request) -> Call[Any, Any]:
@@ -102,8 +102,8 @@ async def _parse_body(endpoint: AnyEndpoint, services: ApiServices, request: Req
     if endpoint.body is bytes:
         return raw
     try:
-        value: object = orjson.loads(raw) if raw.strip() else {}
-    except orjson.JSONDecodeError as exc:
+        value: object = fast_json.read_given(raw) if raw.strip() else {}
+    except ValueError as exc:
         raise RequestInvalidError("body", [("", f"not JSON: {exc}")]) from exc
     if is_too_deep(value, raw):
         raise RequestInvalidError("body", [("", "nested too deeply")])

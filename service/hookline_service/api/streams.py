@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 import anyio
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hookline.errors import HooklineError
+from hookline_runner import fast_json
 from hookline_service.api.errors import UnexpectedError, error_object
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class EventSender:
 def event_bytes(name: str, data: object, *, event_id: str = "") -> bytes:
     """One event as it goes over the wire."""
     head = f"id: {event_id}\nevent: {name}\n" if event_id else f"event: {name}\n"
-    return head.encode() + b"data: " + orjson.dumps(data, default=str) + b"\n\n"
+    return head.encode() + b"data: " + fast_json.write(data, default=str) + b"\n\n"
 
 
 class EventStream(Response):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from hookline.json_text import MAX_DEPTH, is_deeper
+from hookline_runner import fast_json
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-_SAFE_DEPTH = 200
+_DEEPEST = MAX_DEPTH + 50  # what events hold, and what stands around it; pydantic goes to 255
 
 
 def format_time(at: datetime) -> str:
@@ -45,18 +47,12 @@ def json_value(text: bytes | None) -> Any:
     if text is None:
         return None
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = fast_json.read(text)
+    except ValueError:
         return text.decode("utf-8", errors="replace")
     return text.decode() if is_too_deep(value, text) else value
 
 
 def is_too_deep(value: object, text: bytes) -> bool:
     """Whether the value of this JSON text can be read, but is nested too deeply to be written again."""
-    if text.count(b"[") + text.count(b"{") <= _SAFE_DEPTH:
-        return False
-    try:
-        orjson.dumps([[[[value]]]])  # as deep as it may come to stand in an answer
-    except orjson.JSONEncodeError:
-        return True
-    return False
+    return text.count(b"[") + text.count(b"{") > MAX_DEPTH and is_deeper(value, _DEEPEST)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import cast
 
 import anyio
-import orjson
 import uvicorn
 from starlette.types import ASGIApp
 
 from hookline.errors import ConflictError, HooklineError, InvalidError
+from hookline_runner import fast_json
 from hookline_service.app.assembly import Parts, build_parts
 from hookline_service.app.http_connections import CarefulHttpProtocol
 from hookline_service.app.listening import listen, runner_socket_path
@@ -210,7 +210,7 @@ async def _announce(server: uvicorn.Server, parts: Parts, on_ready: Callable[[st
     url = parts.settings.base_url
     note = _note_of(parts.settings)
     fresh = note.with_suffix(".new")
-    fresh.write_bytes(orjson.dumps({"url": url}))
+    fresh.write_bytes(fast_json.write({"url": url}))
     fresh.replace(note)
     await parts.engine_parts.pool.wait_for_host()
     on_ready(url)

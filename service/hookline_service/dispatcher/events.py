@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import anyio
-import orjson
 
 from hookline.errors import RateLimitedError
+from hookline_runner import fast_json
 from hookline_service.clock import Clock
 from hookline_service.dispatcher.answers import AnswerBoard, AnswerWaiter
 from hookline_service.dispatcher.plans import (
@@ -155,7 +155,7 @@ class Dispatcher:
             trigger_id=trigger.id,
             source=f"trigger:{trigger.id}",
             type=str(meta["method"]).lower(),
-            data=orjson.dumps(meta),
+            data=fast_json.write(meta),
             body=body,
             delivery_id=delivery_id(dedupe, headers, body) if dedupe else None,
             created_at=now,

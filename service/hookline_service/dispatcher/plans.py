@@ -7,8 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
-import orjson
-
+from hookline_runner import fast_json
 from hookline_service.model.events import Event
 from hookline_service.model.ids import new_session_id
 from hookline_service.model.projects import Deployment, DeploymentState, Trigger
@@ -32,7 +31,7 @@ class EventFacts:
     @cached_property
     def data(self) -> Mapping[str, Any]:  # Any: JSON of any shape
         """The event's data in the shape that filters see."""
-        data = cast("object", orjson.loads(self.event.data))
+        data = cast("object", fast_json.read(self.event.data))
         if not isinstance(data, dict):
             return {"value": data}
         known = cast("dict[str, Any]", data)

@@ -9,10 +9,10 @@ from typing import Final, Protocol
 
 import anyio
 import anyio.abc
-import orjson
 
 from hookline.errors import HooklineError
 from hookline.values import encode
+from hookline_runner import fast_json
 from hookline_runner.frames import Frame, FrameType
 from hookline_service.engine.ending import Exit
 from hookline_service.engine.hosts import LiveAttempt
@@ -271,4 +271,4 @@ def _reply(number: int, result: CallResult) -> tuple[bytes, bytes]:
     refusal = result.refusal
     error = None if refusal is None else {"code": refusal.code, "message": refusal.message}
     header = {"n": number, "ok": refusal is None, "wait": result.is_waiting, "error": error}
-    return orjson.dumps(header), result.value
+    return fast_json.write(header), result.value

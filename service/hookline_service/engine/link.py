@@ -8,9 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol, cast
 
-import orjson
-
-from hookline_runner import write_points
+from hookline_runner import fast_json, write_points
 from hookline_runner.frames import (
     LINK_CHANNEL,
     Frame,
@@ -100,7 +98,7 @@ class RunnerLink(asyncio.Protocol):
         self, frame_type: FrameType, channel: int, header: object, payload: bytes = b""
     ) -> None:
         """Send a frame soon; silently nothing when the link is gone, for its end is reported apart."""
-        self.send_encoded(frame_type, channel, orjson.dumps(header), payload)
+        self.send_encoded(frame_type, channel, fast_json.write(header), payload)
 
     def send_encoded(
         self, frame_type: FrameType, channel: int, header: bytes, payload: bytes = b""
@@ -163,8 +161,8 @@ def _parse_hello(frame: Frame) -> dict[str, object]:
     if frame.type is not FrameType.HELLO or frame.channel != LINK_CHANNEL:
         return {}
     try:
-        hello: object = orjson.loads(frame.header)
-    except orjson.JSONDecodeError:
+        hello: object = fast_json.read(frame.header)
+    except ValueError:
         return {}
     return cast("dict[str, object]", hello) if isinstance(hello, dict) else {}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from hookline.errors import HooklineError, InvalidError, NotFoundError
+from hookline.json_text import write
 from hookline.values import decode, encode, from_tree
 from hookline_runner.frames import Frame
 from hookline_service.engine.masking import NO_MASK, Mask
@@ -235,7 +235,7 @@ def _memo_of(memo: Any, mask: Mask) -> bytes | None:
         raise WireError("a memo that is no JSON object")
     pairs = cast("dict[object, object]", notes).items()
     texts = {shown_of(key, mask): shown_of(note, mask) for key, note in pairs}
-    text = json.dumps(texts, ensure_ascii=False).encode("utf-8", "replace")
+    text = write(texts, is_spaced=True).encode()
     if len(text) > _MAX_MEMO_BYTES:
         raise CallTooLargeError("the memo", len(text), _MAX_MEMO_BYTES)
     return text

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-import orjson
-
 from hookline.errors import HooklineError
+from hookline_runner import fast_json
 from hookline_runner.frames import FrameType
 from hookline_service.clock import Clock
 from hookline_service.engine.hosts import LiveAttempt
@@ -49,7 +48,7 @@ class Waker:
             if attempt is None:
                 waiting.append(session_id)
             elif attempt.is_launched:
-                header = orjson.dumps({"topics": topics})
+                header = fast_json.write({"topics": topics})
                 attempt.host.link.send_encoded(FrameType.WAKE, attempt.channel, header)
         if len(waiting) > _FEW:
             self._source.notice()

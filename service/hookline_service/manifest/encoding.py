@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TypeGuard
 
-import orjson
-
 from hookline.errors import InternalError
+from hookline_runner import fast_json
 from hookline_service.manifest.values import Manifest, ManifestConnection, ManifestVariable
 from hookline_service.model.secret import Secret
 from hookline_triggers.definitions import (
@@ -53,7 +52,7 @@ def canonical_json(manifest: Manifest) -> bytes:
         ],
         "triggers": [asdict(one) for one in manifest.triggers],
     }
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    return fast_json.write(document, sort_keys=True)
 
 
 def manifest_from_json(text: bytes) -> Manifest:
@@ -63,8 +62,8 @@ def manifest_from_json(text: bytes) -> Manifest:
         StoredManifestError: these are not bytes of `canonical_json`.
     """
     try:
-        node = _Node(value=orjson.loads(text))
-    except orjson.JSONDecodeError as exc:
+        node = _Node(value=fast_json.read(text))
+    except ValueError as exc:
         raise StoredManifestError(str(exc)) from exc
     if node.get("format").value != FORMAT:
         raise StoredManifestError(f"its format is not {FORMAT}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from hookline import json_text
 from hookline.values import decode
 
 
@@ -24,7 +24,7 @@ def plain_json(value: bytes) -> bytes:
     """JSON text of `hookline.values` as plain JSON text; raises ValueError when it is none."""
     if b'"$' not in value:
         return value
-    return json.dumps(plain_of(decode(value)), ensure_ascii=False, separators=(",", ":")).encode()
+    return json_text.write_bytes(plain_of(decode(value)))
 
 
 def _mapping(value: dict[object, object]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def _sequence(value: list[object] | tuple[object, ...]) -> list[Any]:
 
 
 def _collection(value: set[object] | frozenset[object]) -> list[Any]:
-    return sorted((plain_of(item) for item in value), key=json.dumps)
+    return sorted((plain_of(item) for item in value), key=json_text.write)
 
 
 def _real(value: float) -> float | None:
@@ -49,7 +49,7 @@ def _octets(value: bytes) -> str:
 
 def _key_of(key: object) -> str:
     plain = plain_of(key)
-    return plain if isinstance(plain, str) else json.dumps(plain)
+    return plain if isinstance(plain, str) else json_text.write(plain, is_spaced=True)
 
 
 # Any: each writer takes values of its own kind only.

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
-import orjson
-
 from hookline import storing, values
 from hookline.errors import ConflictError, HooklineError, InternalError, InvalidError, NotFoundError
+from hookline_runner import fast_json
 from hookline_runner.session.display import display
 from hookline_service.model.calls import (
     CallResult,
@@ -110,15 +109,12 @@ def taken_event(
 ) -> Applied:
     """An event (id, type, data, body) as a session gets it: subscription, id, type, and data in full.
 
-    The JSON in the body of a webhook is None when it is too deep or too large for a value.
-
     Raises:
-        EventUnreadableError: the rest of the data is.
+        EventUnreadableError: the data are deeper than what comes from outside may be.
     """
     event_id, type_, data, body = event
-    content: Any = orjson.loads(data)
-    is_request = body is not None and isinstance(content, dict)
-    if is_request:
+    content: Any = fast_json.read(data)
+    if body is not None and isinstance(content, dict):
         content = event_data(cast("dict[str, Any]", content), body)
     value: dict[str, Any] = {
         "subscription": subscription,
@@ -127,12 +123,9 @@ def taken_event(
         "data": content,
     }
     try:
-        return Applied(value=value, text=values.encode(value))
+        return Applied(value=value, text=values.encode_event(value))
     except ValueError as exc:
-        if not is_request:
-            raise EventUnreadableError(event_id, str(exc)) from exc
-    content["body"]["json"] = None
-    return Applied(value=value)
+        raise EventUnreadableError(event_id, str(exc)) from exc
 
 
 def taken_signal(name: str, payload: bytes) -> Applied:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-import orjson
-
 from hookline.errors import InvalidError
+from hookline_runner import fast_json
 from hookline_triggers.webhook import event_data
 
 _ROOT = "data"
@@ -43,7 +42,7 @@ def edit_event(
     Raises:
         EditInvalidError: there is no such place.
     """
-    tree: object = orjson.loads(orjson.dumps(data))
+    tree: object = fast_json.read(fast_json.write(data))
     for path, value in edits.items():
         root, *parts = path.split(".")
         if root != _ROOT or "" in parts:
@@ -62,7 +61,7 @@ def _edit_body(path: str, parts: list[str], body: bytes, value: object) -> bytes
         problem = "of a request's body, `data.body.json` can be set, or `data.body.text` to a text"
         raise EditInvalidError(path, problem)
     now = event_data({"headers": {}}, body)["body"]["json"]
-    return orjson.dumps(_set_in(path, now, parts[1:], value))
+    return fast_json.write(_set_in(path, now, parts[1:], value))
 
 
 def _set_in(path: str, tree: object, parts: list[str], value: object) -> object:

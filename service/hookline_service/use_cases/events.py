@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeGuard
 
-import orjson
-
 from hookline.errors import InvalidError
+from hookline_runner import fast_json
 from hookline_service.model.events import Event
 from hookline_service.model.ids import new_event_id
 from hookline_service.model.projects import Connection, Trigger
@@ -73,7 +72,7 @@ def compose_event(trigger: Trigger, sent: SentEvent, now: datetime) -> Event:
         trigger_id=trigger.id,
         source=f"trigger:{trigger.id}",
         type=event_type,
-        data=orjson.dumps(data),
+        data=fast_json.write(data),
         body=body,
         delivery_id=None,
         created_at=now,
@@ -90,7 +89,7 @@ def compose_connection_event(connection: Connection, sent: SentEvent, now: datet
         trigger_id=None,
         source=f"connection:{connection.name}",
         type=sent.type or "",
-        data=orjson.dumps({} if sent.data is None else sent.data),
+        data=fast_json.write({} if sent.data is None else sent.data),
         body=None,
         delivery_id=None,
         created_at=now,
@@ -140,7 +139,7 @@ def _body(given: Any) -> bytes:
         return given.encode()
     if _is_object(given) and set(given) == {"bytes", "text", "form", "json"}:
         return _shown_body(given)
-    return orjson.dumps(given)
+    return fast_json.write(given)
 
 
 def _shown_body(given: Mapping[str, Any]) -> bytes:

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-import orjson
-
 from hookline.errors import InvalidError
+from hookline_runner import fast_json
 from hookline_service.model.ids import SessionId
 from hookline_service.model.secret import MASK
 from hookline_service.model.sessions import EntryKind, JournalEntry
@@ -75,13 +74,13 @@ def _note(kept: dict[str, KeptSubscription], entry: JournalEntry) -> None:
         raise ForkInvalidError(
             f"the subscription made at {entry.file}:{entry.line} cannot be read back from the journal; fork before it"
         )
-    identifier = str(cast("object", orjson.loads(entry.value)))
+    identifier = str(cast("object", fast_json.read(entry.value)))
     kept[identifier] = KeptSubscription(id=identifier, source=source, filter=condition)
 
 
 def _arguments_of(entry: JournalEntry) -> Mapping[str, str]:
     """The named arguments as they are displayed: `{"args": […], "kwargs": {…}}`."""
-    shown = cast("object", orjson.loads(entry.arguments))
+    shown = cast("object", fast_json.read(entry.arguments))
     named = cast("dict[str, object]", shown).get("kwargs") if isinstance(shown, dict) else None
     if not isinstance(named, dict):
         return {}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
-import orjson
 
 from hookline.errors import ConflictError
+from hookline_runner import fast_json
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine
 from hookline_service.model.calls import SessionFork, Subscribe, Subscription
@@ -187,14 +187,14 @@ class SessionForker:
     ) -> tuple[Session, Event | None]:
         """The session with other data: of its own, or of a copy of its event, which comes with it."""
         if event is None:
-            data, _ = edit_event(orjson.loads(session.input or b"{}"), None, edits)
-            return dataclasses.replace(session, input=orjson.dumps(data)), None
-        data, body = edit_event(orjson.loads(event.data), event.body, edits)
+            data, _ = edit_event(fast_json.read(session.input or b"{}"), None, edits)
+            return dataclasses.replace(session, input=fast_json.write(data)), None
+        data, body = edit_event(fast_json.read(event.data), event.body, edits)
         now = self.clock.now()
         edited = dataclasses.replace(
             event,
             id=new_event_id(now),
-            data=orjson.dumps(data),
+            data=fast_json.write(data),
             body=body,
             delivery_id=None,
             created_at=now,

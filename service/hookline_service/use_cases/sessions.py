@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Protocol
 
 import anyio
-import orjson
 
+from hookline_runner import fast_json
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine, SessionChanges
 from hookline_service.model.events import Event
@@ -74,4 +74,4 @@ async def wait_until_final(
 
 def encode_input(value: object) -> bytes | None:
     """The JSON text of a session's input; None for none."""
-    return None if value is None else orjson.dumps(value)
+    return None if value is None else fast_json.write(value)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from hookline import AttrDict, values
+from hookline import AttrDict, json_text, values
 
 Point = namedtuple("Point", "x y")  # noqa: PYI024 # pyright: ignore[reportUntypedNamedTuple] - as users write them
 
@@ -249,6 +249,16 @@ def test_a_text_nested_deeper_than_python_goes_is_a_value_error():
         values.decode("[" * 100_000 + "]" * 100_000)
 
 
+def test_an_event_is_as_deep_and_as_large_as_what_comes_from_outside():
+    deep = {"data": {"body": {"json": nested(json_text.MAX_DEPTH)}}}
+    large = {"data": [1] * (values.MAX_NODES + 1)}
+
+    assert values.decode_answer(values.encode_event(deep)) == deep
+    assert values.decode_answer(values.encode_event(large)) == large
+    with pytest.raises(ValueError, match="containers"):
+        values.encode(deep, around=values.AROUND)
+
+
 def test_a_value_that_contains_itself_is_refused():
     cycle: list[object] = []
     cycle.append({"again": cycle})
@@ -320,7 +330,7 @@ def test_a_value_that_cannot_be_kept_is_a_value_error(value: object, text: str):
         ('{"\\ud800": 1}', "half a character"),
         ("{", "Expecting"),
         ("", "Expecting"),
-        ("9" * 5_000, "4300"),
+        ("9" * 5_000, "4000 digits"),
     ],
 )
 def test_a_hostile_text_is_refused_with_a_clear_one(text: str, message: str):
@@ -329,10 +339,23 @@ def test_a_hostile_text_is_refused_with_a_clear_one(text: str, message: str):
 
 
 def test_bytes_that_are_no_text_are_a_value_error():
-    with pytest.raises(ValueError, match="decode"):
+    with pytest.raises(ValueError, match="not UTF-8: byte 0 is 0xff"):
         values.decode(b"\xff\xff\xff")
 
 
 def test_what_is_not_json_is_not_a_tree():
     with pytest.raises(ValueError, match="a bytes is not JSON"):
         values.from_tree([b"x"])
+
+
+def test_members_of_an_event_stay_in_their_order():
+    event = {"b": {"$set": 1, "a": 2, "$b": 3}, "a": {"z": 1, "y": 2}}
+
+    back = values.decode_answer(values.encode_event(event))
+
+    assert json.dumps(back) == json.dumps(event)
+
+
+@pytest.mark.parametrize("number", [10**4000 - 1, 1 - 10**4000])
+def test_the_largest_number_of_a_text_is_a_value(number: int):
+    assert values.decode(values.encode(json_text.read(str(number)))) == number

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from hookline.errors import InternalError
+from hookline_runner import fast_json
 from hookline_service.model.calls import (
     MOST_SUBSCRIPTIONS,
     CallResult,
@@ -82,7 +81,7 @@ class CallTables(Tables):
 
     async def list_waits(self, session_ids: Sequence[SessionId]) -> list[Wait]:
         """See `CallStore.list_waits`."""
-        ids = orjson.dumps(list(session_ids)).decode()
+        ids = fast_json.write(list(session_ids)).decode()
         rows = await self._readers.run(Database.rows, "list_waits", (ids,))
         return [Wait(session_id=row[0], topic=row[1], source=row[2]) for row in rows]
 
@@ -176,7 +175,7 @@ def _unsubscribe(
 
 
 def _take_event(database: Database, caller: int, call: SessionCall, take: TakeEvent) -> Applied:
-    ids = orjson.dumps(take.ids).decode()
+    ids = fast_json.write(take.ids).decode()
     unknown, first = _places_of(database.rows("find_first_subscription", (ids, caller)))
     if unknown is not None:
         raise SubscriptionNotFoundError(take.ids[unknown])
@@ -219,7 +218,7 @@ def _names_to_try(database: Database, caller: int, names: tuple[str, ...]) -> tu
     """Of many names, the one that has a signal: found by one statement."""
     if len(names) == 1 or any("\0" in name for name in names):
         return names  # a text ends at a zero for the JSON functions of SQLite
-    first: int | None = database.value("find_first_name", (orjson.dumps(names).decode(), caller))
+    first: int | None = database.value("find_first_name", (fast_json.write(names).decode(), caller))
     return () if first is None else (names[first],)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import orjson
-
 from hookline.errors import InternalError
+from hookline_runner import fast_json
 from hookline_service.model.errors import (
     BuildInUseError,
     BuildNotFoundError,
@@ -118,7 +117,7 @@ class DeploymentTables(Tables):
 
     async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
         """See `ProjectStore.list_needed_builds`."""
-        ids = orjson.dumps(list(builds)).decode()
+        ids = fast_json.write(list(builds)).decode()
         return [
             row[0] for row in await self._readers.run(Database.rows, "list_needed_builds", (ids,))
         ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import orjson
-
+from hookline_runner import fast_json
 from hookline_service.model.errors import (
     DeploymentBusyError,
     SessionBusyError,
@@ -179,7 +178,7 @@ def _shorten(database: Database, keys: list[int]) -> int:
 
 
 def _remove_idle_events(database: Database, keys: list[int]) -> int:
-    removed = database.execute("delete_idle_events", (orjson.dumps(keys).decode(),)).rowcount
+    removed = database.execute("delete_idle_events", (fast_json.write(keys).decode(),)).rowcount
     database.forget_keys()
     return removed
 

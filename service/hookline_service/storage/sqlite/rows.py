@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-import orjson
 from pydantic import TypeAdapter
 
+from hookline_runner import fast_json
 from hookline_service.model.calls import Outcome, Subscription
 from hookline_service.model.events import Event
 from hookline_service.model.ids import EventId, ProjectId, SessionId
@@ -152,7 +152,7 @@ def schedule_row(schedule: Schedule) -> tuple[object, ...]:
 
 def buffered_text(schedule: Schedule) -> str:
     """The buffered times as JSON."""
-    return orjson.dumps([to_us(at) for at in schedule.buffered]).decode()
+    return fast_json.write([to_us(at) for at in schedule.buffered]).decode()
 
 
 def schedule_of(row: Row) -> Schedule:
@@ -164,7 +164,7 @@ def schedule_of(row: Row) -> Schedule:
         last_fire_at=from_us_or_none(row[3]),
         paused=bool(row[4]),
         pause_reason=row[5],
-        buffered=tuple(from_us(us) for us in orjson.loads(row[6])),
+        buffered=tuple(from_us(us) for us in fast_json.read(row[6])),
     )
 
 

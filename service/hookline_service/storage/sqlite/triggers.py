@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
+from hookline_runner import fast_json
 from hookline_service.model.ids import ProjectId, TriggerId
 from hookline_service.model.projects import Schedule, Trigger
 from hookline_service.storage.sqlite.connection import Database, Row
@@ -92,7 +91,7 @@ def replace_triggers(
             definition_row(definition),
         )
         database.execute("save_trigger", row)
-    ids = orjson.dumps([each.trigger_id for each in schedules]).decode()
+    ids = fast_json.write([each.trigger_id for each in schedules]).decode()
     database.execute("forget_other_schedules", (project, ids))
     for schedule in schedules:
         database.execute("put_schedule", schedule_row(schedule))

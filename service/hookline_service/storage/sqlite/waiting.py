@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
-
+from hookline_runner import fast_json
 from hookline_service.model.calls import Deliveries
 from hookline_service.model.events import Woken
 from hookline_service.model.ids import SessionId
@@ -19,7 +18,7 @@ def deliver(
     """Put a new event into subscriptions; the sessions that got it."""
     if not subscriptions:
         return {}
-    ids = orjson.dumps(list(subscriptions)).decode()
+    ids = fast_json.write(list(subscriptions)).decode()
     database.execute("insert_deliveries", (ids, event, project))
     database.execute("wake_subscribers", (event, at_us))
     receivers: dict[SessionId, list[str]] = {}
