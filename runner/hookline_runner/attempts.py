@@ -16,6 +16,7 @@ from hookline_runner.session_process import ProcessSource, SessionProcess
 from hookline_runner.zygote_messages import SETUP_FAILED_STATUS
 
 _RETIRE_S = 2.0
+_READS_BEFORE_A_KILL = 16  # more than a socket holds
 _CLOSED_SOCKET_S = 1.0
 _RECORDS_PER_FRAME = 1000  # the service reads a frame in one go
 _MAX_HEADER_BYTES = 16 * 1024 * 1024  # as above; a session sends a tenth of that
@@ -134,7 +135,7 @@ class Attempt:
         else:
             self.pass_on(frame)
             self._source.terminate(self._process)
-            self._set_timer(grace_s, lambda: self._kill("killed", "did not stop in time"))
+            self._set_timer(grace_s, self._grace_is_over)
 
     # From the zygote.
 
@@ -215,6 +216,12 @@ class Attempt:
             source.release(process)
         else:
             source.retire(process, _RETIRE_S)
+
+    def _grace_is_over(self) -> None:
+        """Kill it, unless it has ended by now and only nobody has read so: the host may have been stopped itself."""
+        if self._process is not None:
+            self._process.drain_socket(_READS_BEFORE_A_KILL)
+        self._kill("killed", "did not stop in time")
 
     def _kill(self, reason: str, detail: str) -> None:
         if self.is_ended or self._process is None or self._source is None:

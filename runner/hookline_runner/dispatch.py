@@ -52,6 +52,7 @@ class Dispatch:
         self._tasks = tasks
         self._now = now
         self._attempts: dict[int, Attempt] = {}
+        self._starts_read = 0
         self._ready: dict[str, ReadyBuild] = {}
         self._awaiting: dict[str, list[Attempt]] = {}  # attempts whose build is being fetched
         self._sent_builds: dict[str, RawFrame] = {}
@@ -62,10 +63,16 @@ class Dispatch:
         """Channels of the attempts alive."""
         return list(self._attempts)
 
+    @property
+    def starts_read(self) -> int:
+        """How many STARTs of the service were read on this link: of later ones the host cannot know."""
+        return self._starts_read
+
     def receive(self, frame: RawFrame) -> None:
         """Act on a frame of the service."""
         attempt = self._attempts.get(frame.channel)
         if frame.type == FrameType.START:
+            self._starts_read += 1
             if attempt is None:
                 self._start(frame)
         elif frame.channel != LINK_CHANNEL:

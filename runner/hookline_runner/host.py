@@ -188,9 +188,11 @@ class RunnerHost:
     async def _beat(self) -> None:
         await self._welcomed.wait()
         while True:
-            channels = self._dispatch.channels if self._dispatch is not None else []
+            dispatch = self._dispatch
+            channels = [] if dispatch is None else dispatch.channels
             beat = {
                 "channels": channels,
+                "starts": 0 if dispatch is None else dispatch.starts_read,
                 "free": max(0, self._settings.capacity - len(channels)),
                 "rss_bytes": _own_rss_bytes(),
             }

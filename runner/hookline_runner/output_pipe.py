@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterable
 
 MAX_LINE_CHARACTERS = 64 * 1024
 _READ_BYTES = 64 * 1024
@@ -53,14 +51,21 @@ class LineCutter:
 
 
 class OutputPipe:
-    """The reading end of one output. Takes over the descriptor of a pipe; whoever made it closes `descriptor`."""
+    """The reading end of one output. Whoever gave it the descriptor of a pipe closes that.
+
+    Raises `OSError` when the pipe cannot be read.
+    """
 
     __slots__ = ("_cutter", "descriptor", "is_ended", "kind")
 
     def __init__(self, descriptor: int, kind: str) -> None:
         # Whoever sent the descriptor could make reading from it block; opened anew, it is ours alone.
-        self.descriptor = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_NONBLOCK)
-        os.close(descriptor)
+        own = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            os.dup2(own, descriptor, inheritable=False)
+        finally:
+            os.close(own)
+        self.descriptor = descriptor
         self.kind = kind
         self.is_ended = False
         self._cutter = LineCutter()
@@ -83,11 +88,6 @@ class OutputPipe:
     def flush(self) -> list[str]:
         """The last line, if it was never ended."""
         return self._cutter.flush()
-
-
-def are_pipes(descriptors: Iterable[int]) -> bool:
-    """Whether all of them are pipes."""
-    return all(stat.S_ISFIFO(os.fstat(descriptor).st_mode) for descriptor in descriptors)
 
 
 def _decode_line(line: bytes) -> str:

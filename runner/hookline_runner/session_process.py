@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
+import stat
 from collections import deque
 from typing import Protocol
 
@@ -41,7 +43,8 @@ class ProcessListener(Protocol):
 class SessionProcess:
     """Moves bytes between one session process and its listener; knows nothing of sessions.
 
-    Everything happens on the event loop, in callbacks. Without a listener, what the process says is dropped.
+    It owns the descriptors of socket, stdout and stderr that it is made with, also when that raises `OSError` because
+    they are of another kind. Everything happens on the event loop, in callbacks. Without a listener, what the process says is dropped.
     """
 
     __slots__ = (
@@ -68,9 +71,7 @@ class SessionProcess:
         self.listener: ProcessListener | None = None
         self.is_gone = False
         self.idle_since = self._loop.time()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptors[0])
-        self._socket.setblocking(False)
-        self._pipes = (OutputPipe(descriptors[1], "stdout"), OutputPipe(descriptors[2], "stderr"))
+        self._pipes, self._socket = _take_over(descriptors)
         self._cutter = FrameCutter()
         self._outgoing: deque[bytes] = deque()
         self._outgoing_bytes = 0
@@ -129,9 +130,9 @@ class SessionProcess:
                 self._tell_lines(pipe.kind, lines)
             self._tell_lines(pipe.kind, pipe.flush())
 
-    def drain_socket(self) -> None:
-        """Pass on the frames that stand in the socket now; for a process that has died."""
-        for _ in range(_MAX_SOCKET_READS_AT_END):
+    def drain_socket(self, most_reads: int = _MAX_SOCKET_READS_AT_END) -> None:
+        """Pass on the frames that stand in the socket now; for a process that has died, or is about to be killed."""
+        for _ in range(most_reads):
             if not self._is_readable or not self._read_socket():
                 return
 
@@ -223,6 +224,32 @@ class SessionProcess:
                 return
         self._outgoing_bytes = 0
         self._loop.remove_writer(self._socket.fileno())
+
+
+def _take_over(
+    descriptors: tuple[int, int, int],
+) -> tuple[tuple[OutputPipe, OutputPipe], socket.socket]:
+    try:
+        _check_kinds(descriptors)
+        pipes = OutputPipe(descriptors[1], "stdout"), OutputPipe(descriptors[2], "stderr")
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptors[0])
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    connection.setblocking(False)
+    return pipes, connection
+
+
+def _check_kinds(descriptors: tuple[int, int, int]) -> None:
+    """Raise `OSError` unless they are a connected stream socket of this machine and two pipes."""
+    modes = [os.fstat(descriptor).st_mode for descriptor in descriptors]
+    if not (stat.S_ISSOCK(modes[0]) and stat.S_ISFIFO(modes[1]) and stat.S_ISFIFO(modes[2])):
+        raise OSError(errno.EBADF, "descriptors that are no socket and two pipes")
+    with socket.socket(fileno=os.dup(descriptors[0])) as connection:
+        if (connection.family, connection.type) != (socket.AF_UNIX, socket.SOCK_STREAM):
+            raise OSError(errno.EBADF, "a socket of another kind")
+        connection.getpeername()
 
 
 class ProcessSource(Protocol):

@@ -9,10 +9,10 @@ import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hookline_runner.forks_ahead import ForksAhead
-from hookline_runner.output_pipe import are_pipes
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import descendants_of
 from hookline_runner.project_process import ProjectRuntime, hash_seed_of
@@ -61,6 +61,7 @@ class Zygote:
         self.build = build
         self.directory = directory
         self.used_at = 0.0
+        self.problem = ""  # why it was given up, if it said what it must not
         self._runtime = runtime
         self._settings = settings
         self._on_lost = on_lost
@@ -73,6 +74,7 @@ class Zygote:
         self._idle: deque[SessionProcess] = deque()
         self._processes: dict[int, SessionProcess] = {}
         self._applicants: dict[int, Applicant] = {}  # process number → attempt at work
+        self._refreshing: set[int] = set()  # processes whose directory is being put in order
         self._kill_timers: dict[int, asyncio.TimerHandle] = {}
         self.has_served = False  # whether an attempt got a process of it
         self._ordered = 0
@@ -142,6 +144,7 @@ class Zygote:
         if process.is_gone or self._is_closed:
             return
         if not self._is_in_order(self._directory_of(process)):
+            self._refreshing.add(process.number)
             self._send(encode_message("refresh", process.number))
         else:
             self._take_back(process)
@@ -168,7 +171,7 @@ class Zygote:
         if process.is_gone or self._is_closed:
             return
         self._send(encode_message("kill", process.number))
-        self._set_kill_timer(process.number, _KILL_ANSWER_S, self._disobeyed)
+        self._set_kill_timer(process.number, _KILL_ANSWER_S, partial(self._was_not_killed, process))
 
     def pause(self) -> None:
         """Read nothing from session processes for now."""
@@ -183,8 +186,10 @@ class Zygote:
     def tend(self, now: float) -> None:
         """Let surplus processes go; called every few seconds."""
         self._ahead.note_time(now)
-        if self._ordered and now - self._ordered_at > self._settings.zygote_start_timeout_s:
-            self._disobeyed()
+        if self._is_order_late(now):
+            self._process.catch_up()
+            if self._is_order_late(now):
+                self._disobeyed()
             return
         if self.is_busy and self._count_processes() > self._settings.process_limit:
             self._end_crowd()
@@ -233,18 +238,25 @@ class Zygote:
             self._forget(message.number, process, message.status, message.signal)
             self._order_forks()
         elif message.word == "refreshed" and process is not None:
+            if message.number not in self._refreshing:
+                self._lied("it put a directory in order that nobody asked for")
+                return
+            self._refreshing.remove(message.number)
             self._take_back(process)
 
     def child_arrived(self, message: ZygoteMessage, descriptors: tuple[int, int, int]) -> None:
         """See `ZygoteListener.child_arrived`."""
-        if not self._ordered or message.number in self._processes or not are_pipes(descriptors[1:]):
+        if not self._ordered or message.number in self._processes:
             for descriptor in descriptors:
                 os.close(descriptor)
-            logger.warning("zygote broken: it sent a process that nobody ordered")
-            self.process_lost()
+            self._lied("it sent a process that nobody ordered")
             return
         self._ordered -= 1
-        process = SessionProcess(message.number, descriptors, directory=message.directory)
+        try:
+            process = SessionProcess(message.number, descriptors, directory=message.directory)
+        except OSError as exc:
+            self._lied(f"it sent a process that cannot be talked to: {exc.strerror}")
+            return
         self._processes[message.number] = process
         self._take_back(process)
 
@@ -339,16 +351,16 @@ class Zygote:
         logger.info("module not preloaded: it starts threads", extra={"module_name": name})
         top = _top_level(name)
         kept = tuple(entry for entry in self._preload if _top_level(entry) != top)
-        if kept == self._preload:  # it never ends if it is believed
-            self.process_lost()
+        if self._is_ready or kept == self._preload:  # it never ends if it is believed
+            self._lied("it blamed a module that it had not imported")
             return
         self._preload = kept
         self._restart()
 
     def _go_without_warming_up(self) -> None:
         logger.info("zygote not warmed up", extra={"said": self._process.said()})
-        if not self._warms_up:  # as above
-            self.process_lost()
+        if self._is_ready or not self._warms_up:  # as above
+            self._lied("it told of a rehearsal that it had not made")
             return
         self._warms_up = False
         self._restart()
@@ -364,6 +376,7 @@ class Zygote:
     ) -> None:
         """A process is gone: take its last words, then tell its attempt."""
         del self._processes[number]
+        self._refreshing.discard(number)
         if (timer := self._kill_timers.pop(number, None)) is not None:
             timer.cancel()
         with contextlib.suppress(ValueError):
@@ -390,11 +403,30 @@ class Zygote:
             timer.cancel()
         self._kill_timers[number] = self._loop.call_later(delay_s, action)
 
+    def _is_order_late(self, now: float) -> bool:
+        is_late = now - self._ordered_at > self._settings.zygote_start_timeout_s
+        return self._ordered > 0 and is_late and not self._is_closed
+
+    def _was_not_killed(self, process: SessionProcess) -> None:
+        """The zygote's time to answer is over, by a clock that also ran while the host itself may have been stopped."""
+        self._process.catch_up()
+        if not (process.is_gone or self._is_closed):
+            self._disobeyed()
+
     def _disobeyed(self) -> None:
         logger.warning("zygote does not answer; it is killed")
         self.process_lost()
 
+    def _lied(self, problem: str) -> None:
+        """It is of no use: foreign code that was imported there speaks for it."""
+        logger.warning("zygote broken", extra={"problem": problem})
+        self.problem = problem
+        self.process_lost()
+
     def _start_is_late(self) -> None:
+        self._process.catch_up()
+        if self._is_ready or self._is_closed:
+            return
         logger.warning("zygote not ready in time", extra={"said": self._process.said()})
         self.process_lost()
 

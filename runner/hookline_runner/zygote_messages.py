@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass
 
 MAX_MESSAGE_BYTES = 128 * 1024
 SETUP_FAILED_STATUS = 97
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +88,23 @@ def decode_message(message: bytes) -> ZygoteMessage:
             return ZygoteMessage(word=word)
         if word == "threads":
             return ZygoteMessage(word=word, text=values[0])
-        number = int(values[0])
+        number = _number_of(values[0])
         if word == "exit":
-            status, signal_number = (None if value == "-" else int(value) for value in values[1:])
+            status, signal_number = (
+                None if value == "-" else _number_of(value) for value in values[1:]
+            )
             return ZygoteMessage(word=word, number=number, status=status, signal=signal_number)
         if word == "child":
-            return ZygoteMessage(word=word, number=number, directory=int(values[1]))
+            return ZygoteMessage(word=word, number=number, directory=_number_of(values[1]))
         if word in {"fork", "term", "kill", "refresh", "refreshed"}:
             return ZygoteMessage(word=word, number=number)
     except (ValueError, IndexError) as exc:
         raise ZygoteMessageError(f"not a message: {message[:80]!r}") from exc
     raise ZygoteMessageError(f"not a message: {message[:80]!r}")
+
+
+def _number_of(text: str) -> int:
+    """A number that is no larger than those of processes, statuses and signals can be."""
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS:
+        raise ValueError(f"not a number: {text[:20]!r}")
+    return int(text)

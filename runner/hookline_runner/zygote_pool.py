@@ -144,8 +144,11 @@ class ZygotePool:
         self._end(zygote)
         losses = self._losses.pop(zygote.key, 0) + 1 if not zygote.has_served else 0
         if losses == _LOSSES_ALLOWED:
+            problem = zygote.problem and f": {zygote.problem}"
             for applicant in waiting:
-                applicant.start_failed("the project's process ended again and again at its start")
+                applicant.start_failed(
+                    f"the project's process ended again and again at its start{problem}"
+                )
         elif waiting:
             self._losses[zygote.key] = losses
             for applicant in waiting:

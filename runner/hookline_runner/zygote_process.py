@@ -114,6 +114,10 @@ class ZygoteProcess:
         self._read_stderr()
         return self._stderr.decode(errors="replace").strip()
 
+    def catch_up(self) -> None:
+        """Hear what it has said by now: before somebody judges it by its silence."""
+        self._read_control()
+
     def end(self) -> None:
         """Kill it with everything below it. It is gone a little later: see `is_gone`."""
         if (control := self._control) is not None:

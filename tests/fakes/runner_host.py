@@ -155,9 +155,14 @@ class FakeRunnerHost:
         self._transport.write(encode_frame(kind, channel, header, payload))
         await anyio.lowlevel.checkpoint()
 
-    async def beat(self, *channels: int) -> None:
-        """Say which attempts are alive."""
-        header = {"channels": list(channels), "free": 1, "rss_bytes": 1000}
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes that need not be frames."""
+        self._transport.write(data)
+
+    async def beat(self, *channels: int, starts: int | None = None) -> None:
+        """Say which attempts are alive, having read so many STARTs (by default all that came)."""
+        read = len(self.attempts) if starts is None else starts
+        header = {"channels": list(channels), "starts": read, "free": 1, "rss_bytes": 1000}
         await self.send(FrameType.HEARTBEAT, LINK_CHANNEL, header)
 
     async def append(

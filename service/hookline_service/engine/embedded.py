@@ -318,7 +318,7 @@ class EmbeddedEngine:
             asyncio.get_running_loop().call_soon(finish)
             return
         attempt.event = None
-        attempt.is_launched = True
+        attempt.host.note_launch(attempt)
         attempt.host.link.send_encoded(FrameType.START, attempt.channel, header, payload)
         self._set_deadline(attempt)
 

@@ -22,7 +22,7 @@ class LiveAttempt:
     """Mutable facts of one attempt.
 
     `is_begun`: its beginning was given to the store, and `session` carries its number and state. `is_launched`: its
-    START was sent. `verdict`: why the service had it killed; from then on nothing it says counts.
+    START was sent, as number `launch` on the link. `verdict`: why the service had it killed; from then on nothing it says counts.
     """
 
     session: Session
@@ -37,6 +37,7 @@ class LiveAttempt:
     log_gap: int = 0
     is_begun: bool = False
     is_launched: bool = False
+    launch: int = 0
     is_closed: bool = False
     has_recorded: bool = False
     done: Done | None = None
@@ -45,7 +46,6 @@ class LiveAttempt:
     stop_reason: str | None = None
     has_timed_out: bool = False
     deadline: asyncio.TimerHandle | None = None
-    missed_beats: int = 0
     open_calls: int = 0
 
     @property
@@ -91,7 +91,10 @@ class LiveAttempt:
 
 @dataclass(slots=True, kw_only=True)
 class Host:
-    """One connected runner host and what is known of it. `last_heard` is on the event loop's clock."""
+    """One connected runner host and what is known of it. `last_heard` is on the event loop's clock.
+
+    `is_suspected`: it was silent for too long when last looked at. `launches`: how many STARTs were sent to it.
+    """
 
     link: RunnerLink
     id: str
@@ -103,7 +106,9 @@ class Host:
     capacity: int
     last_heard: float
     rss_bytes: int = 0
+    is_suspected: bool = False
     next_channel: int = 1
+    launches: int = 0
     attempts: dict[int, LiveAttempt] = field(default_factory=dict[int, "LiveAttempt"])
 
     @property
@@ -116,3 +121,9 @@ class Host:
         channel = self.next_channel
         self.next_channel += 1
         return channel
+
+    def note_launch(self, attempt: LiveAttempt) -> None:
+        """The START of the attempt is about to be sent, behind those of all attempts noted before."""
+        self.launches += 1
+        attempt.launch = self.launches
+        attempt.is_launched = True

@@ -36,6 +36,7 @@ _PENDING_HIGH = 64 * 1024 * 1024
 _PENDING_LOW = 16 * 1024 * 1024
 _PRESSURE_CHECK_S = 0.02
 _MOST_BUILDS = 1_000
+_LOOKS_PER_LEASE = 4
 
 
 class Runs(CallRuns, Protocol):
@@ -77,7 +78,7 @@ class FrameInbox:
             self._calls.open(tasks)
             task_status.started()
             while True:
-                await anyio.sleep(self._lease_s / 2)
+                await anyio.sleep(self._lease_s / _LOOKS_PER_LEASE)
                 self._drop_silent_hosts()
 
     # -- LinkListener ------------------------------------------------------------------------
@@ -111,6 +112,12 @@ class FrameInbox:
                 extra={"runner": host.name, "reason": host.sandbox},
             )
         self._engine.pump()
+
+    def bytes_received(self, link: RunnerLink) -> None:
+        """See `LinkListener.bytes_received`."""
+        host = self._pool.find(link)
+        if host is not None:
+            host.last_heard = asyncio.get_running_loop().time()
 
     def frame_received(self, link: RunnerLink, frame: Frame) -> None:
         """See `LinkListener.frame_received`."""
@@ -247,28 +254,34 @@ class FrameInbox:
                 )
 
     def _heartbeat(self, host: Host, header: dict[str, Any]) -> None:
-        host.last_heard = asyncio.get_running_loop().time()
         rss_bytes, channels = header.get("rss_bytes"), header.get("channels")
         host.rss_bytes = rss_bytes if isinstance(rss_bytes, int) else 0
         if not isinstance(channels, list):
             raise WireError("a HEARTBEAT without channels")
         alive = {each for each in cast("list[object]", channels) if isinstance(each, int)}
+        starts_read = header.get("starts")
+        if not isinstance(starts_read, int):  # an older host: nobody knows what it had heard
+            return
         for channel, attempt in list(host.attempts.items()):
-            if channel in alive or not attempt.is_launched:
-                attempt.missed_beats = 0
-                continue
-            attempt.missed_beats += 1
-            if attempt.missed_beats > 1:
+            if channel not in alive and attempt.is_launched and attempt.launch <= starts_read:
                 how = Exit(reason="lost", detail="the host forgot it")
                 self._engine.abort(attempt, how)
                 self._engine.finish(attempt, how)
 
     def _drop_silent_hosts(self) -> None:
+        """Drop who is silent for the second time in a row.
+
+        Between two looks the loop has read what stood in the link, however long this process was stopped before.
+        """
         if self._is_paused:  # we do not listen, so silence means nothing
             return
         now = asyncio.get_running_loop().time()
         for host in self._pool.hosts():
-            if now - host.last_heard > self._lease_s:
+            was_suspected, host.is_suspected = (
+                host.is_suspected,
+                now - host.last_heard > self._lease_s,
+            )
+            if host.is_suspected and was_suspected:
                 logger.warning("runner host silent; dropping it", extra={"runner": host.name})
                 host.link.close()
 

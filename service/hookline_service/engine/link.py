@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, cast
 
 from hookline_runner import fast_json, write_points
@@ -21,6 +22,7 @@ from hookline_runner.frames import (
 logger = logging.getLogger(__name__)
 
 _HELLO_DEADLINE_S = 10.0
+_LAST_LOOK_S = 0.25
 
 
 class LinkListener(Protocol):
@@ -28,6 +30,10 @@ class LinkListener(Protocol):
 
     def link_opened(self, link: RunnerLink, hello: dict[str, object]) -> None:
         """A host said a valid hello."""
+        ...
+
+    def bytes_received(self, link: RunnerLink) -> None:
+        """The host lives: something of it was read, be it part of a frame."""
         ...
 
     def frame_received(self, link: RunnerLink, frame: Frame) -> None:
@@ -61,6 +67,8 @@ class RunnerLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand every complete frame to the listener."""
+        if self._is_open:
+            self._listener.bytes_received(self)
         try:
             for frame in self._reader.feed(data):
                 if self._is_open:
@@ -152,9 +160,15 @@ class RunnerLink(asyncio.Protocol):
         self._listener.link_opened(self, hello)
         return True
 
-    def _drop_silent(self) -> None:
-        if not self._is_open:
+    def _drop_silent(self, *, is_sure: bool = False) -> None:
+        """Drop a link without a hello, once what stood in it when its time was over has been read."""
+        if self._is_open:
+            return
+        if is_sure:
             self.close()
+        else:
+            again = partial(self._drop_silent, is_sure=True)
+            self._hello_timer = asyncio.get_running_loop().call_later(_LAST_LOOK_S, again)
 
 
 def _parse_hello(frame: Frame) -> dict[str, object]:

@@ -6,6 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from hookline_runner.frames import LINK_CHANNEL, FrameType, encode_frame
 from hookline_service.engine.admission import Limit
 from hookline_service.model.sessions import AttemptOutcome, SessionState
 from hookline_service.storage.protocols import Store
@@ -148,12 +149,81 @@ async def test_an_attempt_that_its_host_forgot_is_taken_up_again(rig: EngineRig)
         seen = await host.next_start()
         await host.beat(seen.channel)
         await host.beat()
-        await host.beat()
         resumed = await host.next_start()
         await host.done(resumed)
         ended = await rig.until(session)
 
     assert (resumed.number, ended.state) == (2, SessionState.COMPLETED)
+
+
+async def test_heartbeats_made_before_a_start_was_read_lose_nobody(rig: EngineRig) -> None:
+    async with rig.host() as host:
+        first = await rig.start()
+        seen = await host.next_start()
+        second = await rig.start()
+        later = await host.next_start()
+        for _ in range(5):  # as they wait in a link that is not read: older than the second START
+            await host.beat(seen.channel, starts=1)
+        await host.done(seen)
+        await rig.until(first)
+        for _ in range(5):
+            await host.beat(starts=1)
+        await host.done(later)
+        ended = await rig.until(second)
+
+    assert (later.number, ended.state) == (1, SessionState.COMPLETED)
+    assert ended.attempt == 1
+
+
+@pytest.mark.parametrize("starts", ["1", None, 1.0, [], -1, True])
+async def test_a_host_that_does_not_say_what_it_has_read_loses_nobody(
+    rig: EngineRig, starts: object
+) -> None:
+    async with rig.host() as host:
+        session = await rig.start()
+        other = await rig.start()
+        seen, last = await host.next_start(), await host.next_start()
+        for _ in range(3):
+            header = {"channels": [seen.channel], "free": 1, "starts": starts}
+            await host.send(FrameType.HEARTBEAT, LINK_CHANNEL, header)
+        await host.done(seen)
+        await host.done(last)
+        ended = [await rig.until(session), await rig.until(other)]
+
+    assert [each.attempt for each in ended] == [1, 1]
+
+
+async def test_a_host_is_not_silent_while_any_of_its_bytes_come(store: Store) -> None:
+    release = await prepared(store)
+    async with running_engine(store, release, lease_s=0.2) as rig, rig.host() as host:
+        session = await rig.start()
+        seen = await host.next_start()
+        frame = encode_frame(FrameType.LOG, seen.channel, b'{"r":[]}' + b" " * 40)
+        for byte in frame:  # no frame is whole before a few leases are over
+            host.send_bytes(bytes([byte]))
+            await anyio.sleep(0.02)
+        await host.done(seen)
+        ended = await rig.until(session)
+
+    assert ended.attempt == 1
+
+
+async def test_a_service_that_was_stopped_hears_its_host_before_it_judges(
+    rig: EngineRig,
+) -> None:
+    async with rig.host() as host:
+        session = await rig.start()
+        seen = await host.next_start()
+        (known,) = rig.pool.hosts()
+        known.last_heard -= 1_000.0
+        rig.inbox._drop_silent_hosts()
+        await host.beat(seen.channel)
+        await rig.quiet()
+        rig.inbox._drop_silent_hosts()
+        await host.done(seen)
+        ended = await rig.until(session)
+
+    assert ended.attempt == 1
 
 
 async def test_a_silent_host_loses_its_sessions(store: Store) -> None:

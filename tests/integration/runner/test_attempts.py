@@ -355,4 +355,5 @@ async def test_the_host_beats_and_tells_which_attempts_live(tmp_path: Path, sand
         beat = await service.link_frame(FrameType.HEARTBEAT, channels=[attempt.channel])
 
         assert beat["rss_bytes"] > 0
+        assert beat["starts"] == 1
         assert beat["free"] == service.hello["capacity"] - 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from hookline_runner.session_process import SessionProcess
 from tests.builders.runner_host import running_host
 from tests.builders.wheels import a_wheel
 from tests.fakes.service_link import FakeService
@@ -39,6 +42,31 @@ _ATTACKS = {
         "    socket.send_fds(control, [b'child 1 1'], [os.open('/dev/zero', 0) for _ in range(3)])\n"
         "    time.sleep(100)"
     ),
+    "sends a file for the socket": (
+        "control.send(b'ready')\n"
+        "    outputs, errors = os.pipe(), os.pipe()\n"
+        "    ends = [os.open('/dev/null', 0), outputs[0], errors[0]]\n"
+        "    socket.send_fds(control, [b'child 1 1'], ends); time.sleep(100)"
+    ),
+    "sends a listening socket": (
+        "control.send(b'ready')\n"
+        "    outputs, errors = os.pipe(), os.pipe()\n"
+        "    lazy = socket.socket(socket.AF_UNIX); lazy.bind('\\0lazy'); lazy.listen()\n"
+        "    ends = [lazy.fileno(), outputs[0], errors[0]]\n"
+        "    socket.send_fds(control, [b'child 1 1'], ends); time.sleep(100)"
+    ),
+    "gives back what is in use": (
+        "control.send(b'ready'); send_child(1); time.sleep(0.3)\n"
+        "    control.send(b'refreshed 1'); time.sleep(100)"
+    ),
+    "is cold late": "control.send(b'ready'); send_child(1); control.send(b'cold'); time.sleep(100)",
+    "blames threads late": (
+        "control.send(b'ready'); send_child(1); control.send(b'threads json'); time.sleep(100)"
+    ),
+    "ends with a huge status": (
+        "control.send(b'ready'); send_child(1)\n"
+        "    control.send(b'exit 1 ' + b'9' * 3000 + b' -'); time.sleep(100)"
+    ),
 }
 
 
@@ -68,6 +96,56 @@ async def test_a_hostile_zygote_ends_its_own_attempts_alone(
         assert await other.result() == "hello"
         assert (await hostile.exited())["reason"] in {"start_failed", "exited"}
         assert await service.start("bld_2", "main.py:hello").result() == "hello"
+
+
+def test_ends_of_a_process_that_are_none_leave_no_descriptor_open() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    for make in (_a_file, _a_listener, _a_datagram_socket, _a_lone_socket, _a_file_for_a_pipe):
+        for _ in range(100):
+            with pytest.raises(OSError, match=r"descriptors|kind|connected|Permission"):
+                asyncio.run(_take(make()))
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+async def _take(descriptors: tuple[int, int, int]) -> None:
+    SessionProcess(1, descriptors, directory=1)
+
+
+def _two_pipes() -> tuple[int, int]:
+    pairs = os.pipe(), os.pipe()
+    for _, write_end in pairs:
+        os.close(write_end)
+    return pairs[0][0], pairs[1][0]
+
+
+def _a_file() -> tuple[int, int, int]:
+    return os.open("/dev/null", os.O_RDONLY), *_two_pipes()
+
+
+def _a_file_for_a_pipe() -> tuple[int, int, int]:
+    one, other = socket.socketpair()
+    other.close()
+    stdout, unused = _two_pipes()
+    os.close(unused)
+    return one.detach(), stdout, os.open("/dev/null", os.O_WRONLY)
+
+
+def _a_lone_socket() -> tuple[int, int, int]:
+    return socket.socket(socket.AF_UNIX).detach(), *_two_pipes()
+
+
+def _a_listener() -> tuple[int, int, int]:
+    listener = socket.socket(socket.AF_INET)
+    listener.listen()
+    return listener.detach(), *_two_pipes()
+
+
+def _a_datagram_socket() -> tuple[int, int, int]:
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    other.close()
+    return one.detach(), *_two_pipes()
 
 
 async def test_reading_from_what_a_hostile_zygote_can_make_block_never_blocks(

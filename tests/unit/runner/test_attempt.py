@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from hookline_runner.attempts import Attempt, StartRequest, read_start
@@ -43,9 +45,16 @@ class FakeProcess:
         self.received: list[bytes] = []
         self.attempt: Attempt | None = None
         self.unread_output: list[str] = []
+        self.unread_frames: list[RawFrame] = []
 
     def send(self, data: bytes) -> None:
         self.received.append(data)
+
+    def drain_socket(self, most_reads: int = 0) -> None:
+        del most_reads
+        assert self.attempt is not None
+        for frame in self.unread_frames:
+            self.attempt.frame_sent(frame)
 
     def drain_output(self) -> None:
         assert self.attempt is not None
@@ -284,6 +293,20 @@ def test_a_start_that_cannot_be_read_is_refused_with_a_reason(header: bytes) -> 
 )
 def test_whatever_an_event_holds_the_host_reads_its_start(event: bytes) -> None:
     assert read_start(b'{"build":"bld_7","event":{"data":%s}}' % event).build_id == "bld_7"
+
+
+async def test_an_end_that_nobody_has_read_yet_counts_when_the_grace_is_over() -> None:
+    stage = Stage()
+    stage.give_process()
+    stage.process.unread_frames = [a_frame(FrameType.DONE, {"ok": True, "dirty": None})]
+
+    stage.attempt.stop(a_frame(FrameType.STOP, {"force": False, "grace_s": 0}, channel=5))
+    with anyio.fail_after(10):
+        while not stage.ended:
+            await anyio.lowlevel.checkpoint()
+
+    assert stage.link.kinds() == [FrameType.DONE, FrameType.EXITED]
+    assert stage.source.calls == ["terminate", "retire"]
 
 
 @pytest.mark.parametrize("header", [b"{", b"[]", b'{"grace_s":"x"}', b'{"grace_s":1e999}'])

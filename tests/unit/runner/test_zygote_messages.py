@@ -29,7 +29,23 @@ def test_a_message_is_understood(message: bytes, expected: ZygoteMessage) -> Non
 
 
 @pytest.mark.parametrize(
-    "message", [b"", b"hello", b"fork", b"fork x", b"exit 1 2", b"child 1", b"\xff\xfe", b"threads"]
+    "message",
+    [
+        b"",
+        b"hello",
+        b"fork",
+        b"fork x",
+        b"exit 1 2",
+        b"exit 1 - " + b"9" * 10,
+        b"exit 1 -9 -",
+        b"exit " + b"9" * 4_000 + b" 0 -",
+        b"child 1",
+        b"child 1 -1",
+        b"child 1 ../1",
+        "refreshed ٣".encode(),
+        b"\xff\xfe",
+        b"threads",
+    ],
 )
 def test_what_is_no_message_is_refused(message: bytes) -> None:
     with pytest.raises(ZygoteMessageError):
