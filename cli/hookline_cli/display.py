@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from datetime import date, datetime
 
 import click
 
+from hookline import json_text
 from hookline_cli.json_values import JsonObject
 
 STATE_COLOURS: Mapping[str, str] = {
@@ -31,12 +31,12 @@ _GAP = "  "
 
 def print_json(value: object) -> None:
     """Write one JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json_text.write(value, indent=2))
 
 
 def print_json_line(value: object) -> None:
     """Write one JSON document as a line of its own, at once."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(json_text.write(value, is_spaced=True))
 
 
 def note(text: str) -> None:
@@ -100,7 +100,7 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return printable(value)
-    return json.dumps(value, ensure_ascii=False)
+    return json_text.write(value, is_spaced=True)
 
 
 def span(seconds: object) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
+
+from hookline import json_text
 
 # Any: a JSON object of the service, read by the commands field by field.
 JsonObject = dict[str, Any]
@@ -11,7 +12,7 @@ JsonObject = dict[str, Any]
 
 def as_object(text: str | bytes) -> JsonObject:
     """The JSON object that the text is; raises ValueError if it is none."""
-    found = object_of(json.loads(text))
+    found = object_of(json_text.read(text))
     if found is None:
         raise ValueError("not a JSON object")
     return found

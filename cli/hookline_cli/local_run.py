@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hookline import json_text
 from hookline.errors import HooklineError
 from hookline_cli.client import Service
 from hookline_cli.deploying import send_project
@@ -169,7 +169,9 @@ def _without_files(manifest: Manifest) -> PackedProject:
 
 
 def _least_manifest(name: str, connections: Sequence[JsonObject] = ()) -> bytes:
-    return json.dumps({"project": {"name": name, "connections": list(connections)}}).encode()
+    return json_text.write(
+        {"project": {"name": name, "connections": list(connections)}}, is_spaced=True
+    ).encode()
 
 
 def _project_name(directory: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import IO
 
+from hookline import json_text
 from hookline_cli.client import Service, error_of
 from hookline_cli.failures import LocalServiceError
 from hookline_cli.json_values import as_object, object_of
@@ -94,7 +94,7 @@ def _running(
     *,
     is_temporary: bool,
 ) -> Generator[str]:
-    config = json.dumps({"settings": settings, "is_temporary": is_temporary})
+    config = json_text.write({"settings": settings, "is_temporary": is_temporary})
     with log.open("ab") as log_file:
         process = subprocess.Popen(
             [sys.executable, "-m", "hookline_cli.service_child", config],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hookline import json_text
 from hookline.errors import HooklineError
 from hookline_cli.failures import (
+    ArgumentInvalidError,
     ManifestInvalidError,
     SessionNotCompletedError,
     error_document,
@@ -114,20 +115,29 @@ def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None)
     except Exception as exc:
         if "--debug" in sys.orig_argv:
             raise
-        click.echo(
-            f"internal error: {type(exc).__name__}: {exc}\n"
-            "This is a defect of Hookline; please report it with the command you ran.",
-            err=True,
-        )
-        return _INTERNAL
+        return _report_unexpected(exc, arguments)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _report_unexpected(error: Exception, arguments: Sequence[str]) -> int:
+    """Tell of an error that nobody foresaw; the exit code."""
+    spoilt = next((one for one in arguments if json_text.whole_text(one) != one), None)
+    if isinstance(error, UnicodeError) and spoilt is not None:
+        _report(ArgumentInvalidError(ascii(spoilt), "it is not UTF-8"), wants_json=False)
+        return 1
+    click.echo(
+        f"internal error: {type(error).__name__}: {error}\n"
+        "This is a defect of Hookline; please report it with the command you ran.",
+        err=True,
+    )
+    return _INTERNAL
 
 
 def _report(error: HooklineError, *, wants_json: bool) -> None:
     if isinstance(error, SessionNotCompletedError):
         return  # its status was the answer asked for
     if wants_json and not isinstance(error, ManifestInvalidError):
-        click.echo(json.dumps(error_document(error), indent=2, ensure_ascii=False))
+        click.echo(json_text.write(error_document(error), indent=2))
     from hookline_cli.findings import describe_failure
 
     describe_failure(error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-import json
+import math
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from hookline import json_text
 from hookline_cli.client import Service
 from hookline_cli.failures import (
     AnswerError,
@@ -32,6 +34,9 @@ Arguments = ParamSpec("Arguments")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _MOST_TRIGGERS = 10_000
+_MINUS_BEFORE_VALUE = re.compile(r"-(\.?\d|Infinity|.*\s)", re.DOTALL)
+_QUOTED = (b"{", b"[", b'"')
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SESSION_ID = re.compile(r"ses_[0-9a-hjkmnp-tv-z]{26}")
 
 json_option = click.option(
@@ -86,9 +91,31 @@ def project_files_options(command: Command) -> Command:
     return directory(manifest(project(command)))
 
 
+class Seconds(click.FloatRange):
+    """A length of time in seconds, which has an end."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """See `click.ParamType.convert`."""
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return seconds
+
+
+class ValueCommand(click.Command):
+    """A command with a value among its arguments, which may be a negative number: that is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`."""
+        ctx.ignore_unknown_options = any(_MINUS_BEFORE_VALUE.match(arg) for arg in args)
+        return super().parse_args(ctx, args)
+
+
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     metavar="SECONDS",
     help="Give up waiting after this time (exit code 4). Without it: wait for ever.",
 )
@@ -218,29 +245,33 @@ def read_json(name: str, text: str | None) -> object:
     """A JSON value from the command line: the text itself, `@file`, or `@-` for stdin; None if none was given.
 
     Raises:
-        ArgumentInvalidError: the text is not JSON.
+        ArgumentInvalidError: the text is not JSON, or what the service would not take.
         FileUnusableError: the file cannot be read.
     """
     if text is None:
         return None
-    source = read_bytes(text) if text.startswith("@") else text.encode()
+    source = read_bytes(text)
     try:
-        value: object = json.loads(source)
+        if source.startswith(_UTF_16_MARKS):  # a file of a Windows shell
+            source = source.decode("utf-16").encode()
+        value: object = json_text.read_given(source)
     except ValueError as exc:
-        raise ArgumentInvalidError(
-            name, f"not JSON: {exc}. A text needs double quotes, as in '\"text\"'"
-        ) from exc
+        hint = "" if source[:1] in _QUOTED else ". A text needs double quotes, as in '\"text\"'"
+        raise ArgumentInvalidError(name, f"not JSON: {exc}{hint}") from exc
+    if json_text.is_deeper(value):
+        most = json_text.MAX_DEPTH
+        raise ArgumentInvalidError(name, f"more than {most} containers lie within each other")
     return value
 
 
 def read_bytes(text: str) -> bytes:
-    """What `@file` or `@-` names, else the text itself in UTF-8.
+    """What `@file` or `@-` names, else the bytes of the text itself.
 
     Raises:
         FileUnusableError: the file cannot be read.
     """
     if not text.startswith("@"):
-        return text.encode()
+        return os.fsencode(text)
     if text == "@-":
         return sys.stdin.buffer.read()
     path = Path(text[1:])

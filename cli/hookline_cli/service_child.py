@@ -7,7 +7,6 @@ error for which it cannot start. When its stdin ends, because the command closed
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from hookline import json_text
 from hookline.errors import HooklineError
 from hookline_cli.failures import error_document, exit_code_of
 from hookline_service.settings import load_settings
@@ -23,7 +23,7 @@ from hookline_service.settings import load_settings
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until stdin ends; the exit status."""
-    config: dict[str, Any] = json.loads(arguments[0])  # Any: written by `local_service`
+    config: dict[str, Any] = json_text.read(arguments[0])  # Any: written by `local_service`
     threading.Thread(target=_end_with_stdin, name="watch stdin", daemon=True).start()
     try:
         settings = load_settings(config["settings"])
@@ -44,7 +44,7 @@ def _tell_url(url: str) -> None:
 
 
 def _tell(document: object) -> None:
-    print(json.dumps(document), flush=True)
+    print(json_text.write(document), flush=True)
 
 
 def _end_with_stdin() -> None:

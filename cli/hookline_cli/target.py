@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hookline import json_text
 from hookline_cli.failures import ServiceNotRunningError
 from hookline_service.model.secret import Secret
 
@@ -57,7 +57,7 @@ def is_loopback(url: str) -> bool:
 
 def _read_address(home: Path) -> str | None:
     try:
-        document: object = json.loads((home / SERVICE_FILE).read_text("utf-8"))
+        document: object = json_text.read((home / SERVICE_FILE).read_bytes())
     except (OSError, ValueError):
         return None
     # An unfinished or foreign file counts as no service.

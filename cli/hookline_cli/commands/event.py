@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import click
 
 from hookline_cli.client import Service
@@ -96,7 +98,7 @@ def send_event(  # noqa: PLR0913 (one parameter per option)
     if event_type:
         request["type"] = event_type
     if body is not None:
-        request["body"] = read_bytes(body).decode("utf-8", errors="replace")
+        request["body"] = _body_of(read_bytes(body))
     _show(service.post("/events", request), as_json=as_json)
 
 
@@ -190,3 +192,12 @@ def _show(answer: JsonObject, *, as_json: bool) -> None:
         note(f"{len(woken)} sessions were woken in all")
     if answer.get("reason"):
         note(f"no session started: {answer['reason']}")
+
+
+def _body_of(content: bytes) -> object:
+    """The body as text, or in the form in which events show theirs if it is none."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        shown = {"bytes": base64.b64encode(content).decode()}
+        return {**shown, "form": None, "json": None, "text": None}

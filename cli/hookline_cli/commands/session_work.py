@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from hookline import json_text
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_json
 from hookline_cli.failures import ArgumentInvalidError
@@ -15,6 +15,7 @@ from hookline_cli.json_values import JsonObject
 from hookline_cli.options import (
     TargetOptions,
     json_option,
+    read_json,
     session_id_of,
     timeout_option,
     with_service,
@@ -173,10 +174,13 @@ def _edit_of(text: str) -> tuple[str, object]:
     path, equals, value = text.partition("=")
     if not path or not equals:
         raise ArgumentInvalidError("--set", f"{text!r} is not of the form PATH=VALUE")
+    if json_text.whole_text(value) != value:
+        raise ArgumentInvalidError("--set", f"the value of {path} is not UTF-8")
     try:
-        return path, json.loads(value)
+        json_text.read(value)
     except ValueError:
         return path, value
+    return path, read_json(f"--set {path}", value)
 
 
 VERBS = (replay_session, fork_session, export_session)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_json
 from hookline_cli.failures import ValueNotFoundHereError
 from hookline_cli.json_values import JsonObject, texts_in
-from hookline_cli.options import json_option, read_json, segment, with_service
+from hookline_cli.options import (
+    Seconds,
+    ValueCommand,
+    json_option,
+    read_json,
+    segment,
+    with_service,
+)
 
 
 @click.group("store")
@@ -47,14 +52,19 @@ def get_value(service: Service, *, project: str, key: str, as_json: bool) -> Non
     if as_json:
         print_json(found)
         return
-    click.echo(json.dumps(found["value"], indent=2, ensure_ascii=False))
+    print_json(found["value"])
 
 
-@command.command("set")
+@command.command("set", cls=ValueCommand)
 @click.argument("project")
 @click.argument("key")
 @click.argument("value", metavar="JSON|@FILE")
-@click.option("--ttl", type=float, metavar="SECONDS", help="Delete it after this time.")
+@click.option(
+    "--ttl",
+    type=Seconds(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Delete it after this time.",
+)
 @with_service
 def set_value(service: Service, *, project: str, key: str, value: str, ttl: float | None) -> None:
     """Set a value, given as JSON: a text needs quotes of its own."""

@@ -15,7 +15,7 @@ from hookline_cli.failures import (
     VariableNotFoundHereError,
 )
 from hookline_cli.json_values import JsonObject, objects_in
-from hookline_cli.options import json_option, segment, with_service
+from hookline_cli.options import ValueCommand, json_option, segment, with_service
 
 connection_option = click.option("--connection", metavar="NAME", help="Of this connection.")
 
@@ -25,7 +25,7 @@ def command() -> None:
     """Set, show and delete variables of a project or one of its connections."""
 
 
-@command.command("set")
+@command.command("set", cls=ValueCommand)
 @click.argument("project")
 @click.argument("name")
 @click.argument("value", required=False)
