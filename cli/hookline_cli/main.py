@@ -23,7 +23,7 @@ from hookline_cli.failures import (
 if TYPE_CHECKING:
     import httpx2
 
-SHORT_COMMANDS = ("up", "dev", "deploy", "run", "backup", "version", "completion")
+SHORT_COMMANDS = ("init", "up", "dev", "deploy", "run", "backup", "version", "completion")
 NOUN_COMMANDS = (
     "project",
     "build",
@@ -72,7 +72,7 @@ class _CommandTable(click.Group):
 @click.command(
     cls=_CommandTable,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with `hookline up`, then `hookline deploy` in a project's directory.",
+    epilog="Start with `hookline init my_project`, `hookline up`, and `hookline deploy my_project`.",
 )
 @click.version_option(package_name="hookline", message="hookline %(version)s")
 def cli() -> None:
