@@ -145,6 +145,56 @@ def test_only_the_codec_unpickles() -> None:
     assert importers <= {"runner/hookline_runner/codec.py"}
 
 
+FRAMES = "frames: reads what `fast_json.write` wrote, writes what `fast_json.read` reads"
+OWN_FACTS = "paths, numbers and names that a host gives a process of its own, or gets from it"
+JSON_PLACES = {
+    "sdk/hookline/json_text.py": "the one way",
+    "runner/hookline_runner/fast_json.py": "the same, quicker",
+    "runner/hookline_runner/codec.py": "results come back to their own session exactly, with half characters",
+    "service/hookline_service/engine/masking.py": "how a secret looks within a JSON text",
+    **dict.fromkeys(
+        [
+            f"runner/hookline_runner/session/{name}.py"
+            for name in (
+                *("attempt", "calling", "decisions", "display", "entering", "journal", "link", "main"),
+                *("news", "operations", "output", "suspending"),
+            )
+        ],
+        FRAMES,
+    ),
+    **dict.fromkeys(
+        [
+            f"runner/hookline_runner/{name}.py"
+            for name in (
+                *("bootstrap", "prepare_step", "project_process"),
+                *("warm_up", "zygote", "zygote_messages"),
+            )
+        ],
+        OWN_FACTS,
+    ),
+}  # fmt: skip
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_json_is_read_and_written_in_one_way() -> None:
+    """Elsewhere `hookline.json_text` is to be used, or `fast_json` where orjson may be."""
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules()
+        if {"json", "orjson"} & {name.partition(".")[0] for name in imports_of(path)}
+    }
+
+    assert sorted(users - JSON_PLACES.keys()) == []
+    assert sorted(JSON_PLACES.keys() - users) == []
+
+
 def test_the_sdk_needs_the_standard_library_only() -> None:
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); import hookline; "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable
 from typing import cast
 
+from hookline.json_text import write
 from hookline_triggers.cel_engine import list_extensions
 
 _NATIVE = """
@@ -171,4 +171,4 @@ def _shown(value: object) -> str:
         return "[" + ", ".join(_shown(item) for item in cast("list[object]", value)) + "]"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return json.dumps(value, default=str)
+    return write(value, is_spaced=True, default=str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +28,8 @@ from hookline_triggers.errors import FilterInvalidError
 if TYPE_CHECKING:
     from cel import Program
 
+_INT64 = 2**63
+_LEAVES = frozenset({str, bool, float, bytes, type(None)})
 _MAX_TEXT = 8192
 _MAX_DEPTH = 1000
 _LONGEST_SIGN = 3  # characters of an operator of some other language, such as `===`
@@ -85,7 +88,7 @@ class Filter:
         needed = _pruned(data, self._paths)
         if not _is_shallow(needed):
             raise ValueError("the data are nested too deep")
-        variables = {"data": needed, "event_type": event_type}
+        variables = {"data": _in_64_bits(needed), "event_type": event_type}
         return run_program(program, variables, self._functions)
 
 
@@ -211,6 +214,22 @@ def _place(text: str, token: Token) -> tuple[int, int]:
 
 def _first_line(exc: BaseException) -> str:
     return str(exc).partition("\n")[0].partition(". ")[0][:200]
+
+
+def _in_64_bits(value: object) -> object:
+    """The value as CEL knows numbers: a whole one beyond 64 bits is the nearest double, infinite beyond them all."""
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value).items()
+        return {key: one if type(one) in _LEAVES else _in_64_bits(one) for key, one in members}
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return [one if type(one) in _LEAVES else _in_64_bits(one) for one in items]
+    if not isinstance(value, int) or -_INT64 <= value < _INT64:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _is_shallow(value: object) -> bool:

@@ -18,7 +18,7 @@ from hookline_service.api.endpoints import (
     Shape,
 )
 from hookline_service.api.naming import Names, load_names
-from hookline_service.api.values import GivenTime, ProjectKey, Time, json_value
+from hookline_service.api.values import GivenJson, GivenTime, ProjectKey, Time, json_value
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import DeploymentId, EventId
 from hookline_service.model.plain_values import plain_json
@@ -56,8 +56,8 @@ class SendBody(Shape):
     connection: TriggerKey | None = None
     source: TriggerKey | None = None
     type: EventType | None = None
-    data: Any = None  # any JSON
-    body: Any = None  # text, or any JSON
+    data: GivenJson = None
+    body: GivenJson = None  # a text is sent as it is
 
 
 class RedispatchBody(Shape):

@@ -20,7 +20,7 @@ from hookline_service.api.endpoints import (
 from hookline_service.api.errors import RequestInvalidError
 from hookline_service.api.naming import load_names
 from hookline_service.api.session_answers import ErrorAnswer, SessionAnswer, session_answer
-from hookline_service.api.values import json_value
+from hookline_service.api.values import GivenJson, json_value
 from hookline_service.model.ids import BuildId, DeploymentId, SessionId
 from hookline_service.model.sessions import JournalEntry
 from hookline_service.use_cases.session_fork import ForkRequest, SessionForker
@@ -49,7 +49,9 @@ class ForkBody(Shape):
     entries: Annotated[int, Field(ge=0, le=_MOST_ENTRIES)]
     build: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     deployment: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    edits: Annotated[dict[str, Any], Field(max_length=_MOST_EDITS)] = Field(default_factory=dict)
+    edits: Annotated[dict[str, GivenJson], Field(max_length=_MOST_EDITS)] = Field(
+        default_factory=dict
+    )
 
 
 class GivenEvent(Answer):

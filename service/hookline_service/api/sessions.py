@@ -32,7 +32,7 @@ from hookline_service.api.session_answers import (
     session_answer,
 )
 from hookline_service.api.session_stream import session_stream
-from hookline_service.api.values import ProjectKey
+from hookline_service.api.values import GivenJson, ProjectKey
 from hookline_service.api.waits import load_waits
 from hookline_service.model.calls import Signal
 from hookline_service.model.ids import DeploymentId, EventId, SessionId
@@ -61,7 +61,7 @@ class StartBody(Shape):
 
     project: ProjectKey
     entry_point: Annotated[str, Field(min_length=1, max_length=1000)]
-    input: Any = None  # any JSON
+    input: GivenJson = None
     durable: bool = False
     deployment: Id | None = None
 

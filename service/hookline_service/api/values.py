@@ -34,10 +34,18 @@ def _only_text(value: object) -> object:
     return value
 
 
+def _only_so_deep(value: object) -> object:
+    if is_deeper(value):
+        raise ValueError(f"more than {MAX_DEPTH} containers lie within each other")
+    return value
+
+
 # A time in an answer.
 Time = Annotated[datetime, PlainSerializer(format_time, return_type=str)]
 # A time in a request.
 GivenTime = Annotated[datetime, BeforeValidator(_only_text), AfterValidator(_in_utc)]
+# Any JSON in a request, as deep as a webhook may send it.
+GivenJson = Annotated[Any, AfterValidator(_only_so_deep)]
 # The key of a project in a request: its name, or its id.
 ProjectKey = Annotated[str, Field(min_length=1, max_length=200)]
 

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from hookline.errors import InvalidError
+from hookline.json_text import MAX_DEPTH, is_deeper
 from hookline_runner import fast_json
 from hookline_triggers.webhook import event_data
 
 _ROOT = "data"
 _BODY = "body"
+_LONGEST_PLACE = 9  # digits: no list is longer
+_TOO_DEEP = f"more than {MAX_DEPTH} containers would lie within each other"
 
 
 class EditInvalidError(InvalidError):
@@ -47,10 +50,12 @@ def edit_event(
         root, *parts = path.split(".")
         if root != _ROOT or "" in parts:
             raise EditInvalidError(path, "a path begins with `data` and has no empty part")
+        if len(parts) > MAX_DEPTH:
+            raise EditInvalidError(path, _TOO_DEEP)
         if body is not None and parts[:1] == [_BODY]:
             body = _edit_body(path, parts[1:], body, value)
         else:
-            tree = _set_in(path, tree, parts, value)
+            tree = _set_at(path, tree, parts, value)
     return tree, body
 
 
@@ -61,7 +66,14 @@ def _edit_body(path: str, parts: list[str], body: bytes, value: object) -> bytes
         problem = "of a request's body, `data.body.json` can be set, or `data.body.text` to a text"
         raise EditInvalidError(path, problem)
     now = event_data({"headers": {}}, body)["body"]["json"]
-    return fast_json.write(_set_in(path, now, parts[1:], value))
+    return fast_json.write(_set_at(path, now, parts[1:], value))
+
+
+def _set_at(path: str, tree: object, parts: list[str], value: object) -> object:
+    edited = _set_in(path, tree, parts, value)
+    if is_deeper(edited):
+        raise EditInvalidError(path, _TOO_DEEP)
+    return edited
 
 
 def _set_in(path: str, tree: object, parts: list[str], value: object) -> object:
@@ -75,7 +87,8 @@ def _set_in(path: str, tree: object, parts: list[str], value: object) -> object:
         return {**branch, first: _set_in(path, branch.get(first), rest, value)}
     if isinstance(tree, list):
         items = cast("list[object]", tree)
-        if not (first.isascii() and first.isdigit() and int(first) < len(items)):
+        is_place = first.isascii() and first.isdigit() and len(first) <= _LONGEST_PLACE
+        if not is_place or int(first) >= len(items):
             raise EditInvalidError(path, f"{first!r} is no place in a list of {len(items)}")
         place = int(first)
         return [*items[:place], _set_in(path, items[place], rest, value), *items[place + 1 :]]

@@ -348,3 +348,24 @@ def test_any_text_gives_a_filter_or_a_clear_refusal(text: str) -> None:
         shown = str(made.matches(DATA, "push"))
 
     assert shown
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (2**63 - 1, "data.n == 9223372036854775807 && type(data.n) == int"),
+        (2**63, "type(data.n) == double && data.n == 9223372036854775808.0 && data.n > 5"),
+        (-(2**63) - 1, "data.n < -5"),
+        (10**30, "data.n == 1.0e30"),
+        (10**4000 - 1, "data.n > 1.7e308"),
+        (-(10**400), "data.n < -1.7e308"),
+        (10**400, 'data.other == "x"'),
+    ],
+)
+def test_a_number_beyond_64_bits_is_the_nearest_double(number: int, text: str) -> None:
+    data = {"n": number, "other": "x", "deep": [{"n": number}]}
+    everything = f'{text} && data.exists(key, key == "other")'
+
+    assert compile_filter(text).explain(data, "push").is_match
+    assert compile_filter(everything).explain(data, "push").is_match
+    assert data["n"] == number

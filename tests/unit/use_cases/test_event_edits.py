@@ -43,11 +43,23 @@ def test_places_of_the_data_are_set(edits: dict[str, Any], expected: Any):
         ("data.lines.-1", "list of 2"),
         ("data.lines.x", "list of 2"),
         ("data.lines.²", "list of 2"),
+        ("data.lines." + "9" * 5000, "list of 2"),
+        ("data" + ".a" * 201, "more than 200 containers"),
+        ("data" + ".a" * 200_000, "more than 200 containers"),
     ],
 )
 def test_a_place_that_is_not_there_is_refused(path: str, told: str):
     with pytest.raises(EditInvalidError, match=told):
         edit_event(ORDER, None, {path: 1})
+
+
+def test_large_numbers_beside_a_place_stay_as_they_are():
+    data, body = edit_event(
+        {"n": 10**30, "a": 1}, b'{"n":%d,"a":1}' % (10**30), {"data.body.json.a": 10**25}
+    )
+
+    assert data == {"n": 10**30, "a": 1}
+    assert json.loads(body or b"") == {"n": 10**30, "a": 10**25}
 
 
 def test_what_is_edited_stays_as_it_was():
