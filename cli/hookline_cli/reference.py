@@ -13,6 +13,7 @@ import click
 from hookline.errors import HooklineError, SessionInterrupt
 from hookline_cli.failures import EXIT_CODES, AnswerError
 from hookline_cli.main import NOUN_COMMANDS, SHORT_COMMANDS, cli
+from hookline_connections.names import HELPER_VARIABLES
 from hookline_service.manifest.finding_codes import FINDING_CODES
 
 _ErrorT = TypeVar("_ErrorT", bound=BaseException)
@@ -178,3 +179,12 @@ def _subclasses(kind: type[_ErrorT]) -> Iterator[type[_ErrorT]]:
     for inner in kind.__subclasses__():
         yield inner
         yield from _subclasses(inner)
+
+
+def connections_table() -> str:
+    """The variables that helpers of integrations read, as a Markdown table for docs/autokitteh.md."""
+    rows = [
+        f"| `{name}` | {', '.join(f'`{variable}`' for variable in variables)} |\n"
+        for name, variables in sorted(HELPER_VARIABLES.items())
+    ]
+    return f"| integration | variables |\n|---|---|\n{''.join(rows)}"

@@ -58,6 +58,8 @@ def set_variable(  # noqa: PLR0913 (one parameter per option)
     path = f"/projects/{segment(project)}/vars/{segment(name)}"
     kept = service.put(path, body, scope=connection)
     note(f"set {'secret ' if kept.get('secret') else ''}variable {name} of {project}")
+    if kept.get("warning"):
+        note(f"warning: {kept['warning']}")
 
 
 @command.command("get")

@@ -50,7 +50,10 @@ class VariableBody(Shape):
 
 
 class VariableAnswer(Answer):
-    """A variable; the value of a secret is stars unless it was to be revealed."""
+    """A variable; the value of a secret is stars unless it was to be revealed.
+
+    `warning` says why one that was set may be of no use; else it is null.
+    """
 
     name: str
     scope: str
@@ -58,6 +61,7 @@ class VariableAnswer(Answer):
     secret: bool
     description: str
     updated_at: Time
+    warning: str | None = None
 
 
 class VariablePage(Answer):
@@ -113,6 +117,7 @@ def _answer(shown: ShownVariable) -> VariableAnswer:
         secret=shown.variable.is_secret,
         description=shown.variable.description,
         updated_at=shown.variable.updated_at,
+        warning=shown.doubt or None,
     )
 
 

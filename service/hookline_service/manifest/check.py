@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
@@ -44,6 +44,7 @@ from hookline_triggers.webhook import parse_dedupe
 MAX_FINDINGS = 500
 
 _COMPARED = 200
+_OAUTH = "oauth"  # in the names of variables by which a helper connects another way
 _MAX_SOURCE = 200
 _MAX_LONG_SOURCE = 4000  # as far as the column at fault
 _LISTED = 10
@@ -333,22 +334,25 @@ class _Check:
         self._check_values_of(called)
 
     def _check_values_of(self, called: set[str]) -> None:
-        scopes = {scope for scope, _ in self._around.variables}
         for connection in self._manifest.connections:
-            has_values = any(variable.text for variable in connection.variables)
-            if connection.name in called - scopes and not has_values:
-                self._report_unset_connection(connection)
+            values = {variable.name for variable in connection.variables if variable.text}
+            values |= {name for scope, name in self._around.variables if scope == connection.name}
+            names = HELPER_VARIABLES.get(connection.integration, ())
+            missing = [name for name in names if name not in values]
+            has_other_way = any(_OAUTH in name.lower() for name in values)
+            if connection.name in called and (not values or (missing and not has_other_way)):
+                self._report_unset_connection(connection, missing, is_empty=not values)
 
-    def _report_unset_connection(self, connection: ManifestConnection) -> None:
-        message = (
-            f"the connection {connection.name!r} has no values yet; its helper will not connect"
-        )
-        names = HELPER_VARIABLES.get(connection.integration, ())
+    def _report_unset_connection(
+        self, connection: ManifestConnection, missing: Sequence[str], *, is_empty: bool
+    ) -> None:
+        lack = "has no values yet" if is_empty else f"lacks {', '.join(missing)}"
+        message = f"the connection {connection.name!r} {lack}; its helper will not connect"
         project = self._manifest.project or "PROJECT"
-        command = f"hookline var set {project} {names[0] if names else 'NAME'}"
+        command = f"hookline var set {project} {missing[0] if missing else 'NAME'}"
         hint = f"set them with `{command} --connection {connection.name} --secret`"
-        if names[1:]:
-            hint += f"; there are {', '.join(names)}"
+        if is_empty and missing[1:]:
+            hint += f"; there are {', '.join(missing)}"
         self._in_manifest(
             "warning", "connection.unset", f"connections.{connection.name}", message, hint
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hookline.errors import InvalidError
+from hookline_connections.names import HELPER_VARIABLES
 from hookline_service.clock import Clock
 from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.manifest.values import ManifestVariable
@@ -72,10 +73,14 @@ class VariableStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownVariable:
-    """A variable for people: `value` is stars for a secret that has one, unless it was to be revealed."""
+    """A variable for people: `value` is stars for a secret that has one, unless it was to be revealed.
+
+    `doubt` says why it may be of no use, "" if nothing is known.
+    """
 
     variable: StoredVariable
     value: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +147,8 @@ async def set_variable(
         updated_at=clock.now(),
     )
     await store.set_variables([variable])
-    return ShownVariable(variable=variable, value=_shown(box, variable, reveal=False))
+    shown = _shown(box, variable, reveal=False)
+    return ShownVariable(variable=variable, value=shown, doubt=await _doubt(store, project_id, new))
 
 
 async def delete_variable(
@@ -176,6 +182,16 @@ async def _find(
         if (variable.scope, variable.name) == (scope, name):
             return variable
     return None
+
+
+async def _doubt(store: VariableStore, project_id: ProjectId, new: NewVariable) -> str:
+    for connection in await store.list_connections(project_id) if new.scope else ():
+        names = HELPER_VARIABLES.get(connection.integration, ())
+        if connection.name == new.scope and names and new.name not in names:
+            return (
+                f"the helper of {connection.integration} reads {', '.join(names)}, not {new.name}"
+            )
+    return ""
 
 
 async def _declared(

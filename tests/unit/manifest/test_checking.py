@@ -457,7 +457,10 @@ def run(event): ...
     manifest = a_manifest(body="  connections: [{name: chat, integration: slack}]\n")
 
     findings = check(
-        {"main.py": source}, manifest, provided={"autokitteh"}, variables={("chat", "BotToken")}
+        {"main.py": source},
+        manifest,
+        provided={"autokitteh"},
+        variables={("chat", "private_bot_token")},
     )
 
     assert said(findings) == [
@@ -472,6 +475,19 @@ from autokitteh.slack import slack_client
 def run(event):
     slack_client("chat")
 """
+
+
+def test_a_connection_that_lacks_some_values_is_found():
+    manifest = a_manifest(body="  connections: [{name: chat, integration: jira}]\n")
+    files = {"main.py": CALLING}
+
+    some = check(files, manifest, provided={"autokitteh"}, variables={("chat", "Token"), ("", "A")})
+    other = check(files, manifest, provided={"autokitteh"}, variables={("chat", "oauth_token")})
+    wrong = check(files, manifest, provided={"autokitteh"}, variables={("chat", "api_key")})
+
+    assert "lacks BaseURL, Email; its helper" in said(some)[0]
+    assert said(other) == []
+    assert "lacks BaseURL, Email, Token" in said(wrong)[0]
 
 
 @pytest.mark.parametrize(
@@ -502,8 +518,8 @@ def test_a_connection_without_values_is_found_if_its_helper_is_called(integratio
 @pytest.mark.parametrize(
     ("code", "variables", "around"),
     [
-        (CALLING, "", {("chat", "BotToken")}),
-        (CALLING, ", vars: [{name: BotToken, value: x}]", set()),
+        (CALLING, "", {("chat", "private_bot_token")}),
+        (CALLING, ", vars: [{name: private_bot_token, value: x}]", set()),
         (HANDLER.decode(), "", set()),
     ],
 )

@@ -132,3 +132,27 @@ async def test_a_variable_set_by_hand_is_what_the_manifest_declares():
     )
 
     assert shown.variable.is_secret
+
+
+async def test_a_name_that_the_connections_helper_does_not_read_is_doubted():
+    service = a_service()
+    await _deploy(service, {"SECRET": "one"})
+    project = await service.store.find_project("gate")
+    assert project is not None
+    services = service.services
+
+    shown = [
+        await set_variable(
+            service.store,
+            services.box,
+            services.clock,
+            project.id,
+            NewVariable(scope="chat", name=name, value="x"),
+        )
+        for name in ("private_bot_token", "api_key")
+    ]
+
+    assert [one.doubt for one in shown] == [
+        "",
+        "the helper of slack reads private_bot_token, not api_key",
+    ]
