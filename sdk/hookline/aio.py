@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, overload
 
 from hookline.answers import (
+    Headers,
     http_outcome as _http_outcome,
     outcome as _outcome,
 )
@@ -197,7 +198,7 @@ async def http_outcome(
     status_code: int = 200,
     body: Any = None,
     json: Any = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers | None = None,
     more: bool = False,
     event_id: str | None = None,
 ) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from hookline.arguments import json_of, name_of, value_of
 from hookline.host import current
 from hookline.values import from_tree, to_tree, with_article
+
+Headers: TypeAlias = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
+"""Headers of an answer: texts by name, lists of them for a header that comes more than once, or pairs."""
 
 _FINAL_STATUSES: Final = range(200, 600)
 _SHOWN: Final = 60
@@ -38,7 +41,7 @@ def http_outcome(
     status_code: int = 200,
     body: Any = None,
     json: Any = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers | None = None,
     more: bool = False,
     event_id: str | None = None,
 ) -> None:
@@ -50,7 +53,8 @@ def http_outcome(
             beginning unless a header says it.
         json: Anything JSON knows; sent as `application/json`. Other values, here and in a body, are sent as JSON can say
             them: times as ISO 8601, lengths of time in seconds, sets as lists, bytes as base64, objects as dictionaries.
-        headers: Headers of the response.
+        headers: Headers of the response. One that comes more than once has a list of values, or the headers are a list of
+            pairs: `[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]`.
         more: Further outcomes follow: they append to the body, and the caller sees each at once.
         event_id: The event whose caller is answered; None: the one that started this session.
 
@@ -103,25 +107,37 @@ def _status_of(status: object) -> int:
     return int(status)
 
 
-def _pairs_of(headers: object) -> dict[object, object]:
+def _pairs_of(headers: object) -> list[tuple[object, object]]:
+    what = with_article(type(headers).__name__)
     try:
-        return dict(cast("Mapping[object, object]", headers or {}))
+        if isinstance(headers, Mapping):
+            return list(cast("Mapping[object, object]", headers).items())
+        given = cast("Iterable[tuple[object, object]]", headers or ())
+        return [(name, value) for name, value in given]
     except (TypeError, ValueError):
-        what = with_article(type(headers).__name__)
-        raise TypeError(f"http_outcome: headers must be a dict, not {what}") from None
+        raise TypeError(
+            f"http_outcome: headers must be a dict or a list of pairs, not {what}"
+        ) from None
 
 
-def _headers_of(headers: Mapping[str, str] | None) -> dict[str, str]:
-    checked: dict[str, str] = {}
-    for name, value in _pairs_of(headers).items():
+def _headers_of(headers: object) -> dict[str, str | list[str]]:
+    checked: dict[str, list[str]] = {}
+    for name, value in _pairs_of(headers):
         if not isinstance(name, str):
             what = with_article(type(name).__name__)
             raise TypeError(f"http_outcome: headers must be texts, and a name is {what}")
-        if not isinstance(value, str | int | float):
-            what = with_article(type(value).__name__)
-            raise TypeError(f"http_outcome: headers must be texts, and {name[:_SHOWN]!r} is {what}")
-        text = str(value)
-        if not name or _FORBIDDEN_IN_HEADERS & {*name, *text}:
-            raise ValueError(f"http_outcome: {name!r}: {text!r} is no header")
-        checked[name] = text
-    return value_of(checked, "http_outcome: headers")
+        several = isinstance(value, list | tuple)
+        values = cast("list[object]", value) if several else [value]
+        checked.setdefault(name, []).extend(_header_text(name, each) for each in values)
+    plain = {name: values[0] if len(values) == 1 else values for name, values in checked.items()}
+    return value_of(plain, "http_outcome: headers")
+
+
+def _header_text(name: str, value: object) -> str:
+    if not isinstance(value, str | int | float):
+        what = with_article(type(value).__name__)
+        raise TypeError(f"http_outcome: headers must be texts, and {name[:_SHOWN]!r} is {what}")
+    text = str(value)
+    if not name or _FORBIDDEN_IN_HEADERS & {*name, *text}:
+        raise ValueError(f"http_outcome: {name!r}: {text!r} is no header")
+    return text

@@ -36,6 +36,10 @@ class Caller:
         return {name.decode(): value.decode() for name, value in self.start["headers"]}
 
     @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        return self.start["headers"]
+
+    @property
     def body(self) -> bytes:
         return b"".join(self.parts)
 

@@ -200,7 +200,10 @@ class FakeRunnerHost:
         """Report the end of the function, and of the attempt."""
         error = None if ok else {"type": "ValueError", "message": "no", "traceback": "line 3"}
         header = {"ok": ok, "display": "1", "error": error, "stopped": stopped, "dirty": None}
-        header["answer"] = answer
+        if seen.start["answers"] == "caller":
+            header["reply"] = json.dumps(answer)
+        else:
+            header["answer"] = answer
         await self.send(FrameType.DONE, seen.channel, header)
         await self.exited(seen)
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hookline import values
 from hookline.activities import ACTIVITY_MARK
 from hookline.errors import SessionInterrupt, SessionStoppedError
 from hookline_runner.codec import encode_value
 from hookline_runner.frames import FrameType
+from hookline_runner.session.answering import answer_field
 from hookline_runner.session.branches import INSIDE, Branch, current
 from hookline_runner.session.calling import Calls
 from hookline_runner.session.capture import Capture, CapturedLogging, CapturedStream
@@ -47,7 +47,6 @@ from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import Waiting
 from hookline_runner.session.tracebacks import describe
 
-ANSWER_LIMIT_BYTES: Final = 1 << 20
 _DEFAULT_LINES: Final = 1_000_000
 _DEFAULT_BYTES: Final = 100 * 1024 * 1024
 _DEFAULT_HOT_WINDOW_S: Final = 5.0
@@ -193,6 +192,7 @@ class Attempt:
             if encoded is not None and len(encoded.data) > VALUE_LIMIT_BYTES:
                 encoded = None
             shown = display(ending.value, RESULT_LIMIT_BYTES)
+        answer = self._answer_of(ending)
         self._journal.flush()
         self.output.close()
         header = {
@@ -204,18 +204,19 @@ class Attempt:
             "encoding": encoded.encoding if encoded else "none",
             "log_dropped": self.output.dropped,
         }
-        text = f'{json.dumps(header)[:-1]},"answer":{self._answer_of(ending)}}}'
+        text = f"{json.dumps(header)[:-1]},{answer}}}"
         self._link.send(FrameType.DONE, text, encoded.data if encoded else b"")
 
     def _answer_of(self, ending: Ending) -> str:
-        """JSON text of the result for those who asked for an answer; null when it is no value, or too large a one."""
-        if not self._start.header.get("answers") or ending.error is not None or ending.is_stopped:
-            return "null"
-        try:
-            text = values.encode(ending.value)
-        except Exception:  # noqa: BLE001 - the value's own code: nothing is known of what it raises
-            return "null"
-        return text.decode() if len(text) <= ANSWER_LIMIT_BYTES else "null"
+        """The field of the DONE for those who asked for an answer; what cannot be one is told in the log."""
+        wanted = self._start.header.get("answers")
+        if ending.error is not None or ending.is_stopped:
+            wanted = None
+        has_answered = self._host.has_answered
+        field, warning = answer_field(wanted, ending.value, has_answered=has_answered)
+        if warning:
+            self.output.emit("warning", warning)
+        return field
 
     def _call(self, handler: Callable[..., Any]) -> Any:
         header = self._start.header

@@ -143,7 +143,7 @@ def http_outcome(
     status_code: int = 200,
     body: Any = None,
     json: Any = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Any = None,
     more: bool = False,
     event_id: str | None = None,
 ) -> None:

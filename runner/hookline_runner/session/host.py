@@ -65,6 +65,7 @@ class SessionHost:
         self._is_durable = is_durable
         self._async = AsyncCalls(calls.recorder, stop, calls.output)
         self._put_back = PutBack()
+        self.has_answered = False
         self._watching: dict[asyncio.AbstractEventLoop, int] = {}
         self._main_thread = threading.get_ident()
         self._pid = os.getpid()
@@ -93,6 +94,8 @@ class SessionHost:
         else:
             call = self._describe(operation, arguments)
             result = self._call_recorded(operation, text, call, branch)
+        if operation == "outcome" and arguments.get("event") is None:
+            self.has_answered = True
         if operation == "unsubscribe":
             self._put_back.forget(f"sub:{arguments.get('subscription')}")
             self._link.wake()  # another task or thread may wait for it, and would for ever

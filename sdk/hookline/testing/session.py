@@ -64,7 +64,7 @@ class Response:
     """What the caller of a synchronous webhook gets."""
 
     status_code: int
-    headers: dict[str, str]
+    headers: dict[str, str | list[str]]
     body: bytes
 
     @property

@@ -66,29 +66,26 @@ def reply_of(outcome: bytes) -> Reply:
     """The response that an outcome (JSON text of `hookline.values`) begins; raises `OutcomeInvalidError`.
 
     A dictionary with no keys but `status_code`, `headers`, `more`, `body`, `json` says how to answer. Anything else is
-    the answer itself: a text or bytes as they are, a dictionary or list as JSON.
+    the answer itself: a text or bytes as they are, a dictionary, list, set, time or length of time as JSON.
     """
-    value: object = decode(outcome)
-    if _is_answer_form(value):
-        return _reply_of_form(cast("Mapping[str, object]", value))
-    if isinstance(value, dict | list):
-        return _complete(200, [(_CONTENT_TYPE, _JSON_TYPE)], json_text(cast("object", value)))
-    if isinstance(value, str | bytes):
-        return _complete(200, [], _octets_of(value))
-    raise OutcomeInvalidError(f"a value of type {type(value).__name__} is no answer")
+    value = _decoded(outcome)
+    if value is None or isinstance(value, bool | int | float):
+        raise OutcomeInvalidError(f"a value of type {type(value).__name__} is no answer")
+    return _reply_of_value(value)
 
 
-def reply_of_returned(answer: bytes | None) -> Reply | None:
-    """The response that a returned value makes; None when it is no answer. Raises `OutcomeInvalidError`."""
-    if answer is None or not isinstance(decode(answer), str | bytes | list | dict):
+def reply_of_returned(answer: bytes) -> Reply | None:
+    """The response that a returned value makes; None when it is none or a number. Raises `OutcomeInvalidError`."""
+    value = _decoded(answer)
+    if value is None or isinstance(value, bool | int | float):
         return None
-    made = reply_of(answer)
+    made = _reply_of_value(value)
     return Reply(status=made.status, headers=made.headers, body=made.body)
 
 
 def part_of(outcome: bytes) -> tuple[bytes, bool]:
     """The part of the body that a further outcome adds, and whether more follow; raises `OutcomeInvalidError`."""
-    value: object = decode(outcome)
+    value = _decoded(outcome)
     if not _is_answer_form(value):
         return reply_of(outcome).body, False
     form = cast("Mapping[str, object]", value)
@@ -99,6 +96,21 @@ def json_text(value: object) -> bytes:
     """JSON with a newline, safe inside HTML: `<`, `>` and `&` are escaped."""
     text = write(plain_of(value), sort_keys=True)
     return text.translate(_ESCAPES).encode() + b"\n"
+
+
+def _decoded(value: bytes) -> object:
+    try:
+        return decode(value)
+    except ValueError as exc:
+        raise OutcomeInvalidError(f"it is no value: {exc!s:.200}") from exc
+
+
+def _reply_of_value(value: object) -> Reply:
+    if _is_answer_form(value):
+        return _reply_of_form(cast("Mapping[str, object]", value))
+    if isinstance(value, str | bytes):
+        return _complete(200, [], _octets_of(value))
+    return _complete(200, [(_CONTENT_TYPE, _JSON_TYPE)], json_text(value))
 
 
 def _is_answer_form(value: object) -> bool:
@@ -148,13 +160,20 @@ def _status_of(status: object) -> int:
 def _headers_of(given: object) -> Headers:
     if given is None:
         return []
-    if not isinstance(given, dict):
-        raise OutcomeInvalidError("`headers` is a dictionary")
     headers: Headers = []
-    for name, value in cast("dict[object, object]", given).items():
+    for name, value in _named_values(given):
         values: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType] - of anything
         headers += [_header_of(name, each) for each in values]
     return [header for header in headers if header[0] not in _OURS]
+
+
+def _named_values(given: object) -> list[tuple[object, object]]:
+    if isinstance(given, dict):
+        return list(cast("dict[object, object]", given).items())
+    pairs = cast("list[object]", given) if isinstance(given, list) else [None]
+    if not all(isinstance(pair, list) and len(cast("list[object]", pair)) == 2 for pair in pairs):  # noqa: PLR2004 - a pair
+        raise OutcomeInvalidError("`headers` is a dictionary, or a list of pairs of name and value")
+    return [(name, value) for name, value in cast("list[list[object]]", pairs)]
 
 
 def _header_of(name: object, value: object) -> tuple[bytes, bytes]:

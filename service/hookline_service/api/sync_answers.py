@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import anyio
 from starlette.types import Message, Receive, Send
@@ -20,7 +21,7 @@ from hookline_service.api.http_outcomes import (
 from hookline_service.dispatcher.answers import AllEnded, AnswerWaiter, TooMuch
 from hookline_service.engine.listening import SessionEnd
 from hookline_service.model.calls import Outcome
-from hookline_service.model.ids import EventId
+from hookline_service.model.ids import EventId, SessionId
 from hookline_service.model.sessions import SessionState
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ NOBODY: Final = "No sessions were started or signaled for sync webhook"
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
 _PIECE_BYTES: Final = 64 * 1024
+_SMALL_BYTES: Final = 64 * 1024
+
+_Read = TypeVar("_Read")
 
 
 async def answer_caller(
@@ -91,7 +95,7 @@ class _Conversation:
         if isinstance(heard, Outcome):
             await self._answer(heard)
         elif isinstance(heard, AllEnded):
-            await self._finish(self._reply_of_ends(heard.ends))
+            await self._finish(await self._reply_of_ends(heard.ends))
         elif heard is None:
             text = f"no session answered within {self._timeout_s:g} s"
             await self._finish(_text_reply(504, text))
@@ -106,9 +110,9 @@ class _Conversation:
 
     async def _answer(self, outcome: Outcome) -> None:
         try:
-            reply = reply_of(outcome.value)
+            reply = await self._read(reply_of, outcome.value)
         except OutcomeInvalidError as exc:
-            self._warn(exc, outcome)
+            self._warn(exc, outcome.session_id)
             await self._finish(_text_reply(500, exc.message))
             return
         if not reply.more:
@@ -125,9 +129,9 @@ class _Conversation:
             heard = await self._hear()
             if isinstance(heard, Outcome):
                 try:
-                    part, more = part_of(heard.value)
+                    part, more = await self._read(part_of, heard.value)
                 except OutcomeInvalidError as exc:
-                    self._warn(exc, heard)
+                    self._warn(exc, heard.session_id)
                     return
                 await self._send_part(part, more=more)
             elif isinstance(heard, AllEnded) and _have_completed(heard.ends):
@@ -138,19 +142,27 @@ class _Conversation:
                 logger.warning("answer broken off: its end did not come", extra=facts)
                 return
 
-    def _reply_of_ends(self, ends: tuple[SessionEnd, ...]) -> Reply:
+    async def _reply_of_ends(self, ends: tuple[SessionEnd, ...]) -> Reply:
         """The answer when no session made one."""
         if not ends:
             return _text_reply(502, NOBODY)
-        session = ends[-1].session
+        session, answer = ends[-1].session, ends[-1].answer
         if session.state is not SessionState.COMPLETED:
             return _text_reply(500, session.id)
-        own = session.event_id == self._answers.event_id
-        try:
-            reply = reply_of_returned(ends[-1].answer) if own else None
-        except OutcomeInvalidError as exc:
-            return _text_reply(500, exc.message)
+        reply = None
+        if answer is not None and session.event_id == self._answers.event_id:
+            try:
+                reply = await self._read(reply_of_returned, answer)
+            except OutcomeInvalidError as exc:
+                self._warn(exc, session.id)
+                return _text_reply(500, exc.message)
         return reply or Reply(status=204, headers=[], body=b"")
+
+    async def _read(self, read: Callable[[bytes], _Read], value: bytes) -> _Read:
+        """What `read` makes of the value; what takes long is left to a thread, so that others go on."""
+        if len(value) <= _SMALL_BYTES:
+            return read(value)
+        return await anyio.to_thread.run_sync(read, value)
 
     async def _finish(self, reply: Reply) -> None:
         write_points.reach("service answer: before sending")
@@ -177,8 +189,8 @@ class _Conversation:
                 {"type": "http.response.body", "body": piece, "more_body": not is_last}
             )
 
-    def _warn(self, error: OutcomeInvalidError, outcome: Outcome) -> None:
-        facts = {"session_id": outcome.session_id, "reason": error.message}
+    def _warn(self, error: OutcomeInvalidError, session_id: SessionId) -> None:
+        facts = {"session_id": session_id, "reason": error.message}
         logger.warning("outcome not sent", extra=facts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import anyio
@@ -40,6 +40,8 @@ class AnswerWaiter:
         self._outcomes: deque[Outcome] = deque()
         self._held_bytes = 0
         self._given_bytes = 0
+        self._end_bytes = 0
+        self._has_outcomes = False
         self._is_over = False
         self._is_closed = False
         self._known: set[int] = set()
@@ -71,6 +73,8 @@ class AnswerWaiter:
     def close(self) -> None:
         """Hear nothing more, and hold nothing."""
         self._is_closed = True
+        self._ends.clear()
+        self._hold_end(0)
         self._drop_all()
         self._board.forget(self)
 
@@ -106,13 +110,34 @@ class AnswerWaiter:
         if end.successor is not None:
             self.expect([end.successor.id])
         else:
-            self._ends.append(end)
+            self._keep_end(end)
         self._news.set()
+
+    def _keep_end(self, end: SessionEnd) -> None:
+        """Keep how a session ended; what it returned only until the next one ends, whose value is the answer then."""
+        self._ends = [replace(earlier, answer=None) for earlier in self._ends]
+        if self._has_outcomes:  # they are the answer
+            end = replace(end, answer=None)
+        if self._hold_end(len(end.answer or b"")):
+            self._ends.append(end)
+        elif not self._is_closed:
+            self._is_over = True
+            self._drop_all()
+
+    def _hold_end(self, size_bytes: int) -> bool:
+        self._free(self._end_bytes)
+        self._end_bytes = 0
+        if not self._is_closed and self._board.reserve(self._held_bytes, size_bytes):
+            self._held_bytes += size_bytes
+            self._end_bytes = size_bytes
+            return True
+        return False
 
     def _queue(self, outcome: Outcome) -> None:
         """Keep an outcome, unless that were too much: then nothing is kept from now on."""
         if self._is_over or self._is_closed:
             return
+        self._has_outcomes = True
         size_bytes = _size_of(outcome)
         if self._board.reserve(self._held_bytes, size_bytes):
             self._held_bytes += size_bytes
@@ -126,7 +151,7 @@ class AnswerWaiter:
         self._outcomes.clear()
         if self._is_closed:
             self._given_bytes = 0
-        self._free(self._held_bytes - self._given_bytes)
+        self._free(self._held_bytes - self._given_bytes - self._end_bytes)
 
     def _free(self, size_bytes: int) -> None:
         self._held_bytes -= size_bytes

@@ -29,7 +29,7 @@ _MAX_NUMBER = 2**53
 _MAX_TEXT = 70_000
 _MAX_ERROR_TEXT = 200_000
 _MAX_TOPIC = 1_100
-_MAX_DONE_BYTES = 2 * 1024 * 1024  # beyond this the answer in a DONE is not read
+_MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _MAX_ROWS = 10_000  # a process or its host sends far fewer at once; reading more would hold up everybody else
 
 
@@ -194,7 +194,7 @@ def read_done(frame: Frame, mask: Mask = NO_MASK) -> Done:
             ok=bool(header.get("ok")),
             stopped=bool(header.get("stopped")),
             result=None if display is None else shown_of(display, mask).encode("utf-8", "replace"),
-            answer=_answer_of(frame, header),
+            answer=_answer_of(header),
             error=None
             if not error
             else SessionError(
@@ -207,15 +207,19 @@ def read_done(frame: Frame, mask: Mask = NO_MASK) -> Done:
         raise WireError("a malformed DONE") from exc
 
 
-def _answer_of(frame: Frame, header: dict[str, Any]) -> bytes | None:  # Any: as above
-    """The returned value, when it was asked for and can be one for others."""
-    tree: object = header.get("answer")
-    if tree is None or len(frame.header) > _MAX_DONE_BYTES:
-        return None
+def _answer_of(header: dict[str, Any]) -> bytes | None:  # Any: as above
+    """The returned value, when it was asked for: that for a caller as it came, since it is read when it is sent."""
+    reply, tree = header.get("reply"), header.get("answer")
     try:
-        return encode(from_tree(tree))
+        if reply is not None:
+            answer = text_of(reply, _MAX_ANSWER_BYTES + 1).encode()
+        else:
+            answer = None if tree is None else encode(from_tree(tree))
     except ValueError as exc:
         raise WireError(f"a malformed value: {exc!s:.200}") from exc
+    if answer is not None and len(answer) > _MAX_ANSWER_BYTES:
+        raise WireError(f"an answer of more than {_MAX_ANSWER_BYTES} bytes")
+    return answer
 
 
 def read_suspend(frame: Frame) -> Suspension:
@@ -272,7 +276,7 @@ def start_header(
         "log_limit_lines": limits.log_limit_lines,
         "log_limit_bytes": limits.log_limit_bytes,
         "memory_limit_bytes": limits.memory_limit_bytes,
-        "answers": context.is_sync or session.parent_id is not None,
+        "answers": "parent" if session.parent_id else "caller" if context.is_sync else None,
         "now": None,  # a host on this machine has our time; on its way this one would grow old
     }
     return fast_json.write(header), body or b""

@@ -82,7 +82,7 @@ async def test_the_first_outcome_is_the_answer(talk: TalkRig) -> None:
         "cache-control": "no-cache",
         "content-length": "8",
     }
-    assert seen.start["answers"] is True
+    assert seen.start["answers"] == "caller"
     assert len(talk.answers) == 0
 
 
@@ -109,10 +109,17 @@ async def test_parts_reach_the_caller_one_by_one(talk: TalkRig) -> None:
         ("<p>hello", 200, b"<p>hello"),
         ({"status_code": 202, "body": "later"}, 202, b"later"),
         ([1, 2], 200, b"[1,2]\n"),
+        ({"$set": ["b", "a"]}, 200, b'["a","b"]\n'),
+        ({"$time": "2026-01-02T03:04:05+00:00"}, 200, b'"2026-01-02T03:04:05+00:00"\n'),
+        ({"$bytes": "AAE="}, 200, b"\0\1"),
+        ("x" * 8_000_000, 200, b"x" * 8_000_000),
+        (["x"] * 300_000, 200, b"[" + b",".join([b'"x"'] * 300_000) + b"]\n"),
+        ({"$no": 1}, 500, b"the outcome cannot be sent: it is no value: value: '$no' is not a known form of a value\n"),
         (None, 204, b""),
         (7, 204, b""),
     ],
-)
+    ids=lambda value: f"{value!r:.40}",
+)  # fmt: skip
 async def test_without_an_outcome_the_returned_value_is_the_answer(
     talk: TalkRig, returned: Any, status: int, body: bytes
 ) -> None:
@@ -122,6 +129,23 @@ async def test_without_an_outcome_the_returned_value_is_the_answer(
         answer = await caller.answer()
 
     assert (answer.status, answer.body, answer.is_complete) == (status, body, True)
+
+
+@pytest.mark.parametrize("as_pairs", [False, True])
+async def test_a_header_with_several_values_is_sent_so_many_times(
+    talk: TalkRig, as_pairs: bool
+) -> None:
+    headers: Any = {"Set-Cookie": ["a=1; Path=/", "b=2"], "X": "y"}
+    if as_pairs:
+        headers = [["Set-Cookie", "a=1; Path=/"], ["X", "y"], ["Set-Cookie", "b=2"]]
+    async with talk.rig.host() as host, anyio.create_task_group() as tasks:
+        caller = ask(talk, tasks)
+        seen = await host.next_start()
+        await respond(host, seen, 1, headers=headers)
+        await caller.answer()
+
+    cookies = [value for name, value in caller.raw_headers if name == b"set-cookie"]
+    assert cookies == [b"a=1; Path=/", b"b=2"]
 
 
 async def test_a_failed_session_is_named_and_nothing_else_is_told(talk: TalkRig) -> None:

@@ -258,7 +258,7 @@ async def test_a_child_runs_what_its_parent_runs(talk: TalkRig) -> None:
         "type": None,
         "data": {"n": 1, "at": "2026-01-01T00:00:00+00:00"},
     }
-    assert started.start["answers"] is True
+    assert started.start["answers"] == "parent"
     assert (child.parent_id, child.memo) == (parent.id, b'{"why": "parts"}')
     assert (child.build_id, child.deployment_id) == (parent.build_id, parent.deployment_id)
     assert child.is_durable == parent.is_durable
@@ -403,4 +403,4 @@ async def test_a_session_by_hand_is_asked_for_no_answer(talk: TalkRig) -> None:
     async with talk.rig.host() as host:
         _, seen = await begun(talk, host)
 
-    assert seen.start["answers"] is False
+    assert seen.start["answers"] is None

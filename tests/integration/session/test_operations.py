@@ -603,7 +603,8 @@ def test_a_stop_ends_a_wait_at_once(tmp_path: Path, name: str, durable: bool):
         ("{'a': (1, b'x')}", {"a": [1, {"$bytes": "eA=="}]}),
         ("None", None),
         ("object", None),
-        ("'x' * (1 << 20)", None),
+        ("'x' * (1 << 20)", "x" * (1 << 20)),
+        ("'x' * (8 << 20)", None),
         ("1 / 0", None),
         ("type('Odd', (), {'__slots__': ('x',), '__getattr__': lambda s, n: 1 / 0})()", None),
     ],
@@ -614,13 +615,47 @@ def test_a_result_is_the_answer_when_it_is_a_value(
 ):
     peer = peer_of(tmp_path, f"def handler(event):\n    return {code}\n", durable=durable)
 
-    asked = peer.run(answers=True)
+    asked = peer.run(answers="parent")
     unasked = peer.run()
 
     assert asked.done is not None
     assert asked.done["answer"] == answer
     assert unasked.done is not None
     assert unasked.done["answer"] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("'x' * (8 << 20)", "8388608 (8 MiB)"),
+        ("['x'] * 2_200_000", "more than 1000000 items"),
+        ("b'x' * 6_500_000", "8388608 (8 MiB)"),
+        ("{'when': datetime.date(2026, 1, 2)}", "value['when']: a date cannot be a value"),
+        ("'\\ud83d'", "half a character"),
+        ("lambda: 1", "a function"),
+        ("type('Odd', (), {'__slots__': ('x',), '__getattr__': lambda s, n: 1 / 0})()", "division"),
+    ],
+)
+def test_a_caller_gets_a_500_for_what_cannot_be_sent_and_the_log_says_why(
+    tmp_path: Path, code: str, named: str
+):
+    code = f"import datetime\ndef handler(event):\n    return {code}\n"
+
+    result = peer_of(tmp_path, code).run(answers="caller")
+
+    assert result.done is not None
+    assert json.loads(result.done["reply"])["status_code"] == 500
+    (warning,) = result.texts("warning")
+    assert "cannot be sent" in warning
+    assert named in warning
+
+
+def test_what_is_returned_beside_an_outcome_is_no_concern_of_the_caller(tmp_path: Path):
+    code = "def handler(event):\n    hookline.http_outcome(201)\n    return object\n"
+
+    result = peer_of(tmp_path, code).run(answers="caller")
+
+    assert result.texts("warning") == []
 
 
 # order

@@ -21,8 +21,10 @@ def an_outcome(value: bytes, number: int = 0, event: EventId = EVENT) -> Outcome
     return Outcome(event_id=event, session_id=SessionId("ses_1"), at=at, value=value)
 
 
-def an_end(session: Session, successor: Session | None = None) -> SessionEnd:
-    return SessionEnd(session=session, successor=successor)
+def an_end(
+    session: Session, successor: Session | None = None, answer: bytes | None = None
+) -> SessionEnd:
+    return SessionEnd(session=session, successor=successor, answer=answer)
 
 
 async def test_outcomes_come_in_order_and_before_the_end():
@@ -131,6 +133,47 @@ async def test_recorded_answers_are_bounded_as_well():
     waiter.catch_up([an_outcome(b"x" * 5, 1), an_outcome(b"x" * 5, 2), an_outcome(b"x", 3)])
 
     assert (await waiter.next(), board.held_bytes) == (TooMuch(), 0)
+
+
+async def test_only_the_last_returned_value_is_held_and_only_while_it_may_be_sent():
+    board = AnswerBoard()
+    first, second = a_session(RELEASE), a_session(RELEASE)
+    waiter = board.open(EVENT)
+    waiter.expect([first.id, second.id])
+
+    waiter.take_end(an_end(first, answer=b"x" * 5))
+    waiter.take_end(an_end(second, answer=b"y" * 7))
+    held, heard = board.held_bytes, await waiter.next()
+    waiter.close()
+
+    assert isinstance(heard, AllEnded)
+    assert [end.answer for end in heard.ends] == [None, b"y" * 7]
+    assert (held, board.held_bytes) == (7, 0)
+
+
+async def test_many_returned_values_that_nobody_reads_do_not_fill_the_memory():
+    board = AnswerBoard(most_of_all_bytes=12)
+    heard: list[object] = []
+    for _ in range(2):
+        session = a_session(RELEASE)
+        waiter = board.open(EVENT)
+        waiter.expect([session.id])
+        waiter.take_end(an_end(session, answer=b"x" * 7))
+        heard.append(type(await waiter.next()))
+
+    assert (heard, board.held_bytes) == ([AllEnded, TooMuch], 7)
+
+
+async def test_a_returned_value_beside_an_outcome_is_not_held():
+    board = AnswerBoard()
+    session = a_session(RELEASE)
+    waiter = board.open(EVENT)
+    waiter.expect([session.id])
+
+    board.outcome_recorded(an_outcome(b"x" * 5))
+    waiter.take_end(an_end(session, answer=b"y" * 7))
+
+    assert board.held_bytes == FIVE
 
 
 async def test_a_closed_waiter_holds_nothing():

@@ -266,7 +266,7 @@ def test_what_is_wrong_in_value_is_a_value_error(call: Callable[[], object], tex
         (lambda: hookline.http_outcome("200"), "status_code must be an int, not str"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.http_outcome(headers={"A": None}), "headers must be texts, and 'A' is a NoneType"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.http_outcome(headers={7: "x"}), "headers must be texts, and a name is an int"),  # pyright: ignore[reportArgumentType]
-        (lambda: hookline.http_outcome(headers="A: b"), "headers must be a dict, not a str"),  # pyright: ignore[reportArgumentType]
+        (lambda: hookline.http_outcome(headers="A: b"), "headers must be a dict or a list of pairs, not a str"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.get_webhook_url(7), "get_webhook_url: trigger_name must be a str"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.register_no_activity(len), "register_no_activity takes a list of functions and classes"),  # pyright: ignore[reportArgumentType]
         (lambda: hookline.register_no_activity([{}]), "register_no_activity takes a list of functions and classes"),
@@ -355,6 +355,23 @@ def test_an_http_answer_takes_its_arguments_by_position_too():
 
     value = {"status_code": 404, "body": "<p>gone</p>", "headers": {"A": "b"}, "more": True}
     assert answer_of(recording) == {"value": value, "event": "evt_9"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Set-Cookie": ["a=1", "b=2"], "X": 7},
+        {"Set-Cookie": ("a=1", "b=2"), "X": "7"},
+        [("Set-Cookie", "a=1"), ("X", "7"), ("Set-Cookie", "b=2")],
+        iter([["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"], ["X", "7"]]),
+    ],
+)
+def test_a_header_may_have_several_values(headers: Any):
+    recording = asked()
+
+    hookline.http_outcome(headers=headers)
+
+    assert answer_of(recording)["value"]["headers"] == {"Set-Cookie": ["a=1", "b=2"], "X": "7"}
 
 
 @pytest.mark.parametrize(
