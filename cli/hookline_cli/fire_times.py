@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hookline_cli.failures import ArgumentInvalidError
 
 
-def list_fire_times(
-    expression: str, timezone: str, count: int, start: str | None
-) -> tuple[str, list[str]]:
-    """What the expression means in words, and its next fires in RFC 3339 with the zone's offset.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireTimes:
+    """What an expression means in words, its next fires in RFC 3339 with the zone's offset, and what to be told of.
+
+    `remarks` are what clock changes do to it. `doubts` say what it would mean elsewhere, each with what to write.
+    """
+
+    description: str
+    times: tuple[str, ...]
+    remarks: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def list_fire_times(expression: str, timezone: str, count: int, start: str | None) -> FireTimes:
+    """The fires of an expression after a time, and its meaning.
 
     Raises:
         ArgumentInvalidError: `start` is no time.
@@ -22,7 +34,7 @@ def list_fire_times(
 
     schedule = parse_schedule(expression, timezone)
     zone = get_zone(schedule.timezone)
-    moment = _parse_time(start)
+    begin = moment = _parse_time(start)
     times: list[str] = []
     while len(times) < count:
         fire = schedule.next_after(moment)
@@ -30,7 +42,12 @@ def list_fire_times(
             break
         times.append(fire.astimezone(zone).isoformat())
         moment = fire
-    return schedule.describe(), times
+    return FireTimes(
+        description=schedule.describe(),
+        times=tuple(times),
+        remarks=schedule.describe_clock_changes(begin),
+        doubts=tuple(f"{one.problem}; {one.hint}" for one in schedule.doubts),
+    )
 
 
 def _parse_time(text: str | None) -> datetime:

@@ -32,18 +32,27 @@ from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, croniter
 
-from hookline_triggers.cron_fields import YEARS, CronFields, parse_fields
-from hookline_triggers.cron_words import describe_fields, describe_period
+from hookline_triggers.cron_dialects import doubt_about, translate
+from hookline_triggers.cron_fields import YEARS, CronFields, are_seconds_first, parse_fields
+from hookline_triggers.cron_words import describe_fields, describe_period, describe_zone
 from hookline_triggers.definitions import DstPolicy
 from hookline_triggers.durations import exact_seconds
 from hookline_triggers.errors import DurationInvalidError, ScheduleInvalidError
-from hookline_triggers.zones import ClockChange, clock_change_over, get_zone, instant_of
+from hookline_triggers.zone_names import doubt_about_zone
+from hookline_triggers.zones import (
+    ClockChange,
+    clock_change_over,
+    get_zone,
+    instant_of,
+    list_clock_changes,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(YEARS[0], 1, 1, tzinfo=UTC) - timedelta(days=1)
 _LAST = datetime(YEARS[1] + 1, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _MICROSECOND = timedelta(microseconds=1)
+_YEAR = timedelta(days=366)
 _MAX_TEXT = 1000
 _MAX_EVERY_S = 10 * 366 * 86400
 _PREFIX = re.compile(r"(?:CRON_)?TZ=(?P<zone>\S*)\s*(?P<rest>.*)", re.DOTALL | re.ASCII)
@@ -68,14 +77,24 @@ class _LocalTimes(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleDoubt:
+    """Why an expression may not mean what its author means, and what to write for the other meaning."""
+
+    problem: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleExpression:
     """A schedule that was understood; made by `parse_schedule`.
 
-    `text` is as written, `timezone` the IANA name that counts, be it from the prefix or from the trigger.
+    `text` is as written, `timezone` the IANA name that counts, be it from the prefix or from the trigger. `doubts` are
+    what it would mean elsewhere, where that is something else.
     """
 
     text: str
     timezone: str
+    doubts: tuple[ScheduleDoubt, ...] = ()
     _zone: ZoneInfo = field(repr=False, compare=False)
     _fields: CronFields | None = field(repr=False, compare=False)
     _times: _LocalTimes | None = field(repr=False, compare=False)
@@ -102,8 +121,36 @@ class ScheduleExpression:
         """What the schedule does, in a few English words."""
         if self._fields is None:
             return describe_period(self._every.total_seconds())
-        zone = "" if self.timezone == "UTC" else f" ({self.timezone})"
-        return describe_fields(self._fields) + zone
+        return f"{describe_fields(self._fields)}, {describe_zone(self._zone, self.timezone)}"
+
+    def describe_clock_changes(
+        self, after: datetime, dst: DstPolicy = DstPolicy.ONCE
+    ) -> tuple[str, ...]:
+        """What becomes of its fires at the clock changes of the following year, a sentence for each that touches one."""
+        if self._fields is None:
+            return ()
+        start = min(max(after.astimezone(UTC), _FIRST), _LAST)
+        end = min(start + _YEAR, _LAST)
+        told = (self._at_change(one, dst) for one in list_clock_changes(self._zone, start, end))
+        return tuple(filter(None, told))
+
+    def _at_change(self, change: ClockChange, dst: DstPolicy) -> str:
+        """What happens to the local times that the change leaves out or repeats; empty if none of them fires."""
+        low, high = sorted((change.before, change.after))
+        local = self._local_after(low - _SECOND)
+        fields = self._fields
+        if local is None or local >= high or fields is None:
+            return ""
+        if fields.is_periodic and fields.hours is None:
+            return ""  # an every-so-often runs on, and nobody would ask
+        day, first, last = low.date(), f"{low:%H:%M}", f"{high:%H:%M}"
+        if change.before < change.after:
+            jump = f"on {day} the clock jumps from {first} to {last}"
+            is_late = not fields.is_periodic and dst is not DstPolicy.SKIP
+            return f"{jump}: what is due in between {f'fires at {last}' if is_late else 'does not fire'}"
+        is_twice = fields.is_periodic or dst is DstPolicy.BOTH
+        times = "both times" if is_twice else "the first time only"
+        return f"on {day} the clock goes back from {last} to {first}: what is due in between fires {times}"
 
     def _next_period(self, at: datetime) -> datetime | None:
         count = (at - _EPOCH) // self._every + 1
@@ -172,14 +219,17 @@ def parse_schedule(expression: str, timezone: str = "UTC") -> ScheduleExpression
     body, zone_name = _split_zone(expression, timezone)
     zone = get_zone(zone_name)
     columns = _SPACE.split(body) if body else []
-    if columns and columns[0].lower() == "@every":
-        return ScheduleExpression(
-            text=expression, timezone=zone_name, _zone=zone,
-            _fields=None, _times=None, _every=_period(expression, columns[1:]),
-        )  # fmt: skip
-    fields = parse_fields(expression, _expand_macro(expression, columns))
+    try:
+        if columns and columns[0].lower() == "@every":
+            return ScheduleExpression(
+                text=expression, timezone=zone_name, doubts=_doubts([], zone_name), _zone=zone,
+                _fields=None, _times=None, _every=_period(expression, columns[1:]),
+            )  # fmt: skip
+        fields = parse_fields(expression, _expand_macro(expression, columns))
+    except ScheduleInvalidError as exc:
+        raise _with_translation(exc, body) from exc
     schedule = ScheduleExpression(
-        text=expression, timezone=zone_name, _zone=zone,
+        text=expression, timezone=zone_name, doubts=_doubts(columns, zone_name), _zone=zone,
         _fields=fields, _times=_local_times(fields), _every=timedelta(),
     )  # fmt: skip
     if schedule.next_after(_FIRST) is None:
@@ -190,6 +240,28 @@ def parse_schedule(expression: str, timezone: str = "UTC") -> ScheduleExpression
             "no day fits its day, month, weekday and year together",
         )
     return schedule
+
+
+def _with_translation(refused: ScheduleInvalidError, body: str) -> ScheduleInvalidError:
+    """The refusal, with the same in cron where the text is written as another system writes it."""
+    written = translate(body)
+    if not written or written == body:
+        return refused
+    try:
+        parse_schedule(written)
+    except ScheduleInvalidError:
+        return refused
+    problem = "this is not how a schedule is written here"
+    return ScheduleInvalidError(refused.expression, "", problem, f"write `{written}`")
+
+
+def _doubts(columns: list[str], zone: str) -> tuple[ScheduleDoubt, ...]:
+    is_cron = len(columns) > 1
+    found = (
+        doubt_about(columns, is_readable_with_seconds=are_seconds_first(columns)) if is_cron else []
+    )
+    found += doubt_about_zone(zone)
+    return tuple(ScheduleDoubt(problem=problem, hint=hint) for problem, hint in found)
 
 
 def _split_zone(expression: str, timezone: str) -> tuple[str, str]:

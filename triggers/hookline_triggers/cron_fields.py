@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from hookline_triggers.cron_dialects import foreign_value_hint
 from hookline_triggers.errors import ScheduleInvalidError
 
 YEARS = (1970, 2099)
@@ -40,6 +41,7 @@ WEEKDAY = FieldKind(
 )
 YEAR = FieldKind(name="year", low=YEARS[0], high=YEARS[1])
 
+_SECONDS_FIRST = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 _COLUMNS = {
     5: (MINUTE, HOUR, DAY, MONTH, WEEKDAY),
     6: (MINUTE, HOUR, DAY, MONTH, WEEKDAY, YEAR),
@@ -74,17 +76,17 @@ def parse_fields(expression: str, columns: list[str]) -> CronFields:
         ScheduleInvalidError: names the column at fault, and what would be right.
     """
     kinds = _COLUMNS.get(len(columns))
+    texts = [text.lower() for text in columns]
     if kinds is None:
-        raise ScheduleInvalidError(
-            expression,
-            "",
-            f"it has {len(columns)} field{'s' if len(columns) != 1 else ''}",
-            "write 5 (minute hour day month weekday), 6 (a year last) or 7 (seconds first, a year last)",
-        )
-    texts = {kind.name: text.lower() for kind, text in zip(kinds, columns, strict=True)}
-    values = {
-        kind.name: _Column(expression, kind, len(kinds)).parse(texts[kind.name]) for kind in kinds
-    }
+        raise _wrong_count(expression, len(columns))
+    try:
+        values = _values_of(expression, kinds, texts)
+    except ScheduleInvalidError as exc:
+        hint = _hint_for_six(columns)
+        if not hint:
+            raise
+        raise ScheduleInvalidError(expression, exc.field, exc.problem, hint) from exc
+    minute_at = kinds.index(MINUTE)
     return CronFields(
         seconds=values.get(SECOND.name, (0,)),
         minutes=values[MINUTE.name],
@@ -93,8 +95,61 @@ def parse_fields(expression: str, columns: list[str]) -> CronFields:
         months=values[MONTH.name],
         weekdays=values[WEEKDAY.name],
         years=values.get(YEAR.name),
-        is_periodic=texts[MINUTE.name].startswith("*") or texts[HOUR.name].startswith("*"),
+        is_periodic=any(text.startswith("*") for text in texts[minute_at : minute_at + 2]),
     )
+
+
+def _wrong_count(expression: str, count: int) -> ScheduleInvalidError:
+    return ScheduleInvalidError(
+        expression,
+        "",
+        f"it has {count} field{'s' if count != 1 else ''}",
+        "write 5 (minute hour day month weekday), 6 (a year last) or 7 (seconds first, a year last)",
+    )
+
+
+def _hint_for_six(columns: list[str]) -> str:
+    """What six columns that cannot be read were meant to be."""
+    if len(columns) != len(_SECONDS_FIRST):
+        return ""
+    if are_seconds_first(columns):
+        return (
+            "with 6 fields the last is the year; for seconds first write 7, with a year last: "
+            f"`{' '.join(columns)} *`"
+        )
+    if re.search(r"^[./~]|[a-z]{4}", columns[-1], re.IGNORECASE):
+        return "write the first five fields alone; `call` names what is started"
+    return ""
+
+
+def are_seconds_first(columns: list[str]) -> bool:
+    """Whether six columns can be read as second to day of week, as Quartz and Spring do."""
+    if len(columns) != len(_SECONDS_FIRST):
+        return False
+    try:
+        _values_of("", _SECONDS_FIRST, [text.lower() for text in columns])
+    except ScheduleInvalidError:
+        return False
+    return True
+
+
+def _values_of(
+    expression: str, kinds: tuple[FieldKind, ...], texts: list[str]
+) -> dict[str, tuple[int, ...] | None]:
+    """The values of each column; every column at fault is told, in one error."""
+    values: dict[str, tuple[int, ...] | None] = {}
+    faults: list[ScheduleInvalidError] = []
+    for kind, text in zip(kinds, texts, strict=True):
+        try:
+            values[kind.name] = _Column(expression, kind).parse(text)
+        except ScheduleInvalidError as exc:
+            faults.append(exc)
+    if faults:
+        first, *others = faults
+        raise ScheduleInvalidError(
+            expression, first.field, first.problem, first.hint, others=tuple(others)
+        )
+    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +158,6 @@ class _Column:
 
     expression: str
     kind: FieldKind
-    columns: int
 
     def parse(self, text: str) -> tuple[int, ...] | None:
         if text == "*" or (text == "?" and self.kind.is_day):
@@ -189,7 +243,7 @@ class _Column:
             raise self._fault(f"{text!r} is not {self._allowed()}", self._hint_for(text))
         value = int(text)
         if not self.kind.low <= value <= self.kind.high:
-            raise self._fault(f"{text} is not {self._allowed()}", self._six_hint())
+            raise self._fault(f"{text} is not {self._allowed()}")
         return value
 
     def _allowed(self) -> str:
@@ -201,21 +255,13 @@ class _Column:
         )
 
     def _hint_for(self, text: str) -> str:
-        if self.kind is DAY and text == "l":
-            return "there is no L; write 28-31 and test the date in the function"
-        if text[:1] in ("h", "r"):
-            return "there is no random value; the trigger's jitter spreads load"
+        foreign = foreign_value_hint(text, is_weekday=self.kind is WEEKDAY)
+        if foreign:
+            return foreign
         if self.kind.names and len(text) > 3:  # noqa: PLR2004  # the names have three letters
             known = [name for name in self.kind.names if name == text[:3]]
             return f"write {known[0]}" if known else ""
-        return self._six_hint()
-
-    def _six_hint(self) -> str:
-        if self.columns != 6:  # noqa: PLR2004  # the one count that others read in two ways
-            return ""
-        return (
-            "with 6 fields the last is the year; for seconds write 7: seconds first, the year last"
-        )
+        return ""
 
     def _fault(self, problem: str, hint: str = "") -> ScheduleInvalidError:
         return ScheduleInvalidError(self.expression, self.kind.name, problem, hint)

@@ -11,19 +11,34 @@ class ScheduleInvalidError(InvalidError):
     """A schedule expression that has no clear meaning, or never fires.
 
     `field` is the part at fault (`minute`, `day of week`, `timezone`, …), or empty for the whole.
-    `hint` says what would be right, or is empty.
+    `hint` says what would be right, or is empty. `others` are the further parts at fault.
     """
 
     code = "schedule.invalid"
 
-    def __init__(self, expression: str, field: str, problem: str, hint: str = "") -> None:
+    def __init__(
+        self,
+        expression: str,
+        field: str,
+        problem: str,
+        hint: str = "",
+        *,
+        others: tuple[ScheduleInvalidError, ...] = (),
+    ) -> None:
         self.expression = expression
         self.field = field
         self.problem = problem
         self.hint = hint
+        self.others = others
         place = f", {field}" if field else ""
-        cure = f"; {hint}" if hint else ""
-        super().__init__(f"schedule {_shown(expression)}{place}: {problem}{cure}")
+        parts = [f"schedule {_shown(expression)}{place}: {self.advice}"]
+        parts += [f"{other.field}: {other.advice}" for other in others]
+        super().__init__("; and ".join(parts))
+
+    @property
+    def advice(self) -> str:
+        """The fault and its cure."""
+        return f"{self.problem}; {self.hint}" if self.hint else self.problem
 
     @property
     def details(self) -> dict[str, object]:
@@ -33,22 +48,31 @@ class ScheduleInvalidError(InvalidError):
             "field": self.field,
             "problem": self.problem,
             "hint": self.hint,
+            "others": [
+                {"field": one.field, "problem": one.problem, "hint": one.hint}
+                for one in self.others
+            ],
         }
 
 
 class TimezoneUnknownError(InvalidError):
-    """A time zone that the IANA database does not know."""
+    """A time zone that the IANA database does not know.
+
+    `suggestions` may have been meant, and `note` says what must be known of them, or is empty.
+    """
 
     code = "timezone.unknown"
 
-    def __init__(self, timezone: str, suggestions: tuple[str, ...] = ()) -> None:
+    def __init__(self, timezone: str, suggestions: tuple[str, ...] = (), note: str = "") -> None:
         self.timezone = timezone
         self.suggestions = suggestions
         if suggestions:
             cure = "did you mean " + " or ".join(suggestions) + "?"
         else:
             cure = "write an IANA name such as Europe/Prague or UTC"
-        super().__init__(f"unknown time zone {_shown(timezone)}; {cure}")
+        self.note = note
+        more = f" ({note})" if note else ""
+        super().__init__(f"unknown time zone {_shown(timezone)}; {cure}{more}")
 
     @property
     def details(self) -> dict[str, object]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from hookline_triggers.errors import TimezoneUnknownError
+from hookline_triggers.zone_names import ZoneGuess, guess_zone
 
 _SECOND = timedelta(seconds=1)
-_MAX_NAME = 100
+_DAY = timedelta(days=1)
 
 
 @lru_cache(maxsize=1)
@@ -27,7 +27,8 @@ def get_zone(name: str) -> ZoneInfo:
         TimezoneUnknownError: no such zone; carries the names that look like it.
     """
     if name not in list_zone_names():
-        raise TimezoneUnknownError(name, _similar_names(name))
+        guess = _guess(name)
+        raise TimezoneUnknownError(name, guess.names, guess.note)
     return ZoneInfo(name)
 
 
@@ -60,6 +61,21 @@ def clock_change_over(zone: ZoneInfo, local: datetime) -> ClockChange | None:
     return ClockChange(at=at, before=naive + first, after=naive + second)
 
 
+def list_clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[ClockChange]:
+    """The clock changes after `start` up to `end`, oldest first; two within one day count as one."""
+    found: list[ClockChange] = []
+    low = start.astimezone(UTC)
+    while low < end:
+        high = min(low + _DAY, end.astimezone(UTC))
+        first, second = low.astimezone(zone).utcoffset(), high.astimezone(zone).utcoffset()
+        if first is not None and second is not None and first != second:
+            at = _change_between(zone, low, high)
+            naive = at.replace(tzinfo=None)
+            found.append(ClockChange(at=at, before=naive + first, after=naive + second))
+        low = high
+    return found
+
+
 def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
     """The instant in `(low, high]` from which the offset is that of `high`, to the second."""
     target = high.astimezone(zone).utcoffset()
@@ -76,13 +92,5 @@ def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
 
 
 @lru_cache(maxsize=256)
-def _similar_names(name: str) -> tuple[str, ...]:
-    wanted = name.strip().replace(" ", "_").lower()[:_MAX_NAME]
-    by_lower = {known.lower(): known for known in list_zone_names()}
-    if wanted in by_lower:
-        return (by_lower[wanted],)
-    by_city = sorted(known for low, known in by_lower.items() if low.rsplit("/", 1)[-1] == wanted)
-    if by_city:
-        return tuple(by_city[:3])
-    close = difflib.get_close_matches(wanted, by_lower, n=3, cutoff=0.75)
-    return tuple(by_lower[low] for low in close)
+def _guess(name: str) -> ZoneGuess:
+    return guess_zone(name, list_zone_names())

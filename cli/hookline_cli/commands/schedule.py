@@ -33,7 +33,7 @@ def list_schedules(service: Service, *, project: str | None, limit: int, as_json
             "name",
             "project",
             "expression",
-            "timezone",
+            "description",
             "next_fire_at",
             "last_fire_at",
             "paused",
@@ -69,14 +69,19 @@ def next_fires(
 ) -> None:
     """Show the next times of an expression. Needs no service.
 
-    EXPRESSION is a cron expression of 5, 6 or 7 fields, a macro such as @daily, or @every 15m.
+    EXPRESSION is a cron expression of 5, 6 or 7 fields, a macro such as @daily, or @every 15m. Its meaning in words, what
+    the clock changes of the coming year do to it, and warnings stand on stderr.
     """
-    description, times = list_fire_times(expression, timezone, count, start)
+    found = list_fire_times(expression, timezone, count, start)
+    for doubt in found.doubts:
+        note(f"{click.style('warning', fg='yellow')}: {doubt}")
     if as_json:
-        print_json(times)
+        print_json(list(found.times))
         return
-    note(description)
-    for moment in times:
+    note(found.description)
+    for remark in found.remarks:
+        note(remark)
+    for moment in found.times:
         click.echo(moment)
 
 

@@ -83,11 +83,16 @@ class SchedulePage(Answer):
 
 
 class TimesAnswer(Answer):
-    """What an expression means, and when it fires."""
+    """What an expression means, and when it fires.
+
+    `clock_changes` say what those of the coming year do to it, `warnings` what it would mean elsewhere.
+    """
 
     expression: str
     timezone: str
     description: str
+    clock_changes: list[str]
+    warnings: list[str]
     times: list[Time]
 
 
@@ -159,9 +164,14 @@ async def list_schedule_times(call: Call[TimesQuery, NoBody]) -> TimesAnswer:
     """When an expression fires."""
     query = call.query
     after = query.from_ or call.services.clock.now()
-    text, times = schedules.preview(query.expression, query.timezone, after, query.count)
+    found = schedules.preview(query.expression, query.timezone, after, query.count)
     return TimesAnswer(
-        expression=query.expression, timezone=query.timezone, description=text, times=times
+        expression=query.expression,
+        timezone=query.timezone,
+        description=found.description,
+        clock_changes=list(found.clock_changes),
+        warnings=list(found.doubts),
+        times=list(found.times),
     )
 
 

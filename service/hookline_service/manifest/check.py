@@ -149,21 +149,30 @@ class _Check:
             self._in_manifest("warning", "trigger.not_yet", place, message)
 
     def _check_schedule(self, trigger: TriggerDefinition, path: str, timezone: str = "") -> None:
+        place = f"{path}.schedule"
         try:
-            parse_schedule(trigger.schedule, timezone or trigger.timezone)
+            schedule = parse_schedule(trigger.schedule, timezone or trigger.timezone)
         except TimezoneUnknownError as exc:
             is_own = exc.timezone == trigger.timezone
             if is_own:  # what else is wrong with it is told as well
                 self._check_schedule(trigger, path, "UTC")
-            place = f"{path}.timezone" if is_own else f"{path}.schedule"
-            message = f"there is no time zone {shown(exc.timezone)}"
-            near = " or ".join(f"`{name}`" for name in exc.suggestions)
-            hint = f"did you mean {near}?" if near else "write an IANA name such as Europe/Prague"
-            self._in_manifest("error", exc.code, place, message, hint)
+            self._report_zone(exc, f"{path}.timezone" if is_own else place)
         except ScheduleInvalidError as exc:
-            part = f", {exc.field}" if exc.field else ""
-            message = f"`schedule` {shown(trigger.schedule)}{part}: {exc.problem}"
-            self._in_manifest("error", exc.code, f"{path}.schedule", message, exc.hint)
+            for one in (exc, *exc.others):
+                part = f", {one.field}" if one.field else ""
+                message = f"`schedule` {shown(trigger.schedule)}{part}: {one.problem}"
+                self._in_manifest("error", exc.code, place, message, one.hint)
+        else:
+            for doubt in schedule.doubts:
+                message = f"`schedule` {shown(trigger.schedule)}: {doubt.problem}"
+                self._in_manifest("warning", "schedule.doubtful", place, message, doubt.hint)
+
+    def _report_zone(self, exc: TimezoneUnknownError, place: str) -> None:
+        message = f"there is no time zone {shown(exc.timezone)}"
+        near = " or ".join(f"`{name}`" for name in exc.suggestions)
+        hint = f"did you mean {near}?" if near else "write an IANA name such as Europe/Prague"
+        more = f" ({exc.note})" if exc.note else ""
+        self._in_manifest("error", exc.code, place, message, hint + more)
 
     def _check_filter(self, text: str, path: str) -> None:
         try:

@@ -111,16 +111,29 @@ def next_times(definition: TriggerDefinition, after: datetime, count: int) -> li
     return _times(expression.next_after, after, count, definition.policies.dst)
 
 
-def preview(
-    expression: str, timezone: str, after: datetime, count: int
-) -> tuple[str, list[datetime]]:
-    """What an expression means in words, and its next fires.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an expression means, in words; what clock changes do to it; what to doubt of it; when it fires next."""
+
+    description: str
+    clock_changes: tuple[str, ...]
+    doubts: tuple[str, ...]
+    times: tuple[datetime, ...]
+
+
+def preview(expression: str, timezone: str, after: datetime, count: int) -> Preview:
+    """What an expression means, and its next fires.
 
     Raises:
         ScheduleInvalidError, TimezoneUnknownError: it has no meaning.
     """
     parsed = parse_schedule(expression, timezone)
-    return parsed.describe(), _times(parsed.next_after, after, count, DstPolicy.ONCE)
+    return Preview(
+        description=parsed.describe(),
+        clock_changes=parsed.describe_clock_changes(after),
+        doubts=tuple(f"{one.problem}; {one.hint}" for one in parsed.doubts),
+        times=tuple(_times(parsed.next_after, after, count, DstPolicy.ONCE)),
+    )
 
 
 def _times(

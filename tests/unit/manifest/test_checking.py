@@ -700,3 +700,36 @@ def test_what_python_warns_of_is_a_warning_with_its_line():
     assert [(one.level, one.code, one.line) for one in findings] == [
         ("warning", "python.warning", 2)
     ]
+
+
+def test_each_bad_field_of_a_schedule_is_a_finding():
+    text = MANIFEST_OF_A_SCHEDULE.format(schedule="0 25 * * mon-fry", zone="UTC+2")
+
+    findings = check({"main.py": HANDLER}, parse_manifest(text, "hookline.yaml").manifest)
+
+    told = [(one.code, one.message.split(": ")[0].rpartition(", ")[2]) for one in findings]
+    assert sorted(told)[:2] == [("schedule.invalid", "day of week"), ("schedule.invalid", "hour")]
+    (zone,) = (one for one in findings if one.code == "timezone.unknown")
+    assert "`Etc/GMT-2`" in zone.hint
+
+
+@pytest.mark.parametrize("file", ["hookline.yaml", "autokitteh.yaml"])
+def test_a_schedule_that_means_something_else_elsewhere_is_a_warning(file):
+    text = MANIFEST_OF_A_SCHEDULE.format(schedule="0 10 ? * 2-6 *", zone="UTC")
+
+    findings = check({"main.py": HANDLER}, parse_manifest(text, file).manifest)
+
+    doubts = [one for one in findings if one.code == "schedule.doubtful"]
+    assert [(one.level, "`mon-fri`" in one.hint) for one in doubts] == [("warning", True)]
+
+
+MANIFEST_OF_A_SCHEDULE = """
+version: v1
+project:
+  name: demo
+  triggers:
+    - name: tick
+      call: main.py:run
+      schedule: "{schedule}"
+      timezone: {zone}
+"""

@@ -426,25 +426,3 @@ def walk(
             late.add(minute)
         before = here
     return sorted({*real, *late})
-
-
-@pytest.mark.parametrize(
-    ("expression", "words"),
-    [
-        ("*/15 * * * *", "every 15 minutes"),
-        ("* * * * *", "every minute"),
-        ("0 9 * * mon-fri", "at 09:00 on weekdays"),
-        ("0 9,18 * * *", "at 09:00 and 18:00"),
-        ("0 0 1 1 *", "at 00:00 on day 1 of the month in Jan"),
-        ("0 0 1 * mon", "at 00:00 on day 1 of the month if it is Mon"),
-        ("*/10 * * * * * *", "every 10 seconds"),
-        ("@every 90m", "every 1h30m, counted from 1970-01-01 UTC"),
-        ("0 * * * *", "every hour"),
-        ("30 * * * *", "every hour at minute 30"),
-        ("TZ=Europe/Prague @daily", "at 00:00 (Europe/Prague)"),
-        ("*/5 9-17 * * *", "every 5 minutes of hour 9-17"),
-        ("0 */2 * * *", "every 2 hours"),
-    ],
-)
-def test_a_schedule_says_in_words_what_it_does(expression: str, words: str) -> None:
-    assert parse_schedule(expression).describe() == words

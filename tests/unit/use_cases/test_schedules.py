@@ -110,7 +110,14 @@ async def test_a_stretch_that_makes_no_sense_is_refused_before_anything_fires(st
 
 
 def test_a_preview_tells_the_meaning_and_the_next_times():
-    text, times = schedules.preview("@every 15m", "UTC", NOW, 2)
+    found = schedules.preview("@every 15m", "UTC", NOW, 2)
 
-    assert "15m" in text
-    assert times == [NOW + timedelta(minutes=15), NOW + timedelta(minutes=30)]
+    assert "15m" in found.description
+    assert found.times == (NOW + timedelta(minutes=15), NOW + timedelta(minutes=30))
+
+
+def test_a_preview_tells_of_doubts_and_clock_changes():
+    found = schedules.preview("30 2 ? * 2 *", "Europe/Prague", NOW, 1)
+
+    assert "name the days: `mon`" in found.doubts[0]
+    assert schedules.preview("30 2 * * *", "Europe/Prague", NOW, 1).clock_changes

@@ -1,0 +1,152 @@
+"""Schedules as other systems write them are refused with what is right here, or doubted where they mean something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from hookline_triggers.cron import parse_schedule
+from hookline_triggers.errors import ScheduleInvalidError
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("rate(5 minutes)", "@every 5m"),
+        ("rate(1 hour)", "@every 1h"),
+        ("rate(7 days)", "@every 7d"),
+        ("every 5 minutes", "@every 5m"),
+        ("every hour", "@every 1h"),
+        ("@every 5 minutes", "@every 5m"),
+        ("@every 90 seconds", "@every 90s"),
+        ("cron(0 12 * * ? *)", "0 12 * * *"),
+        ("cron(0 10 ? * 2-6 *)", "0 10 * * mon-fri"),
+        ("cron(0 10 ? * MON-FRI 2030)", "0 10 * * mon-fri 2030"),
+        ("cron(0/15 * ? * 1,7 *)", "0/15 * * * sun,sat"),
+        ("at(2030-11-20T13:05:00)", "5 13 20 11 * 2030"),
+        ("09:30", "30 9 * * *"),
+        ("daily", "@daily"),
+        ("weekly", "0 0 * * mon"),
+        ("@minutely", "* * * * *"),
+        ("@quarterly", "0 0 1 1,4,7,10 *"),
+        ("Mon..Fri *-*-* 10:00:00", "0 10 * * mon-fri"),
+        ("*-*-01 06:30", "30 6 1 * *"),
+        ("Sat,Sun *-*-* 08:05", "5 8 * * sat,sun"),
+        ("*:0/15", "0/15 * * * *"),
+        ("PT5M", "@every 5m"),
+        ("R/2026-01-01T00:00:00Z/PT1H", "@every 1h"),
+        ("crontab(minute=0, hour=5)", "0 5 * * *"),
+        ("crontab(minute='*/15', day_of_week='mon-fri')", "*/15 * * * mon-fri"),
+        ('"cron(0 12 * * ? *)"', "0 12 * * *"),
+        ("CRON_TZ=Europe/Prague rate(5 minutes)", "@every 5m"),
+    ],
+)
+def test_a_foreign_way_of_writing_is_refused_with_the_same_in_cron(
+    written: str, right: str
+) -> None:
+    with pytest.raises(ScheduleInvalidError) as refused:
+        parse_schedule(written)
+
+    assert refused.value.hint == f"write `{right}`"
+    assert parse_schedule(right).doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("0 9 15W * *", "nearest working day"),
+        ("0 9 LW * *", "last working day"),
+        ("0 9 L * *", "28-31"),
+        ("0 9 L-3 * *", "28-31"),
+        ("0 9 * * 1#1", "1-7 as day of month"),
+        ("0 9 * * mon#2", "8-14 as day of month and `mon`"),
+        ("0 9 * * 5L", "22-31 as day of month"),
+        ("0 9 * * friL", "22-31 as day of month"),
+        ("0 9 * * L", "write sat"),
+        ("H 9 * * *", "jitter"),
+        ("H/15 * * * *", "jitter"),
+        ("0~59 9 * * *", "jitter"),
+        ("0 9 * * mon..fri", "write mon-fri"),
+        ("0 9 * * mon\u2013fri", "write a plain -"),
+        ("0 9 * * monday", "write mon"),
+        ("0 0 9 * * MON-FRI", "`0 0 9 * * MON-FRI *`"),
+        ("0 0 9 ? * MON", "`0 0 9 ? * MON *`"),
+        ("0 30 9 * * ?", "`0 30 9 * * ? *`"),
+        ("0 5 * * * /usr/bin/backup", "first five fields"),
+        ("0 5 * * * root", "first five fields"),
+        ("@reboot", "write one of @yearly"),
+        ("@every 0 minutes", "@every 15m"),
+        ("@every 99999999d", "a hundred years"),
+    ],
+)
+def test_a_value_that_only_others_know_is_refused_with_a_way_out(
+    expression: str, says: str
+) -> None:
+    with pytest.raises(ScheduleInvalidError) as refused:
+        parse_schedule(expression)
+
+    assert says in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("0 10 ? * 2-6 *", "`mon-fri` if it comes from there"),
+        ("0 0 9 ? * 2 *", "`mon` if it comes from there"),
+        ("0 10 ? * 7", "`sat` if it comes from there"),
+        ("0 10 ? * 2,4/2 *", ""),
+        ("*/10 * * * * *", "`*/10 * * * * * *`"),
+        ("0 5 9 * * *", "`0 5 9 * * * *`"),
+        ("0 0 */2 * * *", "`0 0 */2 * * * *`"),
+        ("0 0 1 * mon", "make it two triggers"),
+        ("0 0 1,15 * 5", "make it two triggers"),
+    ],
+)
+def test_what_means_something_else_elsewhere_is_doubted(expression: str, says: str) -> None:
+    try:
+        doubts = parse_schedule(expression).doubts
+    except ScheduleInvalidError:
+        assert says == ""
+        return
+
+    assert says in " ".join(f"{one.problem}; {one.hint}" for one in doubts)
+    assert doubts
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "0 18 ? * MON-FRI *",
+        "15 12 * * ? *",
+        "0 10 1 * ? *",
+        "0 9 * * mon-fri",
+        "0 9 * * 1-5",
+        "0 9 * * mon *",
+        "0 9 28-31 * *",
+        "0 9 1-7 * mon",
+        "0 9 */2 * mon",
+        "0 9 1 1 * 2030",
+        "*/10 * * * * * *",
+        "@daily",
+        "@every 5m",
+        "30 9 25 * * *",
+        "0 0 9 ? * MON *",
+        "TZ=CET 0 9 * * *",
+    ],
+)
+def test_what_means_the_same_everywhere_is_not_doubted(expression: str) -> None:
+    assert parse_schedule(expression).doubts == ()
+
+
+def test_a_zone_that_never_changes_its_clock_is_doubted() -> None:
+    (doubt,) = parse_schedule("0 9 * * *", "EST").doubts
+
+    assert "America/New_York" in doubt.hint
+
+
+def test_every_field_at_fault_is_told() -> None:
+    with pytest.raises(ScheduleInvalidError) as refused:
+        parse_schedule("0 25 32 * mon-fry")
+
+    faults = [refused.value, *refused.value.others]
+    assert [one.field for one in faults] == ["hour", "day of month", "day of week"]
+    assert all(one.problem in refused.value.message for one in faults)
