@@ -127,6 +127,16 @@ def wait_final(service: Service, session_id: str, patience: Patience) -> JsonObj
     return session
 
 
+@contextlib.contextmanager
+def session_goes_on(session_id: str) -> Generator[None]:
+    """Whoever interrupts this is told that the session is not."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        told = f"{session_id} goes on; `hookline session stop {session_id}` ends it"
+        raise KeyboardInterrupt(told) from exc
+
+
 @dataclass(slots=True, kw_only=True)
 class _Place:
     """How far the log was read."""

@@ -109,8 +109,10 @@ def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None)
     except BrokenPipeError:
         _discard_output()
         return 0
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as exc:
         click.echo(err=True)
+        if exc.args:
+            click.echo(exc.args[0], err=True)
         return _INTERRUPTED
     except Exception as exc:
         if "--debug" in sys.orig_argv:

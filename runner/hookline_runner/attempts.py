@@ -13,6 +13,7 @@ from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.output_limit import OutputLimit
 from hookline_runner.relay import RawFrame
 from hookline_runner.session_process import ProcessSource, SessionProcess
+from hookline_runner.stacks import ANSWER_WAIT_S, MOST_BYTES, parse_dump, taken_header
 from hookline_runner.zygote_messages import SETUP_FAILED_STATUS
 
 _RETIRE_S = 2.0
@@ -108,6 +109,9 @@ class Attempt:
         self._timer: asyncio.TimerHandle | None = None
         self._limit = OutputLimit(request.log_limit_lines, request.log_limit_bytes)
         self._last_error_line = ""
+        self._stack_timer: asyncio.TimerHandle | None = (
+            None  # set while the process is asked where it hangs
+        )
 
     @property
     def has_process(self) -> bool:
@@ -136,6 +140,22 @@ class Attempt:
             self.pass_on(frame)
             self._source.terminate(self._process)
             self._set_timer(grace_s, self._grace_is_over)
+
+    def take_stack(self) -> None:
+        """Obey a STACK: ask the process, and when it does not answer, Python. One answer for all who ask meanwhile."""
+        process, source = self._process, self._source
+        if process is None or source is None or self._stack_timer is not None:
+            return
+        source.ask_stack(process)
+        loop = asyncio.get_running_loop()
+        self._stack_timer = loop.call_later(ANSWER_WAIT_S, source.dump_stack, process)
+
+    def stack_dumped(self, text: str) -> None:
+        """See `Applicant.stack_dumped`."""
+        if self._stack_timer is not None and not self.is_ended:
+            self._clear_stack_timer()
+            header = taken_header(parse_dump(text), is_dump=True)
+            self._link.send(FrameType.STACK_TAKEN, self.channel, header)
 
     # From the zygote.
 
@@ -177,6 +197,11 @@ class Attempt:
             self._link.send_bytes(frame.on_channel(self.channel))
         elif frame.type in _LAST_WORDS:
             self._finish(frame)
+        elif frame.type == FrameType.STACK_TAKEN:
+            is_fine = frame.header_size <= MOST_BYTES
+            if is_fine and self._stack_timer is not None:  # or nobody asked, or it comes late
+                self._clear_stack_timer()
+                self._link.send_bytes(frame.on_channel(self.channel))
         else:
             self.protocol_broken(f"a frame of type {frame.type}")
 
@@ -242,6 +267,7 @@ class Attempt:
             return
         self.is_ended = True
         self._clear_timer()
+        self._clear_stack_timer()
         header = exit_header(reason, status=status, signal_number=signal_number, detail=detail)
         self._link.send(FrameType.EXITED, self.channel, header)
         self._on_ended(self)
@@ -249,6 +275,11 @@ class Attempt:
     def _set_timer(self, delay_s: float, action: Callable[[], None]) -> None:
         self._clear_timer()
         self._timer = asyncio.get_running_loop().call_later(delay_s, action)
+
+    def _clear_stack_timer(self) -> None:
+        if self._stack_timer is not None:
+            self._stack_timer.cancel()
+            self._stack_timer = None
 
     def _clear_timer(self) -> None:
         if self._timer is not None:

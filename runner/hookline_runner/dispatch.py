@@ -80,6 +80,8 @@ class Dispatch:
                 return
             if frame.type == FrameType.STOP:
                 attempt.stop(frame)
+            elif frame.type == FrameType.STACK:
+                attempt.take_stack()
             else:
                 attempt.pass_on(frame)
         elif frame.type == FrameType.PREPARE:

@@ -46,12 +46,14 @@ class FrameType(IntEnum):
     REPLY = 14  # service → session process: the result of a CALL (payload: its value)
     WAKE = 15  # service → session process: something that it may be waiting for has happened
     UNNEEDED = 16  # service → runner host: of its idle builds those that nothing needs
+    STACK = 17  # service → runner host: say where the session hangs
     APPEND = 20  # session process → service: journal entries to record (payload: their values)
     LOG = 21  # session process or host → service: log records
     SUSPEND = 22  # session process → service: nothing to do until wake_at or one of its topics
     DONE = 23  # session process → service: the function returned or raised (payload: result)
     EXITED = 24  # runner host → service: the attempt's process is gone, with its reason
     STARTED = 25  # session process → service: user code begins
+    STACK_TAKEN = 27  # session process or host → service: where it hangs
     CALL = 26  # session process → service: an operation, applied and recorded in one transaction
 
 

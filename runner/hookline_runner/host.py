@@ -166,6 +166,7 @@ class RunnerHost:
             "python": service_python(),
             "capacity": settings.capacity,
             "labels": list(settings.labels),
+            "features": ["stack"],
             "sandbox": self._runtime.sandbox.description,
         }
         self._link.send(FrameType.HELLO, LINK_CHANNEL, hello)

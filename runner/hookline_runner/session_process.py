@@ -267,6 +267,14 @@ class ProcessSource(Protocol):
         """Send the process a SIGTERM."""
         ...
 
+    def ask_stack(self, process: SessionProcess) -> None:
+        """Have the process say where it hangs, by a frame."""
+        ...
+
+    def dump_stack(self, process: SessionProcess) -> None:
+        """Have Python say it, which leads to `Applicant.stack_dumped`."""
+        ...
+
     def kill(self, process: SessionProcess) -> None:
         """Kill the process and everything below it."""
         ...
@@ -281,6 +289,10 @@ class Applicant(ProcessListener, Protocol):
 
     def process_ended(self, status: int | None, signal_number: int | None) -> None:
         """Its process is gone."""
+        ...
+
+    def stack_dumped(self, text: str) -> None:
+        """What Python says of where its process hangs; "" if nothing."""
         ...
 
     def doomed(self, detail: str) -> None:

@@ -7,6 +7,7 @@ below it. Standard library only.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import importlib
 import json
@@ -15,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType as PythonFrame
@@ -36,6 +38,7 @@ from hookline_runner.processes import (
     kill_tree,
 )
 from hookline_runner.session.autokitteh import watch_imports
+from hookline_runner.stacks import ASK_SIGNAL, DUMP_SIGNAL, DUMP_WAIT_S
 from hookline_runner.warm_up import start_frame, warm_up
 from hookline_runner.work_directory import (
     COPY_TIME_NS,
@@ -53,6 +56,7 @@ from hookline_runner.zygote_messages import (
 _SPARE_DIRECTORIES = 8
 _OOM_SCORE = "600"
 _FEW_PROCESSORS = 4
+_PIPE_BYTES = 64 * 1024
 
 
 def main(control_fd: int) -> int:
@@ -107,7 +111,11 @@ class Zygote:
         self._last_number = 0
         self._owed_forks = 0
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        forks.keep_back(control.fileno(), self._wake_read, self._wake_write)
+        self._dumps_read, dumps_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._dump_due: tuple[float, int] | None = None  # when to read what was said, and of which
+        forks.keep_back(control.fileno(), self._wake_read, self._wake_write, self._dumps_read)
+        signal.signal(ASK_SIGNAL, _ignore_signal)  # until a process can answer
+        faulthandler.register(DUMP_SIGNAL, file=dumps_write, all_threads=True)
 
     def run(self) -> None:
         """Answer the host until it goes away."""
@@ -117,7 +125,7 @@ class Zygote:
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake_read, select.POLLIN)
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll(0 if self._owed_forks else None)}
+            ready = {descriptor for descriptor, _ in poll.poll(self._poll_ms())}
             if self._wake_read in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 4096)
@@ -127,6 +135,8 @@ class Zygote:
                 if not message:
                     return
                 self._obey(message)
+            if self._dump_due is not None and time.monotonic() >= self._dump_due[0]:
+                self._pass_on_dump(self._dump_due[1])
             if self._owed_forks:  # one at a time: an order to kill must not wait for a thousand
                 self._owed_forks -= 1
                 self._fork()
@@ -148,9 +158,36 @@ class Zygote:
             os.kill(pid, signal.SIGTERM)
         elif order.word == "kill":
             kill_tree(pid)
+        elif order.word == "stack":
+            os.kill(pid, ASK_SIGNAL)
+        elif order.word == "dump":
+            self._dump(order.number, pid)
         elif order.word == "refresh":
             self._forks.refresh(self._path_of(self._directories[order.number]))
             self._control.send(encode_message("refreshed", order.number))
+
+    def _poll_ms(self) -> float | None:
+        """How long to wait for orders."""
+        if self._owed_forks:
+            return 0
+        if self._dump_due is None:
+            return None
+        return max(0.0, 1000 * (self._dump_due[0] - time.monotonic())) + 1
+
+    def _dump(self, number: int, pid: int) -> None:
+        """Have Python write where that process hangs; what earlier ones wrote since is nobody's."""
+        if self._dump_due is not None:
+            return
+        _read_all(self._dumps_read)
+        os.kill(pid, DUMP_SIGNAL)
+        self._dump_due = (time.monotonic() + DUMP_WAIT_S, number)
+
+    def _pass_on_dump(self, number: int) -> None:
+        self._dump_due = None
+        text = _read_all(self._dumps_read).decode("ascii", "replace").replace("\0", "?")
+        self._control.send(
+            encode_message("dumped", number, text.encode("ascii", "replace").decode())
+        )
 
     def _fork(self) -> None:
         self._last_number += 1
@@ -207,6 +244,14 @@ class Zygote:
             self._spare_directories.append(directory)
         else:
             remove_anything(self._path_of(directory))
+
+
+def _read_all(descriptor: int) -> bytes:
+    """What stands in the pipe now, up to what it holds."""
+    try:
+        return os.read(descriptor, _PIPE_BYTES)
+    except BlockingIOError:
+        return b""
 
 
 def _ignore_signal(number: int, frame: PythonFrame | None) -> None:

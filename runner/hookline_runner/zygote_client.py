@@ -166,6 +166,14 @@ class Zygote:
         """Send the process a SIGTERM."""
         self._send(encode_message("term", process.number))
 
+    def ask_stack(self, process: SessionProcess) -> None:
+        """See `ProcessSource.ask_stack`."""
+        self._send(encode_message("stack", process.number))
+
+    def dump_stack(self, process: SessionProcess) -> None:
+        """See `ProcessSource.dump_stack`."""
+        self._send(encode_message("dump", process.number))
+
     def kill(self, process: SessionProcess) -> None:
         """Kill the process and everything below it; the whole zygote if it does not obey."""
         if process.is_gone or self._is_closed:
@@ -237,6 +245,9 @@ class Zygote:
         elif message.word == "exit" and process is not None:
             self._forget(message.number, process, message.status, message.signal)
             self._order_forks()
+        elif message.word == "dumped":
+            if (applicant := self._applicants.get(message.number)) is not None:
+                applicant.stack_dumped(message.text)
         elif message.word == "refreshed" and process is not None:
             if message.number not in self._refreshing:
                 self._lied("it put a directory in order that nobody asked for")

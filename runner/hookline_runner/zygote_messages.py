@@ -14,6 +14,9 @@ message                 direction    meaning
                                      descriptors of socket, stdout, stderr
 ``term N``              to zygote    send process N a SIGTERM
 ``kill N``              to zygote    kill process N and everything below it
+``stack N``             to zygote    ask process N where it hangs
+``dump N``              to zygote    have Python say where process N hangs
+``dumped N TEXT``       to host      what it said, in ASCII
 ``refresh N``           to zygote    make the working directory of N equal to the project's files
 ``refreshed N``         to host      done
 ``exit N STATUS SIG``   to host      process N is gone; one of both numbers is ``-``
@@ -89,6 +92,8 @@ def decode_message(message: bytes) -> ZygoteMessage:
         if word == "threads":
             return ZygoteMessage(word=word, text=values[0])
         number = _number_of(values[0])
+        if word == "dumped":
+            return ZygoteMessage(word=word, number=number, text=" ".join(values[1:]))
         if word == "exit":
             status, signal_number = (
                 None if value == "-" else _number_of(value) for value in values[1:]
@@ -96,7 +101,7 @@ def decode_message(message: bytes) -> ZygoteMessage:
             return ZygoteMessage(word=word, number=number, status=status, signal=signal_number)
         if word == "child":
             return ZygoteMessage(word=word, number=number, directory=_number_of(values[1]))
-        if word in {"fork", "term", "kill", "refresh", "refreshed"}:
+        if word in {"fork", "term", "kill", "stack", "dump", "refresh", "refreshed"}:
             return ZygoteMessage(word=word, number=number)
     except (ValueError, IndexError) as exc:
         raise ZygoteMessageError(f"not a message: {message[:80]!r}") from exc

@@ -131,6 +131,7 @@ def a_service(
         engine=engine,
         preparer=preparer,
         runners=runners,
+        stacks=engine,
         changes=changes,
         dispatcher=dispatcher,
         entry_points=EntryPoints(chosen),

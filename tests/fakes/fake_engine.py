@@ -9,7 +9,13 @@ from datetime import datetime
 from hookline_service.clock import Clock
 from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.listening import SessionEnd
-from hookline_service.engine.protocol import Prepared, PrepareRequest, RunnerInfo
+from hookline_service.engine.protocol import (
+    Prepared,
+    PrepareRequest,
+    RunnerInfo,
+    Stack,
+    StackReport,
+)
 from hookline_service.model.calls import Outcome, Subscription
 from hookline_service.model.errors import SessionFinalError
 from hookline_service.model.events import Event, Woken
@@ -34,6 +40,7 @@ class FakeEngine:
     changes: ChangeHub
     started: list[tuple[Session, Event | None]] = field(default_factory=list)
     woken: list[SessionId] = field(default_factory=list)
+    stacks: tuple[Stack, ...] = ()
 
     async def start(self, session: Session, event: Event | None) -> None:
         if all(session.id != known.id for known, _ in self.started):
@@ -48,6 +55,12 @@ class FakeEngine:
             raise SessionFinalError(session.id, session.state)
         prefix = "[forced] " if force else ""
         return await self.finish(session_id, SessionState.STOPPED, stop_reason=prefix + reason)
+
+    async def get_stack(self, session_id: SessionId) -> StackReport:
+        session = await self.store.get_session(session_id)
+        if session.state in FINAL_STATES:
+            raise SessionFinalError(session.id, session.state)
+        return StackReport(session=session, stacks=self.stacks)
 
     async def describe(self, session_id: SessionId) -> Session:
         return await self.store.get_session(session_id)

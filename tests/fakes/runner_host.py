@@ -43,6 +43,7 @@ class Seen:
     stops: list[dict[str, Any]] = field(default_factory=list)
     replies: dict[int, Reply] = field(default_factory=dict["int", "Reply"])
     wakes: int = 0
+    stack_requests: int = 0
     topics: list[str] = field(default_factory=list)  # that the wakes named
     changed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -91,6 +92,7 @@ class FakeRunnerHost:
             "labels": [],
         }
         self._hello["sandbox"] = "bubblewrap"
+        self.features: object = ["stack"]
         self._waiting, self._starts = anyio.create_memory_object_stream[Seen](math.inf)
 
     async def __aenter__(self) -> Self:
@@ -113,7 +115,8 @@ class FakeRunnerHost:
             made = await loop.create_unix_connection(lambda: _Reading(self), str(self._path))
             self._transport = cast("asyncio.Transport", made[0])
             try:
-                await self.send(FrameType.HELLO, LINK_CHANNEL, self._hello)
+                hello = self._hello | {"features": self.features}
+                await self.send(FrameType.HELLO, LINK_CHANNEL, hello)
                 yield
             finally:
                 self._transport.abort()
@@ -246,9 +249,8 @@ class FakeRunnerHost:
             seen.acks.append(header["n"])
         elif frame.type is FrameType.STOP:
             seen.stops.append(header)
-        elif frame.type is FrameType.WAKE:
-            seen.wakes += 1
-            seen.topics += header["topics"]
+        elif frame.type in {FrameType.WAKE, FrameType.STACK}:
+            _note_request(seen, frame.type, header)
         elif frame.type is FrameType.REPLY:
             seen.replies[header["n"]] = Reply(header, json.loads(frame.payload))
         seen.touch()
@@ -264,6 +266,14 @@ class FakeRunnerHost:
             await script(self, seen)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             return  # the link is gone, and the attempt with it
+
+
+def _note_request(seen: Seen, kind: FrameType, header: dict[str, Any]) -> None:
+    if kind is FrameType.STACK:
+        seen.stack_requests += 1
+    else:
+        seen.wakes += 1
+        seen.topics += header["topics"]
 
 
 class _Reading(asyncio.Protocol):

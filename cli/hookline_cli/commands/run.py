@@ -6,7 +6,7 @@ import click
 
 from hookline_cli.commands.session import start_session
 from hookline_cli.display import note, print_json
-from hookline_cli.follow import Patience, require_completed
+from hookline_cli.follow import Patience, require_completed, session_goes_on
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import TargetOptions, json_option, read_json, timeout_option, with_target
 from hookline_cli.session_log import follow_to_end
@@ -70,7 +70,9 @@ def command(  # noqa: PLR0913 (one parameter per option)
         session = start_session(service, request, event)
         if wait:
             note(f"session {session['id']}")
-            require_completed(follow_to_end(service, session, patience, as_json=as_json))
+            with session_goes_on(str(session["id"])):
+                final = follow_to_end(service, session, patience, as_json=as_json)
+            require_completed(final)
         elif as_json:
             print_json(session)
         else:

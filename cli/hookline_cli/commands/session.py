@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hookline_cli.client import Service
-from hookline_cli.commands.session_work import VERBS
+from hookline_cli.commands import session_running, session_work
 from hookline_cli.display import (
     local_time,
     note,
@@ -16,7 +16,7 @@ from hookline_cli.display import (
     shown,
     span,
 )
-from hookline_cli.follow import Patience, require_completed, wait_final
+from hookline_cli.follow import Patience, require_completed, session_goes_on, wait_final
 from hookline_cli.json_values import JsonObject, object_of, objects_in
 from hookline_cli.options import (
     json_option,
@@ -44,7 +44,7 @@ def command() -> None:
     """List, follow, stop and restart sessions; replay and fork what they did."""
 
 
-for verb in VERBS:
+for verb in (*session_running.VERBS, *session_work.VERBS):
     command.add_command(verb)
 
 
@@ -126,9 +126,10 @@ def show_log(  # noqa: PLR0913 (one parameter per option)
     """
     session_id = session_id_of(service, session)
     if follow:
-        print_log_live(
-            service, session_id, Patience(None), kinds=kinds, plain=plain, as_json=as_json
-        )
+        with session_goes_on(session_id):
+            print_log_live(
+                service, session_id, Patience(None), kinds=kinds, plain=plain, as_json=as_json
+            )
     else:
         print_log_stored(
             service,
@@ -169,7 +170,8 @@ def list_activities(service: Service, *, session: str, limit: int | None, as_jso
 def wait_session(service: Service, *, session: str, timeout: float | None, as_json: bool) -> None:
     """Wait until a session has ended; exit code 0 only if it completed."""
     session_id = session_id_of(service, session)
-    final = wait_final(service, session_id, Patience(timeout))
+    with session_goes_on(session_id):
+        final = wait_final(service, session_id, Patience(timeout))
     _finish(final, as_json=as_json)
 
 
@@ -180,7 +182,8 @@ def wait_session(service: Service, *, session: str, timeout: float | None, as_js
 def watch_session(service: Service, *, session: str, timeout: float | None) -> None:
     """Follow the log of a session to its end, then its status; exit code 0 only if it completed."""
     session_id = session_id_of(service, session)
-    final = print_log_live(service, session_id, Patience(timeout))
+    with session_goes_on(session_id):
+        final = print_log_live(service, session_id, Patience(timeout))
     print_status(final)
     require_completed(final)
 
@@ -198,20 +201,6 @@ def signal_session(service: Service, *, session: str, name: str, payload: str | 
         body["payload"] = read_json("--payload", payload)
     service.post(f"/sessions/{segment(session_id)}/signals", body)
     note(f"sent {name!r} to {session_id}")
-
-
-@command.command("stop", epilog=_EPILOG)
-@click.argument("session")
-@click.option("--reason", default="on request", help="Why; kept with the session.")
-@click.option("--force", is_flag=True, help="Kill its processes at once.")
-@json_option
-@with_service
-def stop_session(
-    service: Service, *, session: str, reason: str, force: bool, as_json: bool
-) -> None:
-    """Stop a session: politely, and after a grace period its whole process tree."""
-    answer = service.post(f"{_path(service, session)}/stop", {"reason": reason, "force": force})
-    _show(answer, as_json=as_json)
 
 
 @command.command("restart", epilog=_EPILOG)

@@ -10,7 +10,7 @@ from hookline import json_text
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_json
 from hookline_cli.failures import ArgumentInvalidError
-from hookline_cli.follow import Patience, require_completed
+from hookline_cli.follow import Patience, require_completed, session_goes_on
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import (
     TargetOptions,
@@ -73,7 +73,9 @@ def fork_session(  # noqa: PLR0913 (one parameter per option)
     fork = service.post(f"/sessions/{source}/fork", request)
     if wait:
         note(f"session {fork['id']}")
-        require_completed(follow_to_end(service, fork, Patience(timeout), as_json=as_json))
+        with session_goes_on(str(fork["id"])):
+            final = follow_to_end(service, fork, Patience(timeout), as_json=as_json)
+        require_completed(final)
     elif as_json:
         print_json(fork)
     else:

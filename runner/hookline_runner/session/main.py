@@ -27,6 +27,7 @@ from hookline_runner.session.residue import (
     count_exit_functions,
     run_exit_functions,
 )
+from hookline_runner.session.stack_taking import StackTaker
 from hookline_runner.session.stopping import StopSwitch
 
 _CHILD_STATUS: Final = 0
@@ -69,6 +70,8 @@ class _SessionProcess:
         self._has_ended = False
         self._masks = threading.local()  # of signals, before a fork
         self._stop.shield(_SessionProcess._hold, _SessionProcess._go_on, _SessionProcess._let_go)
+        self._stop.shield(StackTaker.answer)
+        StackTaker(link, project_dir).install()
         os.register_at_fork(
             before=self._hold, after_in_parent=self._go_on, after_in_child=self._let_go
         )

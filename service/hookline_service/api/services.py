@@ -12,7 +12,7 @@ import anyio
 
 from hookline_service.api.webhook_counts import WebhookCounts
 from hookline_service.clock import Clock
-from hookline_service.engine.protocol import Engine, Preparer, Runners, SessionChanges
+from hookline_service.engine.protocol import Engine, Preparer, Runners, SessionChanges, Stacks
 from hookline_service.model.calls import Subscription
 from hookline_service.model.events import Event, Recorded
 from hookline_service.model.ids import ProjectId
@@ -87,6 +87,7 @@ class ApiServices:
     preparer: Preparer
     runners: Runners
     changes: SessionChanges
+    stacks: Stacks
     dispatcher: Dispatching
     entry_points: EntryPoints
     scratch: Path

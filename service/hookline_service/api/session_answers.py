@@ -8,6 +8,7 @@ from typing import Any
 from hookline_service.api.endpoints import Answer
 from hookline_service.api.naming import Names
 from hookline_service.api.values import Time, format_time, json_value
+from hookline_service.engine.protocol import Stack, StackReport
 from hookline_service.model.sessions import Attempt, JournalEntry, LogRecord, Session, SessionError
 
 
@@ -77,6 +78,38 @@ class LogPage(Answer):
     next: int | None
 
 
+class StackFrameAnswer(Answer):
+    """A call under way; `source` is the line of code, if it is known."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+
+
+class StackAnswer(Answer):
+    """Where a thread or a task (`kind`) is; the innermost call is the last."""
+
+    kind: str
+    name: str
+    frames: list[StackFrameAnswer]
+
+
+class StackReportAnswer(Answer):
+    """Where a session hangs. One that has no process has no stacks, and `waits_for` says what it waits for.
+
+    `dump` is true if its main thread was inside a long call of C code: then tasks and lines of code are not known.
+    """
+
+    session: str
+    state: str
+    attempt: int
+    waits_for: list[str]
+    stacks: list[StackAnswer]
+    omitted: int
+    dump: bool
+
+
 class ActivityAnswer(Answer):
     """A recorded result; `position` rises in the order of recording, `index` counts within the branch."""
 
@@ -121,6 +154,30 @@ class AttemptPage(Answer):
 
     items: list[AttemptAnswer]
     next: str | None = None
+
+
+def stack_answer(report: StackReport, waits_for: Sequence[str]) -> StackReportAnswer:
+    """Where a session hangs, for people."""
+    session = report.session
+    return StackReportAnswer(
+        session=session.id,
+        state=session.state,
+        attempt=session.attempt,
+        waits_for=list(waits_for),
+        stacks=[_stack_answer(stack) for stack in report.stacks],
+        omitted=report.omitted,
+        dump=report.is_dump,
+    )
+
+
+def _stack_answer(stack: Stack) -> StackAnswer:
+    frames = [
+        StackFrameAnswer(
+            file=frame.file, line=frame.line, function=frame.function, source=frame.source
+        )
+        for frame in stack.frames
+    ]
+    return StackAnswer(kind=stack.kind, name=stack.name, frames=frames)
 
 
 def session_answer(session: Session, names: Names, waits_for: Sequence[str] = ()) -> SessionAnswer:

@@ -26,10 +26,12 @@ from hookline_service.api.session_answers import (
     LogPage,
     SessionAnswer,
     SessionPage,
+    StackReportAnswer,
     activity_answer,
     attempt_answer,
     log_answer,
     session_answer,
+    stack_answer,
 )
 from hookline_service.api.session_stream import session_stream
 from hookline_service.api.values import GivenJson, ProjectKey
@@ -186,6 +188,15 @@ async def list_session_attempts(call: Call[NoQuery, NoBody]) -> AttemptPage:
     return AttemptPage(items=[attempt_answer(attempt) for attempt in attempts])
 
 
+async def show_session_stack(call: Call[NoQuery, NoBody]) -> StackReportAnswer:
+    """Where the session hangs now, or what it waits for."""
+    services = call.services
+    report = await services.stacks.get_stack(SessionId(call.path["session"]))
+    names = await load_names(services.store, [report.session.project_id])
+    waits = await load_waits(services.store, [report.session], names)
+    return stack_answer(report, waits.get(report.session.id, ()))
+
+
 async def wait_for_session(call: Call[WaitQuery, NoBody]) -> SessionAnswer:
     """The session when it is final, or as it is after the time."""
     services = call.services
@@ -323,6 +334,15 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         query=NoQuery,
         body=NoBody,
         answer=AttemptPage,
+    ),
+    Endpoint(
+        method="GET",
+        path="/sessions/{session}/stack",
+        summary="Where a running session hangs now, in all its threads and tasks",
+        handle=show_session_stack,
+        query=NoQuery,
+        body=NoBody,
+        answer=StackReportAnswer,
     ),
     Endpoint(
         method="GET",

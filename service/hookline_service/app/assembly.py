@@ -87,6 +87,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         engine=engine,
         preparer=engine_parts.pool,
         runners=engine_parts.pool,
+        stacks=engine.stacks,
         changes=engine_parts.changes,
         dispatcher=dispatcher,
         entry_points=EntryPoints(store),

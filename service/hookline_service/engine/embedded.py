@@ -43,6 +43,7 @@ from hookline_service.engine.settlement import (
     stop_of,
 )
 from hookline_service.engine.source import SessionSource
+from hookline_service.engine.stacks import StackDesk
 from hookline_service.engine.waking import Waker
 from hookline_service.engine.wire import start_header
 from hookline_service.model.errors import SessionFinalError
@@ -84,6 +85,7 @@ class EmbeddedEngine:
         self._crashes: dict[SessionId, Counter[Blame]] = {}
         self._lately = RecentSessions()
         self.source = SessionSource(parts.store, parts.clock, self)
+        self.stacks = StackDesk(parts.store, self._live)
         self._waker = Waker(parts.store, parts.clock, self, self.source, self._live)
         self._tasks: anyio.abc.TaskGroup | None = None
 

@@ -11,6 +11,7 @@ from hookline_service.engine.contexts import StartContext
 from hookline_service.engine.ending import AttemptFacts, Done, Exit, Suspension
 from hookline_service.engine.link import RunnerLink
 from hookline_service.engine.masking import NO_MASK, Mask
+from hookline_service.engine.protocol import StackReport
 from hookline_service.engine.vault import NO_GUARD, ValueGuard
 from hookline_service.engine.wire import Position
 from hookline_service.model.events import Event
@@ -47,6 +48,9 @@ class LiveAttempt:
     has_timed_out: bool = False
     deadline: asyncio.TimerHandle | None = None
     open_calls: int = 0
+    stack_asked: list[asyncio.Future[StackReport]] = field(
+        default_factory=list["asyncio.Future[StackReport]"]
+    )
 
     @property
     def position(self) -> Position:
@@ -103,6 +107,7 @@ class Host:
     python: str
     version: str
     labels: tuple[str, ...]
+    features: frozenset[str]  # of the protocol, beyond what each host knows
     capacity: int
     last_heard: float
     rss_bytes: int = 0

@@ -17,6 +17,7 @@ from hookline_service.engine.ending import Exit
 from hookline_service.engine.hosts import Host, LiveAttempt
 from hookline_service.engine.link import RunnerLink
 from hookline_service.engine.parts import EngineParts
+from hookline_service.engine.stacks import take_report
 from hookline_service.engine.wire import (
     WireError,
     names_of,
@@ -37,6 +38,7 @@ _PENDING_LOW = 16 * 1024 * 1024
 _PRESSURE_CHECK_S = 0.02
 _MOST_BUILDS = 1_000
 _LOOKS_PER_LEASE = 4
+_MOST_FEATURES = 100
 
 
 class Runs(CallRuns, Protocol):
@@ -94,6 +96,7 @@ class FrameInbox:
             sandbox=str(hello.get("sandbox") or "unknown"),
             python=str(hello.get("python") or ""),
             version=str(hello.get("version") or ""),
+            features=_features_of(hello),
             labels=tuple(str(label) for label in labels) if isinstance(labels, list) else (),  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON list
             capacity=capacity if isinstance(capacity, int) and capacity > 0 else 1,
             last_heard=asyncio.get_running_loop().time(),
@@ -172,6 +175,8 @@ class FrameInbox:
                 self._engine.finish(attempt, read_exit(frame, attempt.mask))
             case FrameType.STARTED:
                 pass
+            case FrameType.STACK_TAKEN:
+                take_report(attempt, frame)
             case _:
                 raise WireError(f"an unexpected {frame.type.name}")
 
@@ -333,3 +338,11 @@ class FrameInbox:
         for host in self._pool.hosts():
             host.last_heard = now
             host.link.resume()
+
+
+def _features_of(hello: dict[str, object]) -> frozenset[str]:
+    """What the host knows of the protocol beyond its first version."""
+    try:
+        return frozenset(names_of(hello.get("features", []), _MOST_FEATURES))
+    except WireError:
+        return frozenset()

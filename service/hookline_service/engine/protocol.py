@@ -115,3 +115,44 @@ class SessionChanges(Protocol):
         only while somebody watches: call with `since=-1` first, which returns at once.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackFrame:
+    """One call under way; `source` is its line, "" where that is not known."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Where a thread or a task (`kind`) is, the innermost call last."""
+
+    kind: str
+    name: str
+    frames: tuple[StackFrame, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackReport:
+    """Where a session hangs. Without stacks it has no process: it waits, or is about to start.
+
+    `is_dump`: its main thread was inside a long call of C code, so tasks and lines are not known. `omitted`: so many
+    stacks more were there.
+    """
+
+    session: Session
+    stacks: tuple[Stack, ...] = ()
+    omitted: int = 0
+    is_dump: bool = False
+
+
+class Stacks(Protocol):
+    """Looks into running sessions, without disturbing them."""
+
+    async def get_stack(self, session_id: SessionId) -> StackReport:
+        """Where the session hangs now. Raises `SessionNotFoundError`, `SessionFinalError`, `StackNotTakenError`."""
+        ...

@@ -246,6 +246,15 @@ class SessionFinalError(ConflictError):
         super().__init__(f"session {session_id} has ended already ({state})")
 
 
+class StackNotTakenError(UnavailableError):
+    """A running session's process could not be asked where it hangs."""
+
+    code = "session.stack_not_taken"
+
+    def __init__(self, session_id: str, why: str) -> None:
+        super().__init__(f"where session {session_id} hangs could not be found out: {why}")
+
+
 class NoActiveDeploymentError(ConflictError):
     """The project has nothing deployed."""
 

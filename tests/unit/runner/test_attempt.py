@@ -80,6 +80,14 @@ class FakeSource:
         del process
         self.calls.append("terminate")
 
+    def ask_stack(self, process: SessionProcess) -> None:
+        del process
+        self.calls.append("ask stack")
+
+    def dump_stack(self, process: SessionProcess) -> None:
+        del process
+        self.calls.append("dump stack")
+
     def kill(self, process: SessionProcess) -> None:
         del process
         self.calls.append("kill")
@@ -318,3 +326,44 @@ async def test_a_stop_that_cannot_be_read_stops_all_the_same(header: bytes) -> N
     stage.attempt.stop(frame)
 
     assert stage.source.calls[0] == "terminate"
+
+
+async def test_a_process_asked_where_it_hangs_answers_once() -> None:
+    stage = Stage()
+    stage.give_process()
+    answer = a_frame(FrameType.STACK_TAKEN, {"stacks": []})
+
+    stage.attempt.frame_sent(answer)  # nobody asked
+    for _ in range(3):
+        stage.attempt.take_stack()
+    for _ in range(3):
+        stage.attempt.frame_sent(answer)
+    stage.attempt.stack_dumped("late")
+
+    assert stage.source.calls == ["ask stack"]
+    assert stage.link.kinds() == [FrameType.STACK_TAKEN]
+
+
+async def test_a_process_that_cannot_answer_is_looked_at_by_python() -> None:
+    stage = Stage()
+    stage.give_process()
+    dump = (
+        'Current thread 0x1 (most recent call first):\n  File "/work/1/project/a.py", line 7 in f\n'
+    )
+
+    stage.attempt.take_stack()
+    stage.attempt.stack_dumped(dump)
+
+    [(kind, channel, header)] = stage.link.sent
+    assert (kind, channel) == (FrameType.STACK_TAKEN, 5)
+    assert header["dump"] is True
+    assert header["stacks"] == [["thread", "MainThread", [["a.py", 7, "f", ""]]]]
+
+
+async def test_an_attempt_without_a_process_is_not_asked_where_it_hangs() -> None:
+    stage = Stage()
+
+    stage.attempt.take_stack()
+    stage.attempt.stack_dumped("")
+
+    assert stage.link.kinds() == []
