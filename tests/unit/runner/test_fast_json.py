@@ -20,6 +20,7 @@ def outcome(read: Any, text: bytes) -> str:
         return f"refused: {exc}"
 
 
+@pytest.mark.slow
 @settings(max_examples=600)
 @given(text=json_texts())
 def test_the_fast_way_reads_what_the_plain_way_reads(text: bytes) -> None:
@@ -27,6 +28,7 @@ def test_the_fast_way_reads_what_the_plain_way_reads(text: bytes) -> None:
     assert outcome(fast_json.read_given, text) == outcome(json_text.read_given, text)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(value=json_values())
 def test_the_fast_way_writes_what_the_plain_way_reads(value: Any) -> None:

@@ -130,6 +130,7 @@ def test_a_value_is_deeper_than_the_limit_by_one_container() -> None:
     assert is_deeper({"a": [], "b": nested(MAX_DEPTH)})
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(value=json_values())
 def test_what_was_written_is_read_as_it_was(value: Any) -> None:
@@ -138,6 +139,7 @@ def test_what_was_written_is_read_as_it_was(value: Any) -> None:
     assert json.loads(write(value)) == value
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(text=json_texts())
 @example(text=b'{"\\ud83d":"\\\\ud83d"}')

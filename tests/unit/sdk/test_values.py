@@ -249,6 +249,7 @@ def test_a_text_nested_deeper_than_python_goes_is_a_value_error():
         values.decode("[" * 100_000 + "]" * 100_000)
 
 
+@pytest.mark.slow
 def test_an_event_is_as_deep_and_as_large_as_what_comes_from_outside():
     deep = {"data": {"body": {"json": nested(json_text.MAX_DEPTH)}}}
     large = {"data": [1] * (values.MAX_NODES + 1)}
