@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 import tarfile
 from dataclasses import asdict, dataclass
 from math import inf
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from hookline_runner import fast_json, write_points
 from hookline_runner.errors import ArchiveError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
+from hookline_runner.removal import remove_anything
 
 _MAX_FILES = 20_000
 _MAX_BYTES = 256 * 1024 * 1024
@@ -88,19 +88,17 @@ class Builds:
             return found
         directory = self._path_of(build_id)
         unpacking = directory.with_name(f"{build_id}.unpacking-{os.getpid()}")
-        shutil.rmtree(unpacking, ignore_errors=True)
+        remove_anything(str(unpacking))
         try:
             (unpacking / "files").mkdir(parents=True)
             unpack_archive(archive, unpacking / "files")
             (unpacking / "build.json").write_bytes(fast_json.write(asdict(spec)))
-            shutil.rmtree(
-                directory, ignore_errors=True
-            )  # a broken one, or `find` would have found it
+            remove_anything(str(directory))  # a broken one, or `find` would have found it
             write_points.reach("runner host build: before rename")
             unpacking.rename(directory)
             write_points.reach("runner host build: after rename")
         finally:
-            shutil.rmtree(unpacking, ignore_errors=True)
+            remove_anything(str(unpacking))
         return Build(id=build_id, directory=directory, spec=spec)
 
     def _path_of(self, build_id: str) -> Path:

@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -28,6 +27,7 @@ from hookline_runner import fast_json, write_points
 from hookline_runner.child_processes import ChildProcesses, Finished
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
+from hookline_runner.removal import remove_anything
 from hookline_runner.requirements import find_local_reference, layers_of, normalize_requirements
 from hookline_runner.sandbox import Sandbox, SandboxView, interpreter_mounts
 
@@ -135,7 +135,7 @@ class Environments:
             else:
                 return self._publish(building, identifier, version)
             finally:
-                await anyio.to_thread.run_sync(_remove_tree, building)
+                await anyio.to_thread.run_sync(remove_anything, str(building))
 
     def remove_unfinished(self) -> None:
         """Remove what hosts that are gone left half built."""
@@ -144,7 +144,7 @@ class Environments:
             if not (
                 owner.isdigit() and int(owner) != os.getpid() and Path("/proc", owner).exists()
             ):
-                _remove_tree(path)
+                remove_anything(str(path))
 
     async def _build(
         self, building: Path, python: str, requirements: str, on_progress: Progress
@@ -160,7 +160,7 @@ class Environments:
                 " name packages, versions and URLs only"
             )
             raise EnvironmentFailedError(problem, "")
-        await anyio.to_thread.run_sync(_remove_tree, building)
+        await anyio.to_thread.run_sync(remove_anything, str(building))
         venv = ["venv", "--no-project", "--relocatable", "--python", python or str(_base_python())]
         await self._run_uv(
             [*venv, str(building)],
@@ -214,7 +214,7 @@ class Environments:
                 view = self._install_view(building, own)
                 await self._run_uv(arguments, failure, on_progress, view=view, cache=own)
             finally:
-                await anyio.to_thread.run_sync(_remove_tree, own)
+                await anyio.to_thread.run_sync(remove_anything, str(own))
 
     def _install_view(self, building: Path, *writable: Path) -> SandboxView:
         places = [Path(uv.find_uv_bin()), *self._host_places()]
@@ -273,7 +273,7 @@ class Environments:
         except OSError:  # another host was faster, or there is a broken one
             if (found := self.find(identifier)) is not None:
                 return found
-            _remove_tree(path)
+            remove_anything(str(path))
             building.rename(path)
         write_points.reach("runner host environment: after rename")
         logger.info("environment built", extra={"environment": identifier, "python": version})
@@ -367,7 +367,3 @@ def _write_new(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
-
-
-def _remove_tree(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from hookline_runner.idle_directories import mark_used
 from hookline_runner.preloading import preloads_of
 from hookline_runner.prepare_step import FACTS_FILE
 from hookline_runner.project_process import ProjectRuntime
+from hookline_runner.removal import remove_anything
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Preparation:
                     command, variables=runtime.environment_variables(environment)
                 )
         except TimeoutError as exc:
-            shutil.rmtree(code, ignore_errors=True)
+            await anyio.to_thread.run_sync(remove_anything, str(code))
             raise PreparationFailedError(f"not done after {_STEP_TIMEOUT_S:.0f} s") from exc
         facts = await anyio.to_thread.run_sync(_read_facts, code)
         if facts is None:

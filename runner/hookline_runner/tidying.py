@@ -53,7 +53,10 @@ class Tidying:
         """Tidy until cancelled."""
         await anyio.sleep(_FIRST_AFTER_S)
         while self._days > 0:
-            await self.tidy()
+            try:
+                await self.tidy()
+            except Exception:  # whatever foreign code left on disk must not end the host
+                logger.exception("not tidied; trying again later")
             await anyio.sleep(_EVERY_S)
 
     async def tidy(self) -> None:

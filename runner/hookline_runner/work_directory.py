@@ -7,12 +7,14 @@ Standard library only: used inside the sandbox.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import stat
+import sys
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
+
+from hookline_runner.removal import remove_anything
 
 COPY_TIME_NS = 1_000_000_000 * 1_000_000_000  # in 2001: no real write carries it
 _KEPT_IN_MEMORY_BYTES = 256 * 1024
@@ -45,11 +47,12 @@ class ProjectFiles:
     def is_intact(self, directory: str) -> bool:
         """Whether the directory holds these files, untouched, and nothing else. Follows no links."""
         seen = 0
-        for path, entry in _walk(directory, ""):
+        known = len(self._directories) + len(self._sizes)
+        for path, entry in _walk(directory, most=known + 1):
             if not self._is_untouched(path, entry):
                 return False
             seen += 1
-        return seen == len(self._directories) + len(self._sizes)
+        return seen == known
 
     def refresh(self, directory: str) -> None:
         """Make the directory equal to the files: what is missing or changed is written, the rest removed."""
@@ -57,7 +60,7 @@ class ProjectFiles:
             remove_anything(directory)
             os.mkdir(directory, 0o700)  # noqa: PTH102 - a hot path: no Path objects
         good: set[str] = set()
-        for path, entry in _walk(directory, ""):
+        for path, entry in _walk(directory, most=sys.maxsize):
             if self._is_untouched(path, entry):
                 good.add(path)
             else:
@@ -77,7 +80,10 @@ class ProjectFiles:
             self._contents[path] = Path(source).read_bytes()
 
     def _is_untouched(self, path: str, entry: os.DirEntry[str]) -> bool:
-        found = entry.stat(follow_symlinks=False)
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except OSError:  # taken away meanwhile
+            return False
         if entry.is_dir(follow_symlinks=False):
             return path in self._directories and found.st_mode & _OWNER_ALL == _OWNER_ALL
         size = self._sizes.get(path)
@@ -126,32 +132,9 @@ def is_empty_directory(path: str) -> bool:
         return False
 
 
-def remove_anything(path: str) -> None:
-    """Remove a file, link or whole directory, also one made unreadable; nothing happens if it is not there."""
-    try:
-        os.unlink(path)  # noqa: PTH108 - a hot path: no Path objects
-    except FileNotFoundError:
-        return
-    except (IsADirectoryError, PermissionError):
-        _open_up(path)
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def _write_all(descriptor: int, content: bytes) -> None:
     while content:
         content = content[os.write(descriptor, content) :]
-
-
-def _open_up(path: str) -> None:
-    """Make every directory below writable by its owner, so that it can be removed."""
-    with contextlib.suppress(OSError):
-        os.chmod(path, 0o700, follow_symlinks=True)  # noqa: PTH101 - a directory for certain
-    for directory, names, _files in os.walk(path):
-        for name in names:
-            inner = f"{directory}/{name}"
-            if _is_real_directory(inner):
-                with contextlib.suppress(OSError):
-                    os.chmod(inner, 0o700)  # noqa: PTH101 - a hot path: no Path objects
 
 
 def _is_real_directory(path: str) -> bool:
@@ -161,15 +144,22 @@ def _is_real_directory(path: str) -> bool:
         return False
 
 
-def _walk(directory: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every entry below, parents first; a directory that cannot be read looks empty."""
-    try:
-        with os.scandir(directory) as entries:
-            found = list(entries)
-    except OSError:
-        return
-    for entry in found:
-        path = prefix + entry.name
-        yield path, entry
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(f"{directory}/{entry.name}", path + "/")
+def _walk(root: str, *, most: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every entry below by its relative path, parents first, about so many at most; what cannot be read looks empty.
+
+    An entry is looked into after whoever asks has seen it, and may have removed it.
+    """
+    waiting = [""]
+    while waiting and most > 0:
+        prefix = waiting.pop()
+        try:
+            with os.scandir(f"{root}/{prefix}") as entries:
+                found = list(islice(entries, most))
+        except OSError:
+            continue
+        most -= len(found)
+        for entry in found:
+            path = prefix + entry.name
+            yield path, entry
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path + "/")

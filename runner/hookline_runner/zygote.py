@@ -37,14 +37,11 @@ from hookline_runner.processes import (
     forbid_tracing,
     kill_tree,
 )
+from hookline_runner.removal import remove_anything
 from hookline_runner.session.autokitteh import watch_imports
 from hookline_runner.stacks import ASK_SIGNAL, DUMP_SIGNAL, DUMP_WAIT_S
 from hookline_runner.warm_up import start_frame, warm_up
-from hookline_runner.work_directory import (
-    COPY_TIME_NS,
-    ProjectFiles,
-    remove_anything,
-)
+from hookline_runner.work_directory import COPY_TIME_NS, ProjectFiles
 from hookline_runner.zygote_messages import (
     MAX_MESSAGE_BYTES,
     ZygoteConfig,

@@ -7,16 +7,15 @@ import contextlib
 import itertools
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import adopted_children, kill_tree
 from hookline_runner.project_process import ProjectRuntime
+from hookline_runner.removal import remove_anything
 from hookline_runner.session_process import Applicant
 from hookline_runner.settings import RunnerSettings
-from hookline_runner.work_directory import remove_anything
 from hookline_runner.zygote_client import Zygote, ZygoteKey
 
 logger = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ class ZygotePool:
         for zygote in self._ended:
             zygote.wait(_END_WAIT_S)
         self._forget_ended()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        remove_anything(str(self._directory))
 
     def remove_unfinished(self) -> None:
         """Remove the working directories that hosts which are gone left behind."""

@@ -181,10 +181,10 @@ async def test_an_answer_about_what_was_not_asked_removes_nothing(cache: Cache) 
 
 
 def test_what_another_process_marks_now_is_not_removed(tmp_path: Path) -> None:
-    path = tmp_path / "bld_1"
-    path.mkdir()
+    path = tmp_path / "builds" / "bld_1"
+    path.mkdir(parents=True)
     os.utime(path, (OLD_S, OLD_S))
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(tmp_path / "builds.lock", os.O_RDONLY | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
 
     is_gone = remove_idle(path, NOW_S)
@@ -193,6 +193,21 @@ def test_what_another_process_marks_now_is_not_removed(tmp_path: Path) -> None:
     assert (is_gone, path.exists()) == (False, True)
     assert remove_idle(path, NOW_S)
     assert not mark_used(path)
+
+
+def test_nobody_waits_for_what_foreign_code_has_locked(tmp_path: Path) -> None:
+    path = tmp_path / "environments" / "env_1"
+    path.mkdir(parents=True)
+    os.utime(path, (OLD_S, OLD_S))
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    is_marked = mark_used(path)
+    os.utime(path, (OLD_S, OLD_S))
+    is_gone = remove_idle(path, NOW_S)
+    os.close(descriptor)
+
+    assert (is_marked, is_gone) == (True, True)
 
 
 async def test_a_host_asks_removes_and_fetches_again(
