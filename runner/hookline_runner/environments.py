@@ -242,11 +242,13 @@ class Environments:
             "UV_CACHE_DIR": str(cache or self._cache_directory()),
         }
         command = [uv.find_uv_bin(), "--color", "never", *arguments]
+        own = self._directory.parent
         finished = await self._run_contained(
-            command, variables, view=view, on_line=_without_noise(on_progress)
+            command, variables, view=view, on_line=_without_noise(on_progress, own)
         )
         if finished.status != 0:
-            lines = _without_steps([line for line in finished.lines if not _is_noise(line)])
+            told = [without_places(line, own) for line in finished.lines if not _is_noise(line)]
+            lines = _without_steps(told)
             raise EnvironmentFailedError(failure, "\n".join(lines[-_KEPT_LINES:]))
 
     async def _run_contained(
@@ -312,7 +314,13 @@ def _without_steps(lines: Sequence[str]) -> list[str]:
     return [line for line in lines if _STEP not in line or line == steps[-1]]
 
 
-def _without_noise(on_progress: Progress | None) -> Progress | None:
+def without_places(line: str, directory: Path) -> str:
+    """The line without paths below a directory of the runner host's own, which tell a project's author nothing."""
+    own = re.escape(str(directory))
+    return re.sub(rf"(?:file://)?{own}(?:/[^\s`'\",:)]*)?", "its environment", line)
+
+
+def _without_noise(on_progress: Progress | None, own: Path) -> Progress | None:
     """Passes on what is done; why it failed is told once, at the end."""
     if on_progress is None:
         return None
@@ -322,7 +330,7 @@ def _without_noise(on_progress: Progress | None) -> Progress | None:
         nonlocal has_failed
         has_failed = has_failed or line.startswith("error:")
         if not has_failed and not _is_noise(line):
-            await on_progress(line)
+            await on_progress(without_places(line, own))
 
     return pass_on
 

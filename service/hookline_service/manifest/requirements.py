@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from hookline_runner.requirements import DEFAULTS_MARK
 from hookline_service.manifest.default_packages import default_requirements
 from hookline_service.manifest.reports import shown
+from hookline_service.manifest.requirement_hints import (
+    explain,
+    find_variable,
+    is_no_url,
+)
 from hookline_service.manifest.values import DEFAULT_REQUIREMENTS, Manifest, sort_findings
 from hookline_service.model.errors import Finding
 
 _CODE = "requirements.invalid"
+_OWN_NAME = "hookline"
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _HASH = re.compile(r"\s--hash[= ](\S+)")
 _HASH_VALUE = re.compile(r"(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
@@ -95,10 +103,10 @@ class _Reader:
         self.names: list[str] = []
         self.findings: list[Finding] = []
 
-    def error(self, place: _Place, message: str, hint: str = "") -> None:
+    def error(self, place: _Place, message: str, hint: str = "", *, level: str = "error") -> None:
         self.findings.append(
             Finding(
-                level="error",
+                level=level,
                 code=_CODE,
                 file=place.file,
                 line=place.line,
@@ -111,10 +119,10 @@ class _Reader:
 
     def read_file(self, path: str, above: tuple[str, ...]) -> None:
         self._read.add(path)
-        try:
-            text = self._files[path].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            self.error(_Place(file=path, line=0, column=0), "the file is not UTF-8")
+        text = _decode(self._files[path])
+        if text is None:
+            place = _Place(file=path, line=0, column=0)
+            self.error(place, "the file is not UTF-8", "save it as UTF-8")
             return
         lines = text.splitlines()
         if len(lines) + len(self.lines) > _MAX_LINES:
@@ -181,6 +189,11 @@ class _Reader:
                 hint = "such as --hash=sha256: and 64 hexadecimal digits"
                 self.error(place, f"{shown(value)} is no hash of a package", hint)
                 return
+        variable = find_variable(bare.partition(";")[0])
+        if variable:
+            hint = "write the value itself"
+            self.error(place, f"{variable}: no variable is filled in at a deploy", hint)
+            return
         if _URL.fullmatch(bare):
             self.lines.append(line)
             return
@@ -192,12 +205,28 @@ class _Reader:
             return
         try:
             requirement = Requirement(bare)
+            if is_no_url(requirement):
+                raise InvalidRequirement("a URL must stand after `@`")  # noqa: TRY301 - told as the others are
         except (InvalidRequirement, RecursionError) as exc:
             problem = str(exc).partition("\n")[0]
-            self.error(place, f"{shown(bare)} is no requirement: {problem}", _guess(bare))
+            self.error(place, f"{shown(bare)} is no requirement: {problem}", explain(bare))
+            return
+        if canonicalize_name(requirement.name) == _OWN_NAME:
+            message = f"{shown(bare)} is left out: a project has the Hookline that runs it"
+            self.error(place, message, "", level="warning")
             return
         self.lines.append(line)
         self.names.append(requirement.name)
+
+
+def _decode(content: bytes) -> str | None:
+    """The text of a file in UTF-8 or, with its mark, in UTF-16, as `>` of Windows' PowerShell writes it."""
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
 
 
 def _joined(lines: list[str]) -> list[tuple[int, str]]:
@@ -219,12 +248,3 @@ def _joined(lines: list[str]) -> list[tuple[int, str]]:
 def _included_file(line: str) -> str | None:
     match = re.fullmatch(r"(?:-r|--requirement)[= ]?\s*(\S.*)", line)
     return match[1].strip() if match else None
-
-
-def _guess(text: str) -> str:
-    single = re.search(r"[^=<>!~]=[^=]", text)
-    if single:
-        return "write == for an exact version, as in name==1.2.3"
-    if re.search(r"\s[A-Za-z]", text) and ";" not in text:
-        return "write one requirement to a line"
-    return "write a name and versions, as in requests>=2.31,<3"

@@ -154,3 +154,65 @@ def test_any_file_gives_text_or_findings(content):
 )
 def test_a_hostile_line_takes_no_time(line):
     assert isinstance(read(line).findings, tuple)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("tenacity=8.2.3", "write == for an exact version, as in tenacity==8.2.3"),
+        ("tenacity=>8", "write >=, as in tenacity>=8"),
+        ("tenacity=<9", "write <=, as in tenacity<=9"),
+        ("tenacity> =8", "write >=, as in tenacity>=8"),
+        ("tenacity~=8", "`~=` needs two parts, as in tenacity~=8.0"),
+        ("tenacity@8.2", "write == for an exact version, as in tenacity==8.2"),
+        ("tenacity @ v8.2.3", "write == for an exact version, as in tenacity==v8.2.3"),
+        ("tenacity 8.2", "write == for an exact version, as in tenacity==8.2"),
+        ("tenacity:8.2", "write == for an exact version, as in tenacity==8.2"),
+        ("tenacity^8.2", "write tenacity>=8.2,<9"),
+        ('tenacity = "^0.3.1"', "write tenacity>=0.3.1,<0.4"),
+        ("tenacity~8.2.1", "write tenacity>=8.2.1,<8.3"),
+        ("tenacity>=8.*", "`*` goes with == and != alone; write tenacity>=8"),
+        ("tenacity==*", "write tenacity alone for its newest version"),
+        ("tenacity@latest", "write tenacity alone for its newest version"),
+        ("tenacity>=8 <9", "write a comma between the versions, as in tenacity>=8,<9"),
+        ("x == 1.0, y", "write one requirement to a line"),
+        ("pip install tenacity", "write tenacity alone; the deploy installs it"),
+        ("python -m pip install -U tenacity", "write tenacity alone; the deploy installs it"),
+        ("uv add tenacity", "write tenacity alone; the deploy installs it"),
+        ("import tenacity", "write tenacity alone, or as its package is called"),
+        ("\u201ctenacity>=8\u201d", "write it without quotes and commas around: tenacity>=8"),
+        ('"tenacity>=8",', "write it without quotes and commas around: tenacity>=8"),
+        ("tenacity\u00a0>=8", "write plain spaces, as in tenacity >=8"),
+        ("tenacity==${VERSION}", "write the value itself"),
+        ("https://${TOKEN}@example.com/x.whl", "write the value itself"),
+    ],
+)
+def test_a_requirement_of_real_life_is_refused_with_what_is_right(line: str, hint: str):
+    found = read(f"good\n{line}\n")
+
+    (finding,) = found.findings
+    assert (finding.level, finding.line, finding.hint) == ("error", 2, hint)
+    assert found.text == "good\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["hookline", "hookline[dev]", "Hookline==0.1.0", "hookline @ git+https://example.com/h.git", "hookline>=1 # local"]
+)  # fmt: skip
+def test_hookline_itself_is_left_out_with_a_warning(line: str):
+    found = read(f"a\n{line}\nb\n")
+
+    assert found.text == "a\nb\n"
+    assert found.names == ("a", "b")
+    assert [(one.level, one.line) for one in found.findings] == [("warning", 2)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_a_file_as_windows_writes_it_is_read(encoding: str):
+    found = read("a>=1\r\n# ž\r\nb\r\n".encode(encoding))
+
+    assert (found.text, found.findings) == ("a>=1\nb\n", ())
+
+
+def test_an_encoding_that_cannot_be_told_is_refused_with_the_right_one():
+    assert [one.hint for one in read("a\n".encode("utf-16-le")).findings] == ["save it as UTF-8"]
+    assert [one.hint for one in read(b"a # \xe9\n").findings] == ["save it as UTF-8"]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from hookline_runner.environments import environment_id
+from hookline_runner.environments import environment_id, without_places
 from hookline_runner.requirements import (
     find_local_reference,
     layers_of,
@@ -62,3 +64,16 @@ def test_other_requirements_have_another_environment(python: str, text: str) -> 
 def test_a_projects_own_packages_come_on_top_of_the_defaults() -> None:
     assert layers_of("a\n#: defaults\nb\nc") == ["b\nc", "a"]
     assert layers_of("a\nb") == ["a\nb"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("error: not found at: file:///home/a/.hookline/runner/x.building-1/8.2", "error: not found at: its environment"),
+        ("Installed in `/home/a/.hookline/runner/env_1/bin`: 3", "Installed in `its environment`: 3"),
+        ("error: no version of /home/a/.hookline2", "error: no version of /home/a/.hookline2"),
+        ("error: No solution found", "error: No solution found"),
+    ],
+)  # fmt: skip
+def test_no_place_of_the_runner_host_is_told(line: str, told: str) -> None:
+    assert without_places(line, Path("/home/a/.hookline/runner")) == told
