@@ -53,7 +53,7 @@ class StartRequest:
 def read_start(header: bytes) -> StartRequest:
     """The host's part of a START header; raises `StartUnreadableError`."""
     try:
-        fields: dict[str, Any] = fast_json.read(header)  # Any: JSON of the service
+        fields: dict[str, Any] = fast_json.read_header(header)  # Any: JSON of the service
         return StartRequest(
             build_id=str(fields["build"]),
             reuse=fields.get("process") == "reuse",
@@ -68,7 +68,7 @@ def read_start(header: bytes) -> StartRequest:
 def _read_stop(header: bytes) -> tuple[bool, float]:
     """Whether a STOP is by force, and the grace in seconds; an order that cannot be read leaves none."""
     try:
-        order: dict[str, Any] = fast_json.read(header)  # Any: as above
+        order: dict[str, Any] = fast_json.read_header(header)  # Any: as above
         return bool(order.get("force")), max(0.0, float(order.get("grace_s") or 0.0))
     except (ValueError, TypeError, AttributeError, ArithmeticError):
         return False, 0.0
@@ -292,7 +292,7 @@ def _is_clean(frame: RawFrame) -> bool:
     if frame.type != FrameType.DONE:
         return False
     try:
-        header = fast_json.read(frame.header)
+        header = fast_json.read_header(frame.header)
     except ValueError:
         return False
     return isinstance(header, dict) and "dirty" in header and header["dirty"] is None

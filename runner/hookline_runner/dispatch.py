@@ -204,7 +204,7 @@ async def _ignore_progress(text: str) -> None:
 
 
 def _fields_of(frame: RawFrame) -> dict[str, Any]:  # Any: JSON of the service, which is trusted
-    return cast("dict[str, Any]", fast_json.read(frame.header))
+    return cast("dict[str, Any]", fast_json.read_header(frame.header))
 
 
 def _spec_of(fields: dict[str, Any]) -> BuildSpec:  # Any: as above

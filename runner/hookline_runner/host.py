@@ -91,12 +91,12 @@ class RunnerHost:
     def frame_received(self, frame: RawFrame) -> None:
         """See `LinkListener.frame_received`."""
         if frame.type == FrameType.WELCOME:
-            fields: dict[str, Any] = fast_json.read(frame.header)  # Any: JSON of the service
+            fields: dict[str, Any] = fast_json.read_header(frame.header)  # Any: JSON of the service
             self._heartbeat_s = float(fields.get("heartbeat_s") or _DEFAULT_HEARTBEAT_S)
             self._welcomed.set()
             logger.info("welcomed by the service", extra={"runner": fields.get("runner")})
         elif frame.type == FrameType.UNNEEDED:
-            self._unneeded = tuple(map(str, fast_json.read(frame.header)["builds"]))
+            self._unneeded = tuple(map(str, fast_json.read_header(frame.header)["builds"]))
             self._has_answer.set()
         elif self._dispatch is not None:
             self._dispatch.receive(frame)

@@ -175,7 +175,7 @@ def _parse_hello(frame: Frame) -> dict[str, object]:
     if frame.type is not FrameType.HELLO or frame.channel != LINK_CHANNEL:
         return {}
     try:
-        hello: object = fast_json.read(frame.header)
+        hello: object = fast_json.read_header(frame.header)
     except ValueError:
         return {}
     return cast("dict[str, object]", hello) if isinstance(hello, dict) else {}

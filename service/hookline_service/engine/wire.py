@@ -103,7 +103,7 @@ def _rows_of(value: Any) -> list[Any]:  # Any: as above
 def read_header(frame: Frame) -> dict[str, Any]:  # Any: the caller checks each field it takes
     """The header as a JSON object; raises `WireError`."""
     try:
-        header = fast_json.read(frame.header)
+        header = fast_json.read_header(frame.header)
     except ValueError as exc:
         raise WireError("the header is not JSON") from exc
     if not isinstance(header, dict):

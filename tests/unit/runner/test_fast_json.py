@@ -58,3 +58,11 @@ def test_other_values_are_written_alike_beside_a_large_number() -> None:
 def test_what_nobody_can_write_is_refused() -> None:
     with pytest.raises(TypeError):
         fast_json.write(object())
+
+
+@pytest.mark.parametrize(
+    ("header", "fields"),
+    [(rb'{"n":1,"s":"\ud83d"}', {"n": 1, "s": "\ufffd"}), (b'{"n":%s}' % (b"9" * 400), {"n": 10**400 - 1})],
+)  # fmt: skip
+def test_a_header_is_read_whatever_it_holds(header: bytes, fields: dict[str, Any]) -> None:
+    assert fast_json.read_header(header) == fields
