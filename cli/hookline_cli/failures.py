@@ -210,10 +210,15 @@ def describe_end(session: JsonObject) -> str:
     state = str(session.get("state"))
     error = object_of(session.get("error"))
     if error is not None:
-        kind, message = str(error.get("type") or ""), str(error.get("message") or "")
-        return ": ".join(part for part in (state, kind, message) if part)
+        return ": ".join(part for part in (state, describe_error(error)) if part)
     reason = session.get("stop_reason")
     return f"{state}: {reason}" if reason else state
+
+
+def describe_error(error: JsonObject, message: str | None = None) -> str:
+    """Type and message of a session's error; without a message its type alone."""
+    told = str(error.get("message") or "") if message is None else message
+    return ": ".join(part for part in (str(error.get("type") or ""), told) if part)
 
 
 def exit_code_of(error: HooklineError) -> int:

@@ -17,7 +17,7 @@ import click
 
 from hookline_cli.client import Service
 from hookline_cli.display import note, printable, shown
-from hookline_cli.failures import ArgumentInvalidError, ReplayDiffersError
+from hookline_cli.failures import ArgumentInvalidError, ReplayDiffersError, describe_error
 from hookline_cli.json_values import object_of, objects_in
 from hookline_cli.local_service import local_directory
 from hookline_cli.options import segment
@@ -252,7 +252,7 @@ def write_end(recording: Recording, done: Replay) -> None:
     elif done.error.get("type") == _DEBUGGER_LEFT:
         note("left the debugger")
     else:
-        note(f"replayed as recorded: {done.error.get('type')}: {done.error.get('message')}")
+        note(f"replayed as recorded: {describe_error(dict(done.error))}")
 
 
 def _write_record(record: Record) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hookline_runner.zygote_messages import SANDBOX_HOSTNAME
+
 logger = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 10.0
@@ -69,7 +71,7 @@ class Sandbox:
     def _mounts(self, view: SandboxView) -> Iterator[str]:
         scratch = str(view.scratch_limit_bytes)
         yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
-        yield from ("--hostname", "hookline", "--ro-bind", "/usr", "/usr")
+        yield from ("--hostname", SANDBOX_HOSTNAME, "--ro-bind", "/usr", "/usr")
         yield from _system_mounts()
         yield from ("--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys", "--dev", "/dev")
         yield from ("--size", scratch, "--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108

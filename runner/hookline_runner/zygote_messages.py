@@ -32,6 +32,7 @@ from dataclasses import asdict, dataclass
 
 MAX_MESSAGE_BYTES = 128 * 1024
 SETUP_FAILED_STATUS = 97
+SANDBOX_HOSTNAME = "hookline"  # by which a process knows that it is in one
 _MOST_DIGITS = 9
 
 

@@ -16,6 +16,7 @@ from hookline_cli.display import (
     shown,
     span,
 )
+from hookline_cli.failures import describe_error
 from hookline_cli.follow import Patience, require_completed, session_goes_on, wait_final
 from hookline_cli.json_values import JsonObject, object_of, objects_in
 from hookline_cli.options import (
@@ -271,10 +272,10 @@ def _show(session: JsonObject, *, as_json: bool) -> None:
         print_fields(session)
         return
     traceback = str(error.get("traceback") or "")
-    message = str(error.get("message"))
+    message = str(error.get("message") or "")
     if traceback:
         message = message.partition("\n")[0]  # the rest of it stands at the end of the traceback
-    print_fields({**session, "error": f"{error.get('type')}: {message}"})
+    print_fields({**session, "error": describe_error(error, message)})
     if traceback:
         click.echo("\n" + printable(traceback).rstrip("\n"))
 

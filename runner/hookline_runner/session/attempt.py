@@ -39,13 +39,14 @@ from hookline_runner.session.journal import (
     Journal,
     Kind,
 )
+from hookline_runner.session.leftovers import Leftovers
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
 from hookline_runner.session.own_handlers import OwnHandlers
 from hookline_runner.session.recording import Recorder
 from hookline_runner.session.stopping import StopSwitch
 from hookline_runner.session.suspending import Waiting
-from hookline_runner.session.tracebacks import describe
+from hookline_runner.session.tracebacks import describe, killed_by_itself
 
 _DEFAULT_LINES: Final = 1_000_000
 _DEFAULT_BYTES: Final = 100 * 1024 * 1024
@@ -113,6 +114,7 @@ class Attempt:
             is_durable=start.is_durable,
         )
         journal.before_sending = self.output.flush
+        self._leftovers = Leftovers(self.output, project_dir)
         self._branch = Branch()
         self._gate: Gate | None = None
         self._plain_new_event_loop = asyncio.events.new_event_loop
@@ -161,6 +163,8 @@ class Attempt:
         if self._recorder.failure is not None and ending.error is None:
             ending = Ending(error=describe(self._recorder.failure, self._project_dir))
         ending.is_stopped = ending.is_stopped or self._stop.is_raised
+        if ending.is_stopped and not self._is_stop_asked():
+            ending = Ending(error=killed_by_itself("SIGTERM"))
         self._capture.finish()
         return ending
 
@@ -180,8 +184,24 @@ class Attempt:
             self._check_exhausted()
         except BaseException as exc:  # noqa: BLE001 - the process boundary: whatever ends a session is reported
             ending = self._ending_of(exc, "" if loaded else module_name)
+        if not ending.is_stopped:
+            ending = self._wait_for_threads(ending)
         self._stop.close()
         return ending
+
+    def _wait_for_threads(self, ending: Ending) -> Ending:
+        """Let threads that the session left finish, as Python does at the end of a program; a stop ends the wait."""
+        try:
+            self._leftovers.wait()
+        except BaseException as exc:  # noqa: BLE001 - as above: a stop, or a signal handler of the session's own
+            stopped = self._ending_of(exc, "")
+            return ending if ending.error is not None and not stopped.is_stopped else stopped
+        return ending
+
+    def _is_stop_asked(self) -> bool:
+        """Whether the service asked for the stop: its frame is sent before the signal."""
+        self._link.read_available()
+        return self._stop.is_asked
 
     def finish(self, ending: Ending, dirty: str | None) -> None:
         """Report the end."""

@@ -134,13 +134,9 @@ def find_work() -> str | None:
 # Threads and processes
 
 
-def wait_for_threads() -> Iterator[threading.Thread]:
-    """Each thread to be waited for before a program ends, as Python does; those that wait for jobs have none."""
-    while True:
-        left = next((thread for thread in _other_threads() if not thread.daemon), None)
-        if left is None:
-            return
-        yield left
+def find_waited_thread() -> threading.Thread | None:
+    """A thread that Python waits for before a program ends; a worker without a job is none."""
+    return next((thread for thread in _other_threads() if not thread.daemon), None)
 
 
 def daemons() -> list[threading.Thread]:

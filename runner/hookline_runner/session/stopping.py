@@ -34,6 +34,7 @@ class StopSwitch:
         "_shielded",
         "_timer",
         "_waits",
+        "is_asked",
         "is_raised",
         "is_requested",
         "on_loop",
@@ -51,6 +52,7 @@ class StopSwitch:
         self._shielded: set[CodeType] = set()
         self._is_open = False
         self._pid = 0
+        self.is_asked = False  # by the service, and not by a signal alone
         self.is_requested = False
         self.is_raised = False
         self.on_loop: Callable[[], None] | None = None
@@ -65,6 +67,7 @@ class StopSwitch:
         """Forget an earlier request, for the next session of this process."""
         self._reason = ""
         self._is_open = False
+        self.is_asked = False
         self.is_requested = False
         self.is_raised = False
         self.on_loop = None
@@ -82,7 +85,7 @@ class StopSwitch:
     def note_reason(self, reason: str) -> None:
         """The session is to stop, and why. The signal follows; a system call that it comes just before does not end by it."""
         self._reason = reason
-        self.is_requested = True
+        self.is_asked = self.is_requested = True
         self._tell_watchers()
 
     def shield(self, *functions: Any) -> None:

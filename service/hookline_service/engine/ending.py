@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -125,10 +126,17 @@ def describe_exit(how: Exit) -> str:
     if sentence is not None:
         return sentence.replace("{detail}", how.detail)
     if how.signal is not None:
-        return f"the process was killed by signal {how.signal}"
+        return f"the process was killed by {_name_of_signal(how.signal)}"
     if how.status is None:
         return "the process was ended together with the others of its build"
     return f"the process exited with status {how.status} before the function returned"
+
+
+def _name_of_signal(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} (signal {number})"
+    except ValueError:
+        return f"signal {number}"
 
 
 def blame_for(how: Exit) -> Blame:
@@ -232,6 +240,6 @@ def failure(error: SessionError, outcome: AttemptOutcome) -> Ending:
         next=Next.END,
         state=SessionState.ERROR,
         outcome=outcome,
-        text=f"error: {error.type}: {error.message}",
+        text=": ".join(part for part in ("error", error.type, error.message) if part),
         error=error,
     )

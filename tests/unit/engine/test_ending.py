@@ -15,6 +15,8 @@ from hookline_service.engine.ending import (
     Next,
     Suspension,
     decide_ending,
+    describe_exit,
+    failure,
     resume_delay_s,
 )
 from hookline_service.model.sessions import AttemptOutcome, SessionError, SessionState
@@ -120,3 +122,16 @@ def test_a_process_that_went_down_with_others_is_told_as_that() -> None:
 
     assert "together with the others" in ending.text
     assert "None" not in ending.text
+
+
+def test_a_signal_is_named_and_an_error_without_a_message_ends_in_no_colon() -> None:
+    named = [describe_exit(Exit(reason="exited", signal=number)) for number in (9, 11, 63, 999)]
+    bare = failure(SessionError(type="MemoryError", message=""), AttemptOutcome.FINISHED)
+
+    assert named == [
+        "the process was killed by SIGKILL (signal 9)",
+        "the process was killed by SIGSEGV (signal 11)",
+        "the process was killed by signal 63",
+        "the process was killed by signal 999",
+    ]
+    assert bare.text == "error: MemoryError"
