@@ -32,7 +32,7 @@ from hookline_runner.processes import adopt_orphans, die_with_parent
 from hookline_runner.project_process import ProjectRuntime, service_python
 from hookline_runner.relay import RawFrame
 from hookline_runner.sandbox import Sandbox, probe_sandbox
-from hookline_runner.settings import RunnerSettings, read_environment, read_token
+from hookline_runner.settings import RunnerSettings, read_environment, read_token, wants_json_log
 from hookline_runner.tidying import Tidying
 from hookline_runner.zygote_pool import ZygotePool
 
@@ -262,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--child", action="store_true", help="end with the process that started this"
     )
     options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    log_to_stderr()
+    log_to_stderr(as_json=wants_json_log())
     fields: dict[str, Any] = {  # Any: fields of several types
         **read_environment(),
         "socket": options.socket,

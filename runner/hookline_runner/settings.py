@@ -69,6 +69,11 @@ def read_token(token_file: Path | None) -> str:
     return os.environ.pop("HOOKLINE_RUNNER_TOKEN", "")
 
 
+def wants_json_log() -> bool:
+    """Whether HOOKLINE_LOG_FORMAT asks for a log of JSON lines."""
+    return os.environ.get("HOOKLINE_LOG_FORMAT") == "json"
+
+
 def read_environment() -> dict[str, object]:
     """Fields of `RunnerSettings` that the environment sets (HOOKLINE_RUNNER_…), and what installs may see."""
     fields: dict[str, object] = {

@@ -18,7 +18,7 @@ PREFIX = "HOOKLINE_"
 _MEBIBYTE = 1024 * 1024
 _SHORTEST_TOKEN = 16
 _MISTYPED = 0.9  # how alike two names are
-_SERVICE_SECRETS = frozenset({"HOOKLINE_TOKEN", "HOOKLINE_SECRET_KEY"})
+_SERVICE_OWN = frozenset({"HOOKLINE_TOKEN", "HOOKLINE_SECRET_KEY", "NOTIFY_SOCKET"})
 
 
 class SettingInvalidError(InvalidError):
@@ -116,6 +116,7 @@ class Settings:
     token: Secret | None = None
     secret_key: Secret | None = None
     log_level: str = "info"
+    log_format: str = "text"
     sandbox: str = "auto"
     capacity: int = 0
     hot_window_s: float = 1.0
@@ -233,6 +234,11 @@ SETTINGS: tuple[Setting, ...] = (
         name="log_level",
         read=_one_of("debug", "info", "warning", "error"),
         description="Least severe level of the service's own log.",
+    ),
+    Setting(
+        name="log_format",
+        read=_one_of("text", "json"),
+        description="Form of the service's own log: lines for people, or one JSON object a line.",
     ),
     Setting(
         name="sandbox",
@@ -389,15 +395,21 @@ def settings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def notify_socket(environment: Mapping[str, str] | None = None) -> str:
+    """The socket on which the system's service manager wants to be told of readiness; "" if it does not."""
+    return (os.environ if environment is None else environment).get("NOTIFY_SOCKET", "")
+
+
 def runner_environment(
     settings: Settings, runner_token: str, environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of the runner host beside the service: this one without the service's own secrets."""
+    """The environment of the runner host beside the service: this one without what is the service's own."""
     given = os.environ if environment is None else environment
-    kept = {name: value for name, value in given.items() if name not in _SERVICE_SECRETS}
+    kept = {name: value for name, value in given.items() if name not in _SERVICE_OWN}
     told = {
         "HOOKLINE_RUNNER_TOKEN": runner_token,
         "HOOKLINE_RUNNER_SANDBOX": settings.sandbox,
+        "HOOKLINE_LOG_FORMAT": settings.log_format,
         "HOOKLINE_RUNNER_MEMORY_LIMIT_BYTES": str(settings.memory_limit_bytes),
         "HOOKLINE_RUNNER_ENVIRONMENT_TIMEOUT_S": str(settings.prepare_timeout_s),
     }

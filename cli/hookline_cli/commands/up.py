@@ -27,7 +27,7 @@ from hookline_cli.display import note
 @click.option(
     "--sandbox",
     envvar="HOOKLINE_SANDBOX",
-    metavar="auto|require|off",
+    metavar="auto|required|off",
     help="Whether user code runs in bubblewrap.  [default: auto]",
 )
 @click.option(

@@ -17,6 +17,7 @@ from hookline_service.api import (
     builds,
     deployments,
     events,
+    metrics,
     projects,
     schedules,
     secrets,
@@ -115,7 +116,7 @@ def _system_routes(services: ApiServices) -> list[Route]:
     return [
         Route("/healthz", system.health_handler(), methods=["GET"]),
         Route("/readyz", system.ready_handler(services), methods=["GET"]),
-        Route("/metrics", system.metrics_handler(services), methods=["GET"]),
+        Route("/metrics", metrics.metrics_handler(services), methods=["GET"]),
     ]
 
 

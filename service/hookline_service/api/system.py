@@ -1,10 +1,9 @@
-"""Routes about the service itself: versions, runner hosts, backup, health, metrics."""
+"""Routes about the service itself: versions, runner hosts, backup, health."""
 
 from __future__ import annotations
 
 import platform
-import resource
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from hookline_service.use_cases.backup import backup_file
 SQLITE = "application/vnd.sqlite3"
 _CHUNK_BYTES = 256 * 1024
 _WRITE_S = 5.0
-_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class VersionAnswer(Answer):
@@ -160,39 +158,6 @@ async def _refusal_of_writes(store: Store) -> str:
     except TimeoutError:
         return f"the database did not take a write within {_WRITE_S:g} s"
     return ""
-
-
-def metrics_handler(services: ApiServices) -> Callable[[Request], Awaitable[Response]]:
-    """`/metrics`: figures in Prometheus' text format."""
-
-    async def metrics(_: Request) -> Response:
-        runners = services.runners.list_runners()
-        figures = {
-            "store_pending_bytes": services.store.pending_bytes(),
-            "process_max_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "runners": len(runners),
-            "runner_capacity": sum(runner.capacity for runner in runners),
-            "runner_busy": sum(runner.busy for runner in runners),
-            "runner_rss_bytes": sum(runner.rss_bytes for runner in runners),
-            **services.webhook_counts.figures(),
-            **services.gauges(),
-        }
-        return Response(_exposition(figures), media_type=_METRICS)
-
-    return metrics
-
-
-def _exposition(figures: Mapping[str, float]) -> str:
-    lines: list[str] = []
-    family = ""
-    for name, value in sorted(figures.items()):
-        full = f"hookline_{name}"
-        if (of := full.partition("{")[0]) != family:
-            family = of
-            kind = "counter" if family.endswith("_total") else "gauge"
-            lines.append(f"# TYPE {family} {kind}")
-        lines.append(f"{full} {value}")
-    return "\n".join(lines) + "\n"
 
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = (

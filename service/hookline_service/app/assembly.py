@@ -11,6 +11,7 @@ from hookline_service.api.published import create_published
 from hookline_service.api.services import ApiServices
 from hookline_service.api.webhooks import create_webhooks
 from hookline_service.app.contexts import ContextReader
+from hookline_service.app.session_reports import SessionReports
 from hookline_service.clock import Clock, SystemClock
 from hookline_service.dispatcher import (
     AnswerBoard,
@@ -72,6 +73,8 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         store=store, engine=engine, dispatcher=dispatcher, routes=routes, clock=clock
     )
     switchboard.on_end(ticker.session_ended)
+    reports = SessionReports(clock)
+    switchboard.on_end(reports.session_ended)
 
     def project_changed(project_id: ProjectId) -> None:
         contexts.forget(project_id)
@@ -96,7 +99,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         on_project_changed=project_changed,
         on_subscription=subscriptions.add,
         schedule_lock=ticker.lock,
-        gauges=engine.gauges,
+        gauges=lambda: engine.gauges() | reports.figures(),
         is_ready=engine_parts.pool.has_host,
     )
     return Parts(

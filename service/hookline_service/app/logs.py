@@ -7,7 +7,10 @@ import logging
 from hookline_runner.log_format import log_to_stderr
 
 
-def configure_logging(level: str) -> None:
-    """Write records of this level and above to standard error; what the web server tells of itself only if it matters."""
-    log_to_stderr(level)
+def configure_logging(level: str, log_format: str) -> None:
+    """Write records of this level and above to standard error; what the web server tells of itself only if it matters.
+
+    `log_format` is `text` or `json`.
+    """
+    log_to_stderr(level, as_json=log_format == "json")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

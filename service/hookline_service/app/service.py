@@ -25,6 +25,7 @@ from hookline_service.app.assembly import Parts, build_parts
 from hookline_service.app.http_connections import CarefulHttpProtocol
 from hookline_service.app.listening import listen, runner_socket_path
 from hookline_service.app.logs import configure_logging
+from hookline_service.app.readiness import tell_service_manager
 from hookline_service.app.runner_child import keep_runner
 from hookline_service.clock import SystemClock, steady_s
 from hookline_service.engine.inbox import FrameInbox
@@ -61,7 +62,7 @@ def run_service(
     Raises:
         HooklineError: the service cannot start as it was told to.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     for name, meant in find_mistyped():
         logger.warning("not a setting", extra={"variable": name, "did_you_mean": meant})
     _allow_many_connections()
@@ -178,6 +179,7 @@ async def _stop_on_signal(server: uvicorn.Server, hurry: anyio.Event) -> None:
     """Ask the server to end at the first signal; at the second, wait for nothing."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
+            tell_service_manager("STOPPING=1")
             if server.should_exit:
                 server.force_exit = True
                 hurry.set()
@@ -213,6 +215,7 @@ async def _announce(server: uvicorn.Server, parts: Parts, on_ready: Callable[[st
     fresh.write_bytes(fast_json.write({"url": url}))
     fresh.replace(note)
     await parts.engine_parts.pool.wait_for_host()
+    tell_service_manager("READY=1")
     on_ready(url)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +41,8 @@ from hookline_service.use_cases.deploy_state import DeployStore, ProjectState, r
 from hookline_service.use_cases.releases import declared_connections, put_in_force, set_schedules
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 from hookline_service.use_cases.webhook_urls import webhook_url
+
+logger = logging.getLogger(__name__)
 
 _APPLY_DEADLINE_S = 60.0
 
@@ -139,6 +142,8 @@ class Deployer:
             await self.store.apply_release(release)
             self.on_project_changed(release.project.id)
             self.on_schedules_changed()
+        facts = {"project": release.project.name, "deployment_id": release.deployment.id}
+        logger.info("deployed", extra=facts)
         return Deployed(
             project=release.project.name,
             build_id=release.build.id,

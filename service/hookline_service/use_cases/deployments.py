@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -28,6 +29,8 @@ from hookline_service.use_cases.releases import (
     put_in_force,
     set_schedules,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class DeploymentReads(Protocol):
@@ -133,7 +136,9 @@ async def activate_deployment(
         former = await list_former(store, deployment.project_id)
         rows = set_schedules(triggers, former, now)
         connections = declared_connections(manifest, deployment.project_id)
-        return await store.activate_deployment(deployment.id, triggers, rows, connections, now)
+        active = await store.activate_deployment(deployment.id, triggers, rows, connections, now)
+    logger.info("deployment activated", extra={"deployment_id": active.id})
+    return active
 
 
 async def list_former(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from importlib.resources import files
 
 from hookline_service.storage.errors import StorageForeignError, StorageNewerError
 from hookline_service.storage.sqlite.connection import Database
+
+logger = logging.getLogger(__name__)
 
 _FILE = re.compile(r"^(?P<number>\d{4})_\w+\.sql$")
 
@@ -45,6 +48,8 @@ def migrate(database: Database, path: str, migrations: Sequence[Migration]) -> N
     for migration in migrations:
         if migration.number > version:
             _apply(database, migration)
+            if version:
+                logger.info("database migrated", extra={"to": migration.name})
 
 
 def _version(database: Database, path: str, *, newest: int) -> int:
