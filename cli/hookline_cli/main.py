@@ -23,7 +23,21 @@ from hookline_cli.failures import (
 if TYPE_CHECKING:
     import httpx2
 
-SHORT_COMMANDS = ("init", "up", "dev", "deploy", "run", "backup", "version", "completion")
+SHORT_COMMANDS = (
+    "init",
+    "up",
+    "dev",
+    "deploy",
+    "run",
+    "logs",
+    "status",
+    "doctor",
+    "backup",
+    "restore",
+    "prune",
+    "version",
+    "completion",
+)
 NOUN_COMMANDS = (
     "project",
     "build",

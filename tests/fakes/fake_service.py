@@ -265,6 +265,57 @@ def _act(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> ht
     return httpx2.Response(200, json={**found, "done": groups["verb"]})
 
 
+_RECORDS = [
+    {
+        "position": position,
+        "session": f"ses_{position:026d}",
+        "project": "shop",
+        "at": f"2026-03-0{position}T12:00:00.000Z",
+        "kind": "print",
+        "level": "",
+        "text": f"line {position}",
+    }
+    for position in range(1, 6)
+]
+_STATUS: dict[str, Any] = {
+    "version": "0.1.0",
+    "url": "http://127.0.0.1:9980",
+    "started_at": "2026-03-01T12:00:00.000Z",
+    "ready": True,
+    "reason": "",
+    "projects": 2,
+    "sessions": {"created": 0, "running": 1, "waiting": 7},
+    "ended": {"completed": 3, "error": 1, "stopped": 0},
+    "runners": 1,
+    "capacity": 50,
+    "busy": 1,
+    "sandbox": ["bubblewrap"],
+    "disk_free_bytes": 5 * 1024**3,
+}
+
+
+@route("GET", "/logs")
+def _logs(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    params = request.url.params
+    limit, before = min(int(params["limit"]), 2), int(params.get("before", 99))
+    text = params.get("text", "")
+    items = [one for one in _RECORDS[::-1] if one["position"] < before and text in one["text"]]
+    page = items[:limit]
+    end = len(items) <= limit
+    after = 0 if end else page[-1]["position"]
+    return httpx2.Response(200, json={"items": page, "next": after, "end": end})
+
+
+@route("GET", "/status")
+def _status(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(200, json={**_STATUS, **fake.sent_event})
+
+
+@route("POST", "/prune")
+def _prune(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    return httpx2.Response(200, json={"sessions": 3, "deployments": 2, "builds": 1})
+
+
 @route("GET", "/{kind}")
 def _list(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
     params = request.url.params

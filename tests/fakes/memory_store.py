@@ -30,12 +30,16 @@ from hookline_service.model.sessions import (
     FINAL_STATES,
     Attempt,
     JournalEntry,
+    LogFilter,
+    LogPage,
     LogRecord,
+    PlacedRecord,
     ReplayRow,
     Session,
     SessionChange,
     SessionFilter,
     SessionState,
+    severity_of,
 )
 from hookline_service.storage.errors import BackupExistsError
 from tests.fakes.memory_calls import MemoryCalls
@@ -254,6 +258,36 @@ class MemoryStore(MemoryCalls):
     ) -> list[JournalEntry]:
         journal = self._journal.get(session_id, {})
         return [journal[seq] for seq in sorted(journal) if seq > after_seq][:limit]
+
+    async def list_logs(self, which: LogFilter) -> LogPage:
+        placed = [
+            PlacedRecord(position=position, record=record)
+            for position, (session_id, seq) in enumerate(self._log_order, 1)
+            if (record := self._log.get(session_id, {}).get(seq)) is not None
+        ]
+        found = [each for each in placed if self._is_wanted(each, which)]
+        if which.after is None:
+            found.reverse()
+        page = found[: which.limit]
+        is_end = len(found) < which.limit
+        edge = page[-1].position if page and not is_end else (len(placed) if which.after else 0)
+        return LogPage(records=tuple(page), next=edge, is_end=is_end)
+
+    def _is_wanted(self, placed: PlacedRecord, which: LogFilter) -> bool:
+        record = placed.record
+        project = self._sessions[record.session_id].project_id
+        return (
+            (which.before is None or placed.position < which.before)
+            and (which.after is None or placed.position > which.after)
+            and (which.since is None or record.at >= which.since)
+            and (which.project_id in (None, project))
+            and (which.text is None or which.text.lower() in record.text.lower())
+            and severity_of(record) >= which.severity
+        )
+
+    async def count_finished_before(self, before: datetime) -> int:
+        ended = [each.ended_at for each in self._sessions.values() if each.ended_at]
+        return sum(at < before for at in ended)
 
     async def list_log(
         self, session_id: SessionId, after_seq: int, limit: int, *, newest_first: bool = False

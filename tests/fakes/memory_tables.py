@@ -65,6 +65,7 @@ class MemoryTables:
         self._attempts: dict[SessionId, dict[int, Attempt]] = {}
         self._journal: dict[SessionId, dict[int, JournalEntry]] = {}
         self._log: dict[SessionId, dict[int, LogRecord]] = {}
+        self._log_order: list[tuple[SessionId, int]] = []
 
     def _may_write(self) -> None:
         if self.refuse or self._is_closed:
@@ -124,7 +125,10 @@ class MemoryTables:
 
     def _insert_log(self, log: Iterable[LogRecord]) -> None:
         for each in log:
-            self._log.setdefault(each.session_id, {}).setdefault(each.seq, each)
+            of_session = self._log.setdefault(each.session_id, {})
+            if each.seq not in of_session:
+                of_session[each.seq] = each
+                self._log_order.append((each.session_id, each.seq))
 
     def _change_attempts(self, change: SessionChange) -> None:
         attempts = self._attempts.setdefault(change.session_id, {})

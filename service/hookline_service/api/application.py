@@ -17,12 +17,14 @@ from hookline_service.api import (
     builds,
     deployments,
     events,
+    logs,
     metrics,
     projects,
     schedules,
     secrets,
     session_history,
     sessions,
+    status,
     store,
     system,
     triggers,
@@ -55,9 +57,11 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
     *session_history.ENDPOINTS,
     *store.ENDPOINTS,
     *system.ENDPOINTS,
+    *status.ENDPOINTS,
+    *logs.ENDPOINTS,
 )
 OPEN_PATHS = frozenset(
-    {"/healthz", "/readyz", f"{BASE}/openapi.json"}
+    {"/", "/healthz", "/readyz", f"{BASE}/openapi.json"}
     | {BASE + endpoint.path for endpoint in ENDPOINTS if endpoint.is_open}
 )
 _METHOD_NOT_ALLOWED = 405
@@ -114,6 +118,7 @@ def _document_route() -> Route:
 
 def _system_routes(services: ApiServices) -> list[Route]:
     return [
+        Route("/", system.front_handler(services), methods=["GET"]),
         Route("/healthz", system.health_handler(), methods=["GET"]),
         Route("/readyz", system.ready_handler(services), methods=["GET"]),
         Route("/metrics", metrics.metrics_handler(services), methods=["GET"]),

@@ -95,6 +95,7 @@ class ApiServices:
     on_project_changed: Callable[[ProjectId], None] = lambda _: None
     on_subscription: Callable[[Subscription], None] = lambda _: None
     schedule_lock: anyio.Lock = field(default_factory=anyio.Lock)
+    write_check: anyio.Lock = field(default_factory=anyio.Lock)
     webhook_counts: WebhookCounts = field(default_factory=WebhookCounts)
     gauges: Callable[[], Mapping[str, float]] = dict
     is_ready: Callable[[], bool] = lambda: True

@@ -10,10 +10,11 @@ from typing import Any
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from hookline.errors import HooklineError
 from hookline_service.api.endpoints import (
+    BASE,
     Answer,
     AnyEndpoint,
     Call,
@@ -120,6 +121,27 @@ class _ClosingStream(StreamingResponse):
             await super().stream_response(send)
 
 
+_FRONT = """\
+Hookline {version} is up.
+
+  hookline deploy DIR          deploy a project to it
+  hookline session list        what ran, and what runs
+  hookline status              how it does
+
+The API is under {base}, and described by {base}/openapi.json. It needs the token, which is in the file `token` of the service's home.
+"""
+
+
+def front_handler(services: ApiServices) -> Callable[[Request], Awaitable[Response]]:
+    """`/`: what this is, for somebody who opens the URL."""
+    text = _FRONT.format(version=version(), base=f"{services.settings.base_url}{BASE}")
+
+    async def front(_: Request) -> Response:
+        return PlainTextResponse(text)
+
+    return front
+
+
 def health_handler() -> Callable[[Request], Awaitable[Response]]:
     """`/healthz`: the process answers."""
 
@@ -131,22 +153,26 @@ def health_handler() -> Callable[[Request], Awaitable[Response]]:
 
 def ready_handler(services: ApiServices) -> Callable[[Request], Awaitable[Response]]:
     """`/readyz`: sessions can run, and what they do can be written."""
-    turn = anyio.Lock()  # anybody may ask, so a disk in trouble is tried by one at a time
-
-    async def find_reason() -> str:
-        if not services.is_ready():
-            return "no runner host is connected"
-        if turn.locked():
-            return "whether the database takes writes again is being tried"
-        async with turn:
-            return await _refusal_of_writes(services.store)
 
     async def readyz(_: Request) -> Response:
-        if reason := await find_reason():
+        if reason := await reason_not_ready(services):
             return json_response({"status": "not ready", "reason": reason}, 503)
         return json_response({"status": "ready"})
 
     return readyz
+
+
+async def reason_not_ready(services: ApiServices) -> str:
+    """Why sessions cannot run now, or what they do not be written; "" if they can.
+
+    Anybody may ask, so a disk in trouble is tried by one at a time.
+    """
+    if not services.is_ready():
+        return "no runner host is connected"
+    if services.write_check.locked():
+        return "whether the database takes writes again is being tried"
+    async with services.write_check:
+        return await _refusal_of_writes(services.store)
 
 
 async def _refusal_of_writes(store: Store) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hookline_service.app.restore import Restored, restore_database
 from hookline_service.app.service import run_service
 
-__all__ = ["run_service"]
+__all__ = ["Restored", "restore_database", "run_service"]

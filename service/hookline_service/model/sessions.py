@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from hookline_service.model.ids import (
     BuildId,
@@ -240,3 +240,54 @@ class SessionFilter:
     state: SessionState | None = None
     before: SessionId | None = None
     limit: int = 50
+
+
+class LogSeverity(IntEnum):
+    """How much a log record matters, whatever its kind; what was printed counts as `INFO`."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Which log records of all sessions a listing shows; None means any.
+
+    `text` is looked for without regard to the case of ASCII letters. `before` and `after` are exclusive bounds of `position`;
+    with `after` the oldest come first, else the newest.
+    """
+
+    project_id: ProjectId | None = None
+    since: datetime | None = None
+    text: str | None = None
+    severity: LogSeverity = LogSeverity.DEBUG
+    before: int | None = None
+    after: int | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedRecord:
+    """A log record with its `position` among all records, which ascends in the order of recording."""
+
+    position: int
+    record: LogRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPage:
+    """Records found, and from where to look on; `is_end`: there are no more that way."""
+
+    records: tuple[PlacedRecord, ...]
+    next: int
+    is_end: bool
+
+
+def severity_of(record: LogRecord) -> LogSeverity:
+    """How much the record matters."""
+    if record.kind in (LogKind.ERROR, LogKind.WARNING):
+        return LogSeverity[record.kind.name]
+    level = record.level.upper() if record.kind is LogKind.LOG else ""
+    return LogSeverity.__members__.get({"CRITICAL": "ERROR"}.get(level, level), LogSeverity.INFO)

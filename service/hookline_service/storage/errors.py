@@ -100,7 +100,9 @@ class StorageDamagedError(InvalidError):
     code = "storage.damaged"
 
     def __init__(self, path: str, findings: tuple[str, ...]) -> None:
-        super().__init__(f"{path} is damaged ({findings[0]}); restore a backup")
+        super().__init__(
+            f"{path} is damaged ({findings[0]}); restore a backup with `hookline restore FILE`"
+        )
         self.findings = findings
 
     @property

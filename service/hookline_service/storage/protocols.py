@@ -48,6 +48,8 @@ from hookline_service.model.projects import (
 from hookline_service.model.sessions import (
     Attempt,
     JournalEntry,
+    LogFilter,
+    LogPage,
     LogRecord,
     ReplayRow,
     Session,
@@ -358,8 +360,16 @@ class SessionStore(Protocol):
         """Log records with `seq` above `after_seq`, oldest first (or the last ones, newest first)."""
         ...
 
+    async def list_logs(self, which: LogFilter) -> LogPage:
+        """Log records of all sessions. Looks at a bounded number of them, so a page may be short before the end."""
+        ...
+
     async def list_attempts(self, session_id: SessionId) -> list[Attempt]:
         """Attempts, oldest first."""
+        ...
+
+    async def count_finished_before(self, before: datetime) -> int:
+        """How many sessions `delete_finished_before` would delete in the end."""
         ...
 
     async def delete_session(self, session_id: SessionId) -> None:

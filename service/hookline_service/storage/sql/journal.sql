@@ -39,6 +39,40 @@ FROM journal WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq
 SELECT seq, attempt, at, kind, text, level
 FROM log WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?;
 
+-- name: list_logs_below
+-- Log records of all sessions between two positions (the lower one included), newest first.
+SELECT l.key, s.id, l.seq, l.attempt, l.at, l.kind, l.text, l.level
+FROM log AS l JOIN sessions AS s ON s.key = l.session_key
+WHERE l.key < :upper AND l.key >= :lower AND l.at >= :since
+  AND (:project IS NULL OR s.project_key = :project)
+  AND (:text IS NULL OR instr(lower(l.text), lower(:text)) > 0)
+  AND CASE WHEN l.kind = 'error' THEN 40 WHEN l.kind = 'warning' THEN 30
+           WHEN l.kind <> 'log' THEN 20
+           WHEN upper(l.level) IN ('ERROR', 'CRITICAL') THEN 40 WHEN upper(l.level) = 'WARNING' THEN 30
+           WHEN upper(l.level) = 'DEBUG' THEN 10 ELSE 20 END >= :severity
+ORDER BY l.key DESC LIMIT :limit;
+
+-- name: list_logs_above
+-- The same, oldest first.
+SELECT l.key, s.id, l.seq, l.attempt, l.at, l.kind, l.text, l.level
+FROM log AS l JOIN sessions AS s ON s.key = l.session_key
+WHERE l.key < :upper AND l.key >= :lower AND l.at >= :since
+  AND (:project IS NULL OR s.project_key = :project)
+  AND (:text IS NULL OR instr(lower(l.text), lower(:text)) > 0)
+  AND CASE WHEN l.kind = 'error' THEN 40 WHEN l.kind = 'warning' THEN 30
+           WHEN l.kind <> 'log' THEN 20
+           WHEN upper(l.level) IN ('ERROR', 'CRITICAL') THEN 40 WHEN upper(l.level) = 'WARNING' THEN 30
+           WHEN upper(l.level) = 'DEBUG' THEN 10 ELSE 20 END >= :severity
+ORDER BY l.key LIMIT :limit;
+
+-- name: last_log_position
+-- The position of the newest log record.
+SELECT coalesce(max(key), 0) FROM log;
+
+-- name: newest_log_time
+-- When the newest record below a position was made.
+SELECT at FROM log WHERE key < ? ORDER BY key DESC LIMIT 1;
+
 -- name: list_last_log
 -- Log records above a number, newest first.
 SELECT seq, attempt, at, kind, text, level

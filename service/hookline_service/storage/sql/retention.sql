@@ -6,6 +6,10 @@ SELECT key, state FROM sessions WHERE id = ?;
 -- Final sessions that ended before a time, oldest first.
 SELECT key, event_key FROM sessions WHERE ended_at < ? ORDER BY ended_at LIMIT ?;
 
+-- name: count_ended_before
+-- How many sessions ended before a time.
+SELECT count(*) FROM sessions WHERE ended_at < ?;
+
 -- name: list_sessions_to_remove_of_deployment
 -- Some sessions of a deployment.
 SELECT key, event_key FROM sessions WHERE deployment_key = ? LIMIT ?;

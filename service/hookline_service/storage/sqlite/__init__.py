@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from hookline_service.storage.sqlite.store import SqliteStore, check_file, open_sqlite_store
+from hookline_service.storage.sqlite.store import (
+    SqliteStore,
+    check_backup,
+    check_file,
+    open_sqlite_store,
+    own_file,
+)
 
-__all__ = ["SqliteStore", "check_file", "open_sqlite_store"]
+__all__ = ["SqliteStore", "check_backup", "check_file", "open_sqlite_store", "own_file"]

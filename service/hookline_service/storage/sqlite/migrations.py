@@ -52,6 +52,12 @@ def migrate(database: Database, path: str, migrations: Sequence[Migration]) -> N
                 logger.info("database migrated", extra={"to": migration.name})
 
 
+def check_version(database: Database, path: str, migrations: Sequence[Migration]) -> None:
+    """Look whether this version can read the file. Raises as `migrate`, and `StorageForeignError` for an empty file."""
+    if _version(database, path, newest=migrations[-1].number) == 0:
+        raise StorageForeignError(path, "it is empty")
+
+
 def _version(database: Database, path: str, *, newest: int) -> int:
     version: int = database.value("user_version")
     application: int = database.value("application_id")

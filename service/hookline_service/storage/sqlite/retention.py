@@ -61,6 +61,10 @@ class RetentionTables(Tables):
         while not await self._writer.run(_delete_session, session_id):
             pass
 
+    async def count_finished_before(self, before: datetime) -> int:
+        """See `SessionStore.count_finished_before`."""
+        return await self._readers.run(Database.value, "count_ended_before", (to_us(before),))
+
     async def delete_finished_before(self, before: datetime, limit: int) -> int:
         """See `SessionStore.delete_finished_before`."""
         before_us = to_us(before)

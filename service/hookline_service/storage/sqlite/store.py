@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import AsyncExitStack, ExitStack, closing
+from collections.abc import Generator
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,7 +32,8 @@ from hookline_service.storage.sqlite.deployments import DeploymentTables
 from hookline_service.storage.sqlite.events import EventTables
 from hookline_service.storage.sqlite.forks import ForkTables
 from hookline_service.storage.sqlite.journal import JournalTables
-from hookline_service.storage.sqlite.migrations import load_migrations, migrate
+from hookline_service.storage.sqlite.logs import LogTables
+from hookline_service.storage.sqlite.migrations import check_version, load_migrations, migrate
 from hookline_service.storage.sqlite.ownership import Ownership
 from hookline_service.storage.sqlite.projects import ProjectTables
 from hookline_service.storage.sqlite.readers import Readers
@@ -54,6 +56,7 @@ class SqliteStore(
     EventTables,
     SessionTables,
     JournalTables,
+    LogTables,
     CallTables,
     ForkTables,
     ValueTables,
@@ -193,6 +196,36 @@ def check_file(path: Path) -> None:
             _check(database, path)
     except (sqlite3.Error, UnicodeDecodeError) as exc:
         raise StorageDamagedError(str(path), (str(exc),)) from exc
+
+
+def check_backup(path: Path) -> None:
+    """Look at the whole of a copy that nobody has open, and whether this version can read it.
+
+    Raises:
+        StorageDamagedError, StorageForeignError, StorageNewerError: it cannot be used.
+    """
+    try:
+        with closing(open_copy(path)) as database:
+            check_version(database, str(path), load_migrations())
+            _check(database, path)
+    except sqlite3.Error as exc:
+        raise _refusal(exc, str(path)) from exc
+    except UnicodeDecodeError as exc:
+        raise StorageDamagedError(str(path), ("its schema cannot be read",)) from exc
+
+
+@contextmanager
+def own_file(path: Path) -> Generator[None]:
+    """Be the one owner of the database in this file, which need not be there.
+
+    Raises:
+        StorageLockedError: a service uses it.
+    """
+    ownership = Ownership(path)
+    try:
+        yield
+    finally:
+        ownership.release()
 
 
 def _check(database: Database, path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Put a backup in the place of a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hookline_cli.display import note
+from hookline_cli.failures import FileUnusableError
+from hookline_cli.target import DEFAULT_HOME
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("restore")
+@click.argument("file", type=_FILE)
+@click.option(
+    "--home",
+    envvar="HOOKLINE_HOME",
+    metavar="DIR",
+    default=DEFAULT_HOME,
+    show_default=True,
+    help="Home of the service.",
+)
+@click.option(
+    "--secret-key", type=_FILE, help="The `secret.key` that was kept with the backup; it is added."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def command(*, file: Path, home: str, secret_key: Path | None, yes: bool) -> None:
+    """Make the backup in FILE the database of the home, while no service runs on it.
+
+    The file is checked first. The database that was there stays beside the new one.
+    """
+    from hookline_service.app import restore_database
+
+    place = Path(home).expanduser().absolute()
+    if (place / "hookline.db").exists() and not yes:
+        click.confirm(
+            f"Replace the database of {place}? It is kept beside the new one.", abort=True, err=True
+        )
+    try:
+        restored = restore_database(place, file, secret_key)
+    except OSError as exc:
+        raise FileUnusableError(
+            Path(exc.filename or file), exc.strerror or "cannot be used"
+        ) from exc
+    if restored.former is not None:
+        note(f"the former database is {restored.former}")
+    if not (place / "secret.key").exists():
+        note(
+            f"{place}/secret.key is not there: put it beside the database, or secrets cannot be opened"
+        )
+    note(f"restored {place}; start it with `hookline up`")
