@@ -18,6 +18,8 @@ from hookline.json_text import MAX_DEPTH, Reader, finite, is_deeper
 from hookline_triggers.errors import DedupeInvalidError
 
 _INT64 = 2**63
+_SURE_DIGITS = 15  # of so many a float keeps each
+_SMALLEST_SURE = 1e-300  # below, it keeps fewer
 _MAX_ID = 256
 _MAX_CACHED_NAME = 64
 _FORM_METHODS = ("POST", "PUT", "PATCH")
@@ -247,6 +249,8 @@ def _real(digits: str) -> int | float:
 def _exact_real(digits: str) -> int | float | str:
     """As `_real`, but the text itself where a float is rounded so far that others would be the same one."""
     number = _real(digits)
+    if len(digits) <= _SURE_DIGITS and abs(number) > _SMALLEST_SURE:
+        return number
     try:
         return number if Decimal(repr(number)) == Decimal(digits) else digits
     except ArithmeticError:  # an exponent of twenty digits

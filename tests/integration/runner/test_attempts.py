@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import anyio
 import pytest
 
-from hookline_runner.frames import PREFIX, FrameType
+from hookline_runner.frames import PREFIX, FrameType, encode_frame
 from tests.builders.runner_host import running_host
-from tests.fakes.service_link import FakeService
+from tests.fakes.service_link import FakeAttempt, FakeService
 
 SOURCE = """
 import os, subprocess, sys, time
@@ -357,3 +358,41 @@ async def test_the_host_beats_and_tells_which_attempts_live(tmp_path: Path, sand
         assert beat["rss_bytes"] > 0
         assert beat["starts"] == 1
         assert beat["free"] == service.hello["capacity"] - 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("event", "is_readable"),
+    [
+        (rb'"\ud83d"', True),
+        (b"[" * 250 + b"]" * 250, True),
+        (b"[" * 100_000 + b"]" * 100_000, False),
+        (b"1e400", False),
+        (b"nothing of the kind", False),
+    ],
+    ids=["half", "deep", "too deep", "endless", "no JSON"],
+)
+async def test_a_start_that_cannot_be_read_ends_its_attempt_and_no_other(
+    tmp_path: Path, sandbox: str, event: bytes, is_readable: bool
+) -> None:
+    async with running_host(tmp_path, sandbox) as service:
+        await _prepare(service)
+        bystander = service.start("bld_1", "main.py:wait")
+        await bystander.until(FrameType.LOG)
+        odd = FakeAttempt(99)
+        service.attempts[odd.channel] = odd
+
+        service.send_raw(encode_frame(FrameType.START, 99, _start_header(event)))
+
+        exited = await odd.exited()
+        assert (exited["reason"] == "start_failed") is not is_readable, exited
+        assert is_readable or "cannot read what the service sent" in exited["detail"]
+        assert await service.start("bld_1", "main.py:hello", "again").result() == "hello again"
+        assert not bystander.ended.is_set()
+
+
+def _start_header(event: bytes) -> bytes:
+    """A START of a function that takes anything, with this text as the event's data."""
+    fields = {"build": "bld_1", "entry_point": "main.py:count_files", "session": "ses_99"}
+    text = json.dumps({**fields, "durable": False, "attempt": 1, "journal_count": 0})
+    return text[:-1].encode() + b',"event":{"data":' + event + b"}}"

@@ -373,6 +373,9 @@ def test_a_body_without_the_member_has_no_delivery_id(body: bytes | None) -> Non
         ("12345678901234567890.25", "12345678901234567890.5"),
         ("1e-1" + "0" * 30, "2e-1" + "0" * 30),
         ("0.1234567890123456789", "0.1234567890123456788"),
+        ("1e-400", "2e-400"),
+        ("1.234e-320", "1.235e-320"),
+        ("1e-99999999999999999999", "2e-99999999999999999999"),
     ],
 )
 def test_numbers_that_differ_are_different_ids(one: str, other: str) -> None:
