@@ -26,6 +26,7 @@ _FORM_METHODS = ("POST", "PUT", "PATCH")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _BYTE_ORDER_MARK = "\ufeff"
+_NO_CHARACTER = "\ufffd"
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -112,7 +113,8 @@ def parse_dedupe(text: str) -> Dedupe | None:
 def delivery_id(dedupe: str, headers: Headers, body: bytes | None) -> str | None:
     """The id of a delivery, from the place that `dedupe` names; None if there is none.
 
-    An id longer than 256 characters is given as its SHA-256.
+    An id longer than 256 characters is given as its SHA-256. One with something in it that is no character could be
+    another's as well, so it goes with the SHA-256 of the body or header that it is from.
 
     Raises:
         DedupeInvalidError: `dedupe` was never checked; a build refuses such a trigger.
@@ -120,23 +122,28 @@ def delivery_id(dedupe: str, headers: Headers, body: bytes | None) -> str | None
     place = parse_dedupe(dedupe)
     if place is None:
         return None
-    found = _header_value(headers, place.header) if place.header else _json_value(body, place.path)
+    source = _header_value(headers, place.header) if place.header else body
+    if not source:
+        return None
+    found = source.decode("utf-8", "replace") if place.header else _json_value(source, place.path)
     if not found:
         return None
+    if _NO_CHARACTER in found:
+        found = f"{found} {hashlib.sha256(source).hexdigest()}"
     if len(found) > _MAX_ID:
         return "sha256:" + hashlib.sha256(found.encode("utf-8", "replace")).hexdigest()
     return found
 
 
-def _header_value(headers: Headers, name: bytes) -> str | None:
+def _header_value(headers: Headers, name: bytes) -> bytes | None:
     for key, value in headers:
         if key.lower() == name and value.strip():
-            return value.strip().decode("utf-8", "replace")
+            return value.strip()
     return None
 
 
-def _json_value(body: bytes | None, path: Sequence[str]) -> str | None:
-    value: Any = _first_json(body.decode("utf-8", "replace"), _ID_READER) if body else None
+def _json_value(body: bytes, path: Sequence[str]) -> str | None:
+    value: Any = _first_json(body.decode("utf-8", "replace"), _ID_READER)
     for key in path:
         value = _member(value, key)
     if isinstance(value, bool):

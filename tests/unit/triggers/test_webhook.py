@@ -386,6 +386,23 @@ def test_numbers_that_differ_are_different_ids(one: str, other: str) -> None:
     assert len(ids - {None}) == 2
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(rb"\ud83d", rb"\ud83e"), (b"\xff", b"\xfe"), (b"x" * 300 + b"\xff", b"x" * 300 + b"\xfe")],
+    ids=["half characters", "no UTF-8", "long"],
+)
+def test_ids_that_are_no_text_are_told_apart_all_the_same(one: bytes, other: bytes) -> None:
+    bodies = [b'{"id":"%s"}' % each for each in (one, other)]
+    headers = [[(b"x-id", each)] for each in (one, other)]
+
+    by_body = [delivery_id("json:id", [], body) for body in bodies * 2]
+    by_header = [delivery_id("header:x-id", given, None) for given in headers * 2]
+
+    for ids in (by_body, by_header):
+        assert ids[0] != ids[1]
+        assert ids[:2] == ids[2:]
+
+
 @pytest.mark.parametrize("digits", ["7", "7.0", "0.7e1", "70e-1"])
 def test_one_number_is_one_id_however_it_is_written(digits: str) -> None:
     assert delivery_id("json:id", [], b'{"id":%s}' % digits.encode()) == "7"
