@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import click
 
@@ -65,10 +65,20 @@ def write_outcome(outcome: JsonObject) -> None:
     name = click.style(str(outcome.get("project")), bold=True)
     built = "" if outcome.get("created_build", True) else " (unchanged)"
     click.echo(f"deployed {name}: {outcome.get('deployment')}, build {outcome.get('build')}{built}")
-    for trigger in objects_in(outcome, "triggers"):
-        click.echo(
-            f"  {trigger['kind']:<10} {trigger['name']:<20} {trigger.get('url') or ''}".rstrip()
-        )
+    for line in trigger_lines(objects_in(outcome, "triggers")):
+        click.echo(line)
+
+
+def trigger_lines(triggers: Sequence[JsonObject]) -> list[str]:
+    """A line for each trigger: its kind, its name, and its URL or, in words, when it fires."""
+    width = max((len(str(one["name"])) for one in triggers), default=0)
+    lines: list[str] = []
+    for trigger in triggers:
+        about = str(trigger.get("url") or trigger.get("description") or "")
+        if trigger.get("next_fire_at"):
+            about += f"; next {trigger['next_fire_at']}"
+        lines.append(f"  {trigger['kind']:<10} {trigger['name']:<{width}} {about}".rstrip())
+    return lines
 
 
 def _write_plan(plan: list[JsonObject], *, is_dry_run: bool) -> None:

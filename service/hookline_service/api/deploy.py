@@ -10,6 +10,7 @@ from starlette.responses import Response
 from hookline_service.api.endpoints import Answer, Call, Endpoint, Shape
 from hookline_service.api.serving import json_response
 from hookline_service.api.streams import EventSender, EventStream
+from hookline_service.api.values import Time
 from hookline_service.model.errors import Finding
 from hookline_service.use_cases.deploy import Deployed, Deployer, DeployRequest
 
@@ -39,11 +40,13 @@ class FindingAnswer(Answer):
 
 
 class DeployedTrigger(Answer):
-    """A trigger that is now in force; `url` is set for webhooks."""
+    """A trigger that is now in force; `url` is set for webhooks, `description` and `next_fire_at` for schedules."""
 
     name: str
     kind: str
     url: str | None
+    description: str
+    next_fire_at: Time | None
 
 
 class PlannedStep(Answer):
@@ -112,7 +115,13 @@ def _answer(deployed: Deployed) -> DeployAnswer:
         deployment=deployed.deployment_id,
         dry_run=deployed.is_dry_run,
         triggers=[
-            DeployedTrigger(name=each.name, kind=each.kind, url=each.url)
+            DeployedTrigger(
+                name=each.name,
+                kind=each.kind,
+                url=each.url,
+                description=each.description,
+                next_fire_at=each.next_fire_at,
+            )
             for each in deployed.triggers
         ],
         warnings=[_finding(finding) for finding in deployed.warnings],

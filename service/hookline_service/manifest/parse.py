@@ -77,9 +77,13 @@ def _parse_root(reading: Reading, root: Section, project_name: str | None) -> Ma
     triggers = _named(
         project.sections("triggers", "a trigger"),
         "triggers",
-        lambda section, _path: parse_trigger(
-            section, is_durable=is_durable, is_lenient=reading.is_lenient
+        lambda section, path: parse_trigger(
+            section,
+            name=path.removeprefix("triggers."),
+            is_durable=is_durable,
+            is_lenient=reading.is_lenient,
         ),
+        keeps_nameless=True,
     )
     manifest = Manifest(
         project=project_name or name,
@@ -139,22 +143,28 @@ def _named(
     sections: list[Section],
     base: str,
     parse: Callable[[Section, str], Value | None],
+    *,
+    keeps_nameless: bool = False,
 ) -> list[Value]:
-    """Parse each map of a list; a name may stand once."""
+    """Parse each map of a list; a name may stand once.
+
+    With `keeps_nameless` an item whose name is at fault gets one that nobody can write, so that the rest of it is checked.
+    """
     found: list[Value] = []
     seen: dict[str, Position] = {}
-    for section in sections:
+    for index, section in enumerate(sections):
         name = section.text("name")
         if not section.has("name"):
             section.missing("name")
-        path = f"{base}.{name or ''}"
         if name and name in seen:
             section.duplicate(name, seen[name])
-        else:
-            seen[name or ""] = section.place("name")
+        is_named = bool(name) and name not in seen
+        path = f"{base}.{name if is_named else f'#{index}'}"
+        if is_named or keeps_nameless:
             section.note(path)
+        seen.setdefault(name or "", section.place("name"))
         value = parse(section, path)
-        if value is not None and name:
+        if value is not None and (name or keeps_nameless):
             found.append(value)
     return found
 

@@ -23,14 +23,14 @@ _KIND_HINT = "write `type: webhook`, or give a `schedule` or a `connection`"
 
 
 def parse_trigger(
-    section: Section, *, is_durable: bool, is_lenient: bool
-) -> TriggerDefinition | None:
-    """The trigger in this map, or None where its kind or name is not to be had."""
+    section: Section, *, name: str, is_durable: bool, is_lenient: bool
+) -> TriggerDefinition:
+    """The trigger in this map under this name; where its kind is not to be had, which is a finding, as if a webhook."""
     kind = _kind(section, is_lenient=is_lenient)
     if kind is not None and not is_lenient:
         _check_kind_of_keys(section, kind)
-    definition = TriggerDefinition(
-        name=section.text("name") or "",
+    return TriggerDefinition(
+        name=name,
         kind=kind or TriggerKind.WEBHOOK,
         call=section.text("call") or "",
         event_type=section.text("event_type") or "",
@@ -46,7 +46,6 @@ def parse_trigger(
         concurrency=section.count("concurrency"),
         dedupe=section.text("dedupe") or "",
     )
-    return definition if kind is not None and definition.name else None
 
 
 def _filter(section: Section, *, is_lenient: bool) -> str:

@@ -41,6 +41,8 @@ from hookline_service.use_cases.deploy_state import DeployStore, ProjectState, r
 from hookline_service.use_cases.releases import declared_connections, put_in_force, set_schedules
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 from hookline_service.use_cases.webhook_urls import webhook_url
+from hookline_triggers.cron import parse_schedule
+from hookline_triggers.definitions import TriggerDefinition, TriggerKind
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +65,16 @@ class DeployRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedTrigger:
-    """A trigger in force; `url` is None when it is no webhook, or a new one in a dry run."""
+    """A trigger in force; `url` is None when it is no webhook, or a new one in a dry run.
+
+    `description` says in words when a schedule fires, `next_fire_at` the first time of that; for others they are empty.
+    """
 
     name: str
     kind: str
     url: str | None
+    description: str = ""
+    next_fire_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +119,14 @@ class Deployer:
         await on_progress("reading the project")
         limit = self.settings.deploy_limit_bytes
         source = await anyio.to_thread.run_sync(read_source, request, limit)
-        preparation = await prepare_source(self.preparer, source, on_progress)
+        before = await self._read_state(source)
+
+        async def is_hopeless(so_far: Preparation) -> bool:
+            return has_errors(await _find_all(source, so_far, before))
+
+        preparation = await prepare_source(
+            self.preparer, source, is_hopeless, on_progress, is_new=_is_new(source, before)
+        )
         await on_progress("checking the project")
         state = await self._read_state(source)
         sound, warnings = await _require_sound(source, preparation, state)
@@ -230,14 +244,8 @@ class Deployer:
         warnings: tuple[Finding, ...],
     ) -> Deployed:
         slugs = {name: slug for _, name, slug in state.identities}
-        base_url = self.settings.base_url
         triggers = tuple(
-            DeployedTrigger(
-                name=one.name,
-                kind=one.kind,
-                url=webhook_url(base_url, slug) if (slug := slugs.get(one.name)) else None,
-            )
-            for one in source.manifest.triggers
+            self._show(one, slugs.get(one.name) or "") for one in source.manifest.triggers
         )
         return Deployed(
             project=source.manifest.project,
@@ -252,25 +260,43 @@ class Deployer:
         )
 
     def _shown(self, triggers: tuple[Trigger, ...]) -> tuple[DeployedTrigger, ...]:
-        base_url = self.settings.base_url
-        return tuple(
-            DeployedTrigger(
-                name=trigger.definition.name,
-                kind=trigger.definition.kind,
-                url=webhook_url(base_url, trigger.slug) if trigger.slug else None,
-            )
-            for trigger in triggers
+        return tuple(self._show(one.definition, one.slug or "") for one in triggers)
+
+    def _show(self, definition: TriggerDefinition, slug: str) -> DeployedTrigger:
+        url = webhook_url(self.settings.base_url, slug) if slug else None
+        if definition.kind is not TriggerKind.SCHEDULE:
+            return DeployedTrigger(name=definition.name, kind=definition.kind, url=url)
+        schedule = parse_schedule(definition.schedule, definition.timezone)
+        return DeployedTrigger(
+            name=definition.name,
+            kind=definition.kind,
+            url=url,
+            description=schedule.describe(),
+            next_fire_at=schedule.next_after(self.clock.now(), definition.policies.dst),
         )
+
+
+def _is_new(source: Source, state: ProjectState) -> bool:
+    """Whether its packages are others than those of the active deployment."""
+    former = state.present.former
+    asked = (source.requirements, source.manifest.python)
+    return former is None or (former.requirements_text, former.python) != asked
+
+
+async def _find_all(
+    source: Source, preparation: Preparation, state: ProjectState
+) -> tuple[Finding, ...]:
+    around = preparation.surroundings(state.set_variables)
+    checked = await anyio.to_thread.run_sync(check_project, source.planned, source.files, around)
+    failure = [preparation.failure] if preparation.failure is not None else []
+    return sort_findings([*source.findings, *checked, *failure])
 
 
 async def _require_sound(
     source: Source, preparation: Preparation, state: ProjectState
 ) -> tuple[Prepared, tuple[Finding, ...]]:
     """The build that is ready to run, and the warnings; raises `ProjectInvalidError` when something is wrong."""
-    around = preparation.surroundings(state.set_variables)
-    checked = await anyio.to_thread.run_sync(check_project, source.planned, source.files, around)
-    failure = [preparation.failure] if preparation.failure is not None else []
-    ordered = sort_findings([*source.findings, *checked, *failure])
+    ordered = await _find_all(source, preparation, state)
     if has_errors(ordered):
         raise ProjectInvalidError(ordered)
     if preparation.ready is None:

@@ -57,20 +57,49 @@ class Preparation:
         )
 
 
-async def prepare_source(preparer: Preparer, source: Source, on_progress: Progress) -> Preparation:
-    """Everything a runner host can say of the project; never raises for what is wrong with it."""
-    failure: Finding | None = None
-    if not source.has_bad_requirements:
-        if source.default_packages:
-            await on_progress(f"for its imports: {', '.join(source.default_packages)}")
-        whole = await _ask(preparer, _request(source), on_progress)
-        if isinstance(whole, HooklineError):
-            return Preparation(unavailable=whole)
-        if not whole.error_code:
-            return Preparation(ready=whole, code=whole)
-        failure = _environment_failure(source, whole, of_packages=bool(source.requirements))
-    if failure is not None and not failure.code.startswith(_ENVIRONMENT_FAULT):
-        return Preparation(failure=failure)
+IsHopeless = Callable[[Preparation], Awaitable[bool]]
+"""Whether something is known to be wrong with the project, by what was found so far."""
+
+
+async def prepare_source(
+    preparer: Preparer,
+    source: Source,
+    is_hopeless: IsHopeless,
+    on_progress: Progress,
+    *,
+    is_new: bool,
+) -> Preparation:
+    """Everything a runner host can say of the project; never raises for what is wrong with it.
+
+    Packages are installed only for a project in which nothing is known to be wrong, for that takes its time. `is_new` says
+    that they may not be there yet; then the code is read before.
+    """
+    if source.has_bad_requirements or (source.requirements and await is_hopeless(Preparation())):
+        await on_progress("reading the code; with these errors, nothing is installed")
+        return await _prepare_code(preparer, source, None, on_progress)
+    bare = Preparation()
+    if source.requirements and is_new:
+        await on_progress("reading the code")
+        bare = await _prepare_code(preparer, source, None, on_progress)
+        if bare.code is None or bare.failure is not None or await is_hopeless(bare):
+            return bare
+    return await _prepare_whole(preparer, source, bare, on_progress)
+
+
+async def _prepare_whole(
+    preparer: Preparer, source: Source, bare: Preparation, on_progress: Progress
+) -> Preparation:
+    """The project with its environment; where that cannot be had, its code alone, if that is not read already."""
+    if source.default_packages:
+        await on_progress(f"for its imports: {', '.join(source.default_packages)}")
+    whole = await _ask(preparer, _request(source), on_progress)
+    if isinstance(whole, HooklineError):
+        return Preparation(unavailable=whole)
+    if not whole.error_code:
+        return Preparation(ready=whole, code=whole)
+    failure = _environment_failure(source, whole, of_packages=bool(source.requirements))
+    if bare.code is not None or not failure.code.startswith(_ENVIRONMENT_FAULT):
+        return dataclasses.replace(bare, failure=failure)
     await on_progress("reading the code without its environment")
     return await _prepare_code(preparer, source, failure, on_progress)
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from hookline_cli.deploying import trigger_lines
+from hookline_cli.json_values import JsonObject
+
 RESULT: dict[str, Any] = {
     "project": "hello",
     "build": "bld_1",
@@ -209,3 +212,16 @@ def test_far_too_much_is_refused_before_it_is_read(hookline, fake, project: Path
     assert outcome.code == 1
     assert "dump.bin" in outcome.err
     assert fake.requests == []
+
+
+def test_the_lines_of_triggers_stay_aligned_whatever_the_length_of_their_names() -> None:
+    triggers: list[JsonObject] = [
+        {"name": "a", "kind": "webhook", "url": "http://x/1"},
+        {"name": "a_name_of_more_than_twenty_letters", "kind": "webhook", "url": "http://x/2"},
+        {"name": "s", "kind": "schedule", "url": None, "description": "every hour, UTC", "next_fire_at": "T"},
+    ]  # fmt: skip
+
+    lines = trigger_lines(triggers)
+
+    assert len({line.index("http") for line in lines[:2]} | {lines[2].index("every hour")}) == 1
+    assert lines[2].endswith("every hour, UTC; next T")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hookline_cli.main import run
+
 SESSION = "ses_06fq8vgw3rfk7a6m1m0zq5h2bc"
 
 
@@ -452,3 +454,14 @@ def test_completion_is_written_for_each_shell(hookline, shell: str) -> None:
     outcome = hookline("completion", shell)
 
     assert "_HOOKLINE_COMPLETE" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("sesion", "session"), ("depoly", "deploy"), ("scheduel", "schedule")]
+)
+def test_a_misspelt_command_is_refused_with_the_one_like_it(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([typed, "list"]) == 2
+
+    assert f"Did you mean '{meant}'?" in capsys.readouterr().err

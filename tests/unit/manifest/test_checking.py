@@ -733,3 +733,18 @@ project:
       schedule: "{schedule}"
       timezone: {zone}
 """
+
+
+@pytest.mark.parametrize(
+    "fault", ["name: b-c, type: webhook", "type: webhook", "name: a", "name: [x], type: webhook"]
+)
+def test_a_trigger_with_a_fault_of_its_own_is_still_checked(fault):
+    text = (
+        f"version: v1\nproject:\n  name: p\n  triggers:\n    - {{{fault}, call: 'main.py:nope'}}\n"
+    )
+
+    parsed = parse_manifest(text, "hookline.yaml")
+    findings = check({"main.py": HANDLER}, parsed.manifest)
+
+    assert [one.level for one in parsed.findings] == ["error"]
+    assert [(one.code, one.line) for one in findings] == [("call.no_handler", 5)]

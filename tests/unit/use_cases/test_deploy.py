@@ -153,6 +153,7 @@ async def test_all_findings_come_at_once():
 async def test_an_environment_that_cannot_be_built_leaves_everything_as_it_was():
     service = a_service()
     first = await _deploy(service)
+    service.preparer.bare = GOOD
     service.preparer.fails("environment.failed", "no matching distribution for nope")
 
     with pytest.raises(ProjectInvalidError) as caught:
@@ -215,15 +216,35 @@ async def test_a_bad_requirement_hides_nothing_that_is_wrong_with_the_code():
     assert faults.keys() >= {"requirements.invalid", *CODE_FAULTS}
 
 
-async def test_a_failed_install_hides_nothing_that_is_wrong_with_the_code():
+async def test_what_is_wrong_with_manifest_and_code_is_told_at_once_and_nothing_is_installed():
     service = a_service()
     service.preparer.bare = BROKEN_CODE
-    service.preparer.fails("environment.failed", "no matching distribution for nope")
 
     faults = await _faults(service, {**BROKEN_PROJECT, "requirements.txt": "nope==1\n"})
 
-    assert faults.keys() >= {"environment.failed", *CODE_FAULTS}
-    assert faults["environment.failed"] == "requirements.txt"
+    assert faults.keys() >= CODE_FAULTS
+    assert [one.requirements for one in service.preparer.requests] == [""]
+
+
+async def test_nothing_is_installed_for_code_that_is_not_sound():
+    service = a_service()
+    service.preparer.bare = BROKEN_CODE
+
+    faults = await _faults(service, {**PROJECT, "other.py": "", "requirements.txt": "nope==1\n"})
+
+    assert faults.keys() >= {"call.no_handler", "python.syntax"}
+    assert [one.requirements for one in service.preparer.requests] == [""]
+
+
+async def test_packages_that_are_there_already_are_not_waited_for_twice():
+    service = a_service()
+    files = {**PROJECT, "requirements.txt": "requests>=2\n"}
+    await _deploy(service, files)
+    service.preparer.requests.clear()
+
+    await _deploy(service, {**files, "more.txt": "x"})
+
+    assert [one.requirements for one in service.preparer.requests] == ["requests>=2"]
 
 
 async def test_a_failed_install_says_nothing_of_packages_that_were_not_looked_for():
@@ -245,7 +266,7 @@ async def test_the_code_alone_is_another_build_than_the_project():
 
     await _faults(service, {**PROJECT, "requirements.txt": "nope==1\n"})
 
-    whole, code = service.preparer.requests
+    code, whole = service.preparer.requests
     assert (whole.requirements, code.requirements) == ("nope==1", "")
     assert whole.build_id != code.build_id
     assert whole.archive == code.archive
@@ -350,5 +371,14 @@ async def test_the_runner_host_is_asked_for_what_a_session_will_need_later():
 
     await _deploy(service, files)
 
-    (request,) = service.preparer.requests
+    request = service.preparer.requests[-1]
     assert request.requirements.split() == ["requests>=2"]
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+async def test_a_schedule_is_told_in_words_with_its_next_fire(is_dry_run: bool):
+    deployed = await _deploy(a_service(), is_dry_run=is_dry_run)
+
+    (schedule,) = [one for one in deployed.triggers if one.kind == "schedule"]
+    assert schedule.description.startswith("at 03:00 every day, ")
+    assert schedule.next_fire_at is not None
