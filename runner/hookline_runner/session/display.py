@@ -13,6 +13,7 @@ LIMIT_BYTES: Final = 2048
 RESULT_LIMIT_BYTES: Final = 64 * 1024
 _MAX_ITEMS: Final = 50
 _MAX_DEPTH: Final = 6
+_SURE_BITS: Final = 64  # a number of so many is short
 _NO_ARGUMENTS: Final = '{"args":[],"kwargs":{}}'
 
 _encode = json.JSONEncoder(check_circular=False, separators=(",", ":"), allow_nan=False).encode
@@ -83,10 +84,11 @@ def _shown(value: Any, budget: _Budget, depth: int) -> object:
 
 
 def _shown_int(value: int, budget: _Budget) -> object:
-    bits = value.bit_length()
     if not -MAX_INT <= value <= MAX_INT:
-        return budget.cut(f"a whole number of {bits} bits")
-    budget.left -= 12 + bits // 4
+        return budget.cut(_too_large(value))
+    if value.bit_length() // 3 > max(budget.left, _SURE_BITS):
+        return budget.cut(repr(value))
+    budget.left -= 12 + value.bit_length() // 4
     return value
 
 
@@ -133,7 +135,13 @@ def _described(value: object, budget: _Budget) -> object:
 
 def safe_repr(value: object) -> str:
     """`repr`, or the plain form when the object's own fails."""
+    if isinstance(value, int) and not -MAX_INT <= value <= MAX_INT:
+        return _too_large(value)  # Python writes no such number
     try:
         return repr(value)
     except Exception:  # noqa: BLE001 - the object's own code: nothing is known of what it raises
         return object.__repr__(value)
+
+
+def _too_large(number: int) -> str:
+    return f"a whole number of {number.bit_length()} bits"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hookline_runner.session.display import LIMIT_BYTES, display, display_call
+from hookline_runner.session.display import LIMIT_BYTES, RESULT_LIMIT_BYTES, display, display_call
 
 
 class Odd:
@@ -63,3 +63,19 @@ def test_whatever_the_value_is_the_text_is_short_json(value: Any):
 
 def test_a_call_is_shown_by_its_arguments():
     assert json.loads(display_call((1,), {"k": "v"})) == {"args": [1], "kwargs": {"k": "v"}}
+
+
+def test_whole_numbers_are_shown_as_numbers_as_long_as_python_writes_them() -> None:
+    value = [10**30, -(2**64), 10**4000 - 1, 10**4000, {10**5000: 1}]
+
+    shown = json.loads(display(value, RESULT_LIMIT_BYTES))
+
+    assert shown[:3] == value[:3]
+    assert shown[3] == "a whole number of 13288 bits"
+    assert shown[4] == {"a whole number of 16610 bits": 1}
+
+
+def test_a_whole_number_that_leaves_no_room_is_cut() -> None:
+    shown = json.loads(display(["x" * 1500, 10**3999, 5]))
+
+    assert shown[1].endswith("… (4000 characters)")
