@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
@@ -47,8 +48,27 @@ def find_manifest(directory: Path, given: str | None = None) -> str:
     found = files.find_manifest(names)
     if found is None:
         known = " or ".join(files.MANIFEST_NAMES)
-        raise FileUnusableError(directory, f"holds no {known}; name another by --manifest")
+        raise FileUnusableError(directory, f"holds no {known}; {_way_out(names)}")
     return found
+
+
+def _way_out(names: list[str]) -> str:
+    """What to do about a manifest that is there under a name of its own, such as `hookline.yml`."""
+    stems = {"hookline", "autokitteh"}
+    likely = [name for name in sorted(names) if _is_yaml(name) and _stem(name) in stems]
+    likely += get_close_matches("hookline.yaml", sorted(set(names) - set(likely)), n=1, cutoff=0.8)
+    if not likely:
+        return "name another by --manifest"
+    meant = "autokitteh.yaml" if _stem(likely[0]) == "autokitteh" else "hookline.yaml"
+    return f"rename {likely[0]} to {meant}, or name it by --manifest {likely[0]}"
+
+
+def _is_yaml(name: str) -> bool:
+    return name.lower().endswith((".yaml", ".yml"))
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0].lower()
 
 
 def pack_project(directory: Path, given: str | None) -> PackedProject:

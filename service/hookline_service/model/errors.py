@@ -12,10 +12,13 @@ _SHOWN_SOURCES: Final = 20
 
 
 class _MissingError(NotFoundError):
+    """Nothing has this name or id; `near` is the name of what is written like it, or empty."""
+
     noun = "thing"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{self.noun} {name!r} not found")
+    def __init__(self, name: str, near: str = "") -> None:
+        guess = f"; did you mean {near!r}?" if near else ""
+        super().__init__(f"{self.noun} {name!r} not found{guess}")
         self.name = name
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Protocol
 
 import anyio
@@ -22,6 +23,7 @@ from hookline_service.model.sessions import Session, SessionFilter, SessionState
 
 UNFINISHED = (SessionState.CREATED, SessionState.RUNNING, SessionState.WAITING)
 _TOGETHER = 100
+_COMPARED = 200
 
 
 class ProjectReads(Protocol):
@@ -33,6 +35,10 @@ class ProjectReads(Protocol):
 
     async def get_project(self, project_id: ProjectId) -> Project:
         """See `ProjectStore.get_project`."""
+        ...
+
+    async def list_projects(self) -> list[Project]:
+        """See `ProjectStore.list_projects`."""
         ...
 
 
@@ -82,13 +88,15 @@ async def get_project(store: ProjectReads, key: str) -> Project:
     """The project of this name or id.
 
     Raises:
-        ProjectNotFoundError: there is none.
+        ProjectNotFoundError: there is none; names the one that is written like it.
     """
     project = await store.find_project(key)
     if project is not None:
         return project
     if not key.startswith("prj_"):
-        raise ProjectNotFoundError(key)
+        names = [each.name for each in await store.list_projects()]
+        near = get_close_matches(key[:MAX_NAME], names[:_COMPARED], n=1)
+        raise ProjectNotFoundError(key, near[0] if near else "")
     return await store.get_project(ProjectId(key))
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from hookline_cli.deploying import trigger_lines
+from hookline_cli.failures import FileUnusableError
 from hookline_cli.json_values import JsonObject
+from hookline_cli.project_files import find_manifest
 
 RESULT: dict[str, Any] = {
     "project": "hello",
@@ -225,3 +227,18 @@ def test_the_lines_of_triggers_stay_aligned_whatever_the_length_of_their_names()
 
     assert len({line.index("http") for line in lines[:2]} | {lines[2].index("every hour")}) == 1
     assert lines[2].endswith("every hour, UTC; next T")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("hookline.yml", "hookline.yaml"), ("Hookline.yaml", "hookline.yaml"), ("hooklin.yaml", "hookline.yaml"), ("autokitteh.yml", "autokitteh.yaml")],
+)  # fmt: skip
+def test_a_manifest_under_a_name_of_its_own_is_told_how_to_be_named(
+    name: str, meant: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("version: v1\n")
+
+    with pytest.raises(FileUnusableError) as refused:
+        find_manifest(tmp_path)
+
+    assert f"rename {name} to {meant}, or name it by --manifest {name}" in refused.value.message

@@ -10,7 +10,7 @@ from hookline.errors import UnavailableError
 from hookline_service.model.errors import ProjectNotFoundError
 from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import Session
-from hookline_service.use_cases.projects import delete_project, get_project
+from hookline_service.use_cases.projects import create_project, delete_project, get_project
 from tests.builders.moments import next_moment
 from tests.builders.service import a_service
 
@@ -103,3 +103,13 @@ async def test_a_project_is_not_deleted_when_a_session_cannot_be_stopped():
         await delete_project(service.store, engine, project)
 
     assert await service.store.list_projects() == [project]
+
+
+async def test_of_a_misspelt_project_the_one_like_it_is_named():
+    service = a_service()
+    await create_project(service.store, service.clock, "bad")
+
+    with pytest.raises(ProjectNotFoundError) as refused:
+        await get_project(service.store, "bda")
+
+    assert refused.value.message == "project 'bda' not found; did you mean 'bad'?"
