@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hookline_cli.client import Service
-from hookline_cli.failures import FileUnusableError, ReplayDiffersError
+from hookline_cli.failures import (
+    ArgumentInvalidError,
+    CoveredSecretError,
+    FileUnusableError,
+    ReplayDiffersError,
+)
 from hookline_cli.project_files import find_project_directory
 from hookline_cli.replaying import code_of_build, fetch_history, make_launch, unpacked
 from hookline_runner.recordings import Recording, ReplayError
-from hookline_runner.replaying import Launch, compare, run_recording
+from hookline_runner.replaying import Launch, compare, repeated_arguments, run_recording
+from hookline_service.model.secret import MASK
 
 _TEST = '''\
 """Session {session}, as it went: made by `hookline session export`, which can make it again."""
@@ -41,12 +48,16 @@ def test_{function}_does_as_recorded_in_{session}() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportWish:
-    """Where to, and what: with `as_test` a test beside the recording, of the project in `project`."""
+    """Where to, and what: with `as_test` a test beside the recording, of the project in `project`.
+
+    `values` stand in the place of covered secrets.
+    """
 
     output: Path
     as_test: bool
     project: Path | None
     makes_unrecorded: bool
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def export_session(
@@ -54,18 +65,25 @@ def export_session(
 ) -> list[Path]:
     """Write a session to files, with its secrets covered; the files.
 
-    It is replayed first. What the recording says of prints and result is what this replay gave, so that a test on unchanged code
-    passes, also where a secret was covered.
+    It is replayed first, as the test will replay it, and must do what it did. What the recording says of prints, result and arguments is
+    what this replay gave, so that a test on unchanged code passes where a secret is part of them.
 
     Raises:
+        CoveredSecretError: without the secrets it does something else.
         ReplayDiffersError: it cannot be replayed.
         HooklineError: see `fetch_history`, `make_launch`.
     """
     history = fetch_history(service, session_id, are_secrets_open=False)
     code = code_of_build(service, history)
     launch = replace(make_launch(code, base), is_contained=not wish.makes_unrecorded)
+    recording = _with_values(history.recording, wish.values)
     with unpacked(code) as files:
-        recording = _replayed(history.recording, files, launch)
+        try:
+            recording = _replayed(recording, files, launch)
+        except ReplayError as exc:
+            if names := _deciding_secrets(service, recording, files, launch):
+                raise CoveredSecretError(recording.session, names, str(exc)) from exc
+            raise ReplayDiffersError(recording.session, str(exc)) from exc
     written = {f"{recording.session}.json": recording.to_json()}
     if wish.as_test:
         written[f"test_{recording.session}.py"] = _test_of(recording, wish)
@@ -78,15 +96,49 @@ def export_session(
     return [wish.output / name for name in written]
 
 
+def _with_values(recording: Recording, values: Mapping[str, str]) -> Recording:
+    """The recording with these values in the place of covered secrets."""
+    covered = _covered_in(recording)
+    for name in values:
+        if name not in covered:
+            known = f"; covered are {', '.join(covered)}" if covered else ""
+            problem = f"{name} is not a covered secret of session {recording.session}{known}"
+            raise ArgumentInvalidError("--var", problem)
+    return replace(recording, variables={**recording.variables, **values})
+
+
+def _covered_in(recording: Recording) -> list[str]:
+    return [name for name, value in recording.variables.items() if MASK in value]
+
+
 def _replayed(recording: Recording, files: Path, launch: Launch) -> Recording:
-    """The recording with prints, result and error as a replay gives them, which must come to the same end."""
-    try:
-        done = run_recording(recording, files, launch)
-        same = replace(recording, prints=done.prints, result=done.result, error={})
-        compare(same, done)
-    except ReplayError as exc:
-        raise ReplayDiffersError(recording.session, str(exc)) from exc
-    return replace(same, state=done.state, error=done.error)
+    """The recording with prints, result and arguments as a replay gives them, which are those of the session but for secrets."""
+    done = run_recording(recording, files, launch)
+    compare(recording, done)
+    kept = recording.with_arguments_of(repeated_arguments(recording, done))
+    return replace(kept, prints=done.prints, result=done.result, state=done.state, error=done.error)
+
+
+def _deciding_secrets(
+    service: Service, recording: Recording, files: Path, launch: Launch
+) -> list[str]:
+    """The secrets without which the session does something else; none if it does so even when all are open."""
+    covered = _covered_in(recording)
+    if not covered:
+        return []
+    opened = fetch_history(service, recording.session, are_secrets_open=True).recording
+
+    def does_the_same(values: Mapping[str, str]) -> bool:
+        tried = replace(opened, variables={**opened.variables, **values})
+        try:
+            compare(tried, run_recording(tried, files, launch))
+        except ReplayError:
+            return False
+        return True
+
+    if not does_the_same({}):
+        return []
+    return [name for name in covered if not does_the_same({name: MASK})] or covered
 
 
 def _test_of(recording: Recording, wish: ExportWish) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hookline.errors import (
@@ -185,6 +185,30 @@ class SessionNotCompletedError(UserCodeError):
 
     def __init__(self, session: JsonObject) -> None:
         super().__init__(f"session {session.get('id')} ended: {describe_end(session)}")
+
+
+class TestEnvironmentError(UnavailableError):
+    """What a project's tests need cannot be installed."""
+
+    code = "tests.no_environment"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"what the tests need cannot be installed:\n{problem}")
+
+
+class CoveredSecretError(UserCodeError):
+    """A session does something else when its secrets are covered, as they are in an exported recording."""
+
+    code = "session.needs_secret"
+
+    def __init__(self, session_id: str, names: Sequence[str], difference: str) -> None:
+        listed = ", ".join(names)
+        noun = "the secret" if len(names) == 1 else "the secrets"
+        super().__init__(
+            f"session {session_id} cannot be exported: it does something else when {noun} {listed} is covered\n{difference}\n"
+            "Put the code that looks at the secret, such as the check of a signature, into a function marked @hookline.activity: its "
+            f"result is recorded then. Or give a value for tests with --var {names[0]}=VALUE, where the code does the same with it"
+        )
 
 
 class ReplayDiffersError(UserCodeError):

@@ -28,6 +28,7 @@ SHORT_COMMANDS = (
     "init",
     "up",
     "dev",
+    "test",
     "deploy",
     "run",
     "logs",

@@ -30,7 +30,14 @@ from hookline_cli.project_files import (
 from hookline_runner.builds import unpack_archive
 from hookline_runner.local_replay import environment_launch
 from hookline_runner.recordings import Recording, ReplayError
-from hookline_runner.replaying import Launch, Record, Replay, compare, run_recording
+from hookline_runner.replaying import (
+    Launch,
+    Record,
+    Replay,
+    compare,
+    compare_arguments,
+    run_recording,
+)
 from hookline_service.model.secret import MASK
 from hookline_service.use_cases.deploy_source import read_source
 
@@ -98,7 +105,8 @@ def _fetch_journal(service: Service, path: str, secrets: str) -> list[list[objec
         for one in objects_in(page, "items"):
             place = [one[name] for name in ("branch", "index", "kind", "name", "file", "line")]
             how = [one[name] for name in ("ok", "volatile", "encoding")]
-            rows.append([*place, *how, b64decode(str(one["value"])), one["wake_at"]])
+            arguments = one.get("arguments") or None
+            rows.append([*place, *how, b64decode(str(one["value"])), one["wake_at"], arguments])
         after = page.get("next")
     return rows
 
@@ -163,6 +171,12 @@ def code_in(directory: Path, history: History) -> Code:
     )
 
 
+def requirements_in(directory: Path) -> tuple[str, str]:
+    """Python version and requirements of the project in the directory. Raises as `code_in`."""
+    source = read_source(_Archive.of(pack_project(directory, None)), _LARGEST_BYTES)
+    return source.manifest.python, source.requirements
+
+
 @contextlib.contextmanager
 def unpacked(code: Code) -> Generator[Path]:
     """A directory with the files, which may be written to, for as long as this lasts."""
@@ -212,7 +226,9 @@ def replay_session(
     )
     with unpacked(code) as files:
         on_record = _ignore if wish.debugs else _write_record
-        return recording, checked_replay(recording, files, launch, on_record)
+        other = wish.directory is not None  # the build's own code gives what it gave
+        done = checked_replay(recording, files, launch, on_record, compares_arguments=other)
+        return recording, done
 
 
 def checked_replay(
@@ -220,6 +236,8 @@ def checked_replay(
     directory: Path,
     launch: Launch,
     on_record: Callable[[Record], None],
+    *,
+    compares_arguments: bool = False,
 ) -> Replay:
     """Replay a recording and compare; what came of it.
 
@@ -231,6 +249,8 @@ def checked_replay(
         done = run_recording(recording, directory, launch, on_record=on_record)
         if not launch.debugs or done.error.get("type") != _DEBUGGER_LEFT:
             compare(recording, done)
+            if compares_arguments:
+                compare_arguments(recording, done)
     except ReplayError as exc:
         raise ReplayDiffersError(recording.session, str(exc)) from exc
     finally:

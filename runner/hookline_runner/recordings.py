@@ -4,15 +4,16 @@
      "prints": [text…], "state", "result" (as shown), "error": {"type", "message"}, "session", "build"}
 
 `entry_point` and `journal` must be there. An entry is `[branch, index, kind, name, file, line, ok, volatile, encoding,
-value (base64), wake_at]`, see docs/protocol.md.
+value (base64), wake_at, arguments]`, see docs/protocol.md. `arguments` is JSON text of what the call got, as people are
+shown it; in older files, and where it is not to be compared, it is missing or null.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -21,8 +22,9 @@ from hookline_runner.frames import FrameType, encode_frame
 
 ENDED: Final = frozenset({"completed", "error"})
 _PAGE: Final = 5_000
-_ENTRY_FIELDS: Final = 11
+_ENTRY_FIELDS: Final = (11, 12)
 _VALUE: Final = 9
+_ARGUMENTS: Final = 11
 _KEPT_ERROR: Final = ("type", "message")
 
 
@@ -52,6 +54,19 @@ class Recording:
     session: str = "ses_replay"
     build: str = ""
     mask: str = ""
+
+    def arguments_of(self, number: int) -> str | None:
+        """What the call of this entry (from 1) got, if it is to be compared."""
+        row = self.journal[number - 1] if 0 < number <= len(self.journal) else []
+        return row[_ARGUMENTS] if len(row) > _ARGUMENTS else None
+
+    def with_arguments_of(self, numbers: Container[int]) -> Recording:
+        """The same, with only the arguments of these entries to be compared."""
+        journal = [
+            [*row[:_ARGUMENTS], self.arguments_of(number) if number in numbers else None]
+            for number, row in enumerate(self.journal, 1)
+        ]
+        return replace(self, journal=journal)
 
     def to_json(self) -> str:
         """The text of the file: an entry of the journal on each line."""
@@ -108,8 +123,8 @@ def read_recording(path: Path) -> Recording:
     try:
         facts: Any = json_text.read(path.read_bytes())
         rows = cast("list[list[Any]]", facts["journal"])
-        if any(len(row) != _ENTRY_FIELDS for row in rows):
-            raise ReplayError(f"{path}: an entry of a journal has {_ENTRY_FIELDS} fields")
+        if any(len(row) not in _ENTRY_FIELDS for row in rows):
+            raise ReplayError(f"{path}: an entry of a journal has {_ENTRY_FIELDS[-1]} fields")
         body = facts.get("body")
         return Recording(
             entry_point=str(facts["entry_point"]),

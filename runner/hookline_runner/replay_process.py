@@ -13,19 +13,23 @@ import sys
 from collections.abc import Callable, Container, Sequence
 from typing import Final, NoReturn
 
+from hookline import json_text
 from hookline.errors import NonDeterminismError, SessionInterrupt
 from hookline_runner.containment import contain
 from hookline_runner.session import attempt, main as session_main
 from hookline_runner.session.branches import Branch
 from hookline_runner.session.clock import SessionClock
-from hookline_runner.session.journal import FILE, LINE, NAME, VOLATILE, Kind, Row
+from hookline_runner.session.display import display_call
+from hookline_runner.session.journal import FILE, KIND, LINE, NAME, VOLATILE, Kind, Row
 from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
-from hookline_runner.session.recording import Call, Recorder, place_of
+from hookline_runner.session.recording import ACTIVITIES, Call, Recorder, place_of
 
 CONTAINED: Final = "--contained"
 DEBUG: Final = "--debug"
 RECORDING_END: Final = "recording_end"  # kind of the log record that names the call at the end
+CALL_MADE: Final = "call_made"  # of one that says what a recorded call got now
+_OURS: Final = frozenset({RECORDING_END, CALL_MADE})
 
 
 class RecordingEndError(NonDeterminismError):
@@ -61,6 +65,15 @@ class ReplayRecorder(Recorder):
         self._output.emit(RECORDING_END, str(call))
         self._failure = RecordingEndError(place, str(call))
         raise self._failure
+
+    def check(self, row: Row, call: Call, kinds: Container[str] = ACTIVITIES) -> None:
+        """See `Recorder.check`; tells what the call got."""
+        super().check(row, call, kinds)
+        if row[KIND] == Kind.WAIT:  # it was recorded for what waits, which has an entry of its own
+            return
+        arguments = display_call(call.args, call.kwargs)
+        facts = [self.journal.number_of(row), str(call), arguments]
+        self._output.emit(CALL_MADE, json_text.write(facts))
 
 
 class StrictRecorder(ReplayRecorder):
@@ -104,7 +117,7 @@ class TerminalLog(ReplayLog):
         """See `LogStream.emit`."""
         super().emit(kind, text, level)
         self.flush()
-        if kind != RECORDING_END and sys.__stdout__ is not None:
+        if kind not in _OURS and sys.__stdout__ is not None:
             sys.__stdout__.write(f"{text}\n")
             sys.__stdout__.flush()
 

@@ -16,11 +16,12 @@ from hookline import json_text
 from hookline_runner.frames import Frame, FrameReader, FrameType
 from hookline_runner.project_process import hash_seed_of
 from hookline_runner.recordings import ENDED, Recording, ReplayError
-from hookline_runner.replay_process import CONTAINED, DEBUG, RECORDING_END
+from hookline_runner.replay_process import CALL_MADE, CONTAINED, DEBUG, RECORDING_END
 from hookline_runner.settings import present_environment
 
 _LONG: Final = 1 << 63
 _READ_BYTES: Final = 1 << 18
+_ADDRESS: Final = re.compile(r"at 0x[0-9a-fA-F]+")  # of an object without a text of its own
 _END_ERROR: Final = "RecordingEndError"
 _MISMATCH: Final = frozenset({_END_ERROR, "NonDeterminismError", "UnrecordedResultError"})
 
@@ -53,6 +54,7 @@ class Replay:
         error: Type and message of what it raised.
         prints: What it printed.
         next_call: The call at the end of the recording.
+        calls: What each recorded call got now: the number of its entry, its name and place, and JSON text of the arguments.
     """
 
     state: str = "waiting"
@@ -60,6 +62,7 @@ class Replay:
     error: dict[str, Any] = field(default_factory=dict[str, Any])
     prints: list[str] = field(default_factory=list[str])
     next_call: str = ""
+    calls: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
 
 
 def run_recording(
@@ -132,6 +135,34 @@ def compare(recording: Recording, done: Replay) -> None:
             raise ReplayError(f"the session prints what was not recorded here: {text!r}")
 
 
+def compare_arguments(recording: Recording, done: Replay) -> None:
+    """Raise `ReplayError` if a recorded call got something else now.
+
+    What people are shown of arguments is compared: long texts and lists are cut there, and objects without a text of their own are
+    alike when they are of one type.
+    """
+    for number, call, now in done.calls:
+        recorded = recording.arguments_of(number)
+        if recorded is not None and not _same_arguments(recording, recorded, now):
+            raise ReplayError(
+                f"the call of entry {number}, {call}, got something else\n  recorded: {recorded}\n  now:      {now}"
+            )
+
+
+def repeated_arguments(recording: Recording, done: Replay) -> frozenset[int]:
+    """The numbers of the entries whose calls got the same now."""
+    return frozenset(
+        number
+        for number, _, now in done.calls
+        if (recorded := recording.arguments_of(number)) is not None
+        and _same_arguments(recording, recorded, now)
+    )
+
+
+def _same_arguments(recording: Recording, recorded: str, now: str) -> bool:
+    return Likeness(recording.mask)(_ADDRESS.sub("at 0x…", recorded), _ADDRESS.sub("at 0x…", now))
+
+
 class Likeness:
     """Whether a recorded text is the same as another one, whatever the mask in it stands for."""
 
@@ -174,6 +205,10 @@ def _read_end(sock: socket.socket, on_record: Callable[[Record], None]) -> Repla
             for at, kind, level, text in header["r"]:
                 if kind == RECORDING_END:
                     done.next_call = text
+                    continue
+                if kind == CALL_MADE:
+                    number, call, arguments = json_text.read(text)
+                    done.calls.append((number, call, arguments))
                     continue
                 if kind == "print":
                     done.prints.append(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from hookline_runner.recordings import ReplayError, read_recording
-from hookline_runner.replaying import Launch, Replay, compare, run_recording
+from hookline_runner.replaying import Launch, Replay, compare, compare_arguments, run_recording
 
 __all__ = ["Replay", "ReplayError", "replay"]
 
@@ -34,7 +34,7 @@ def replay(
         patience_s: How long it may take.
 
     Raises:
-        ReplayError: the code makes other calls, ends otherwise, or prints what was not printed.
+        ReplayError: the code makes other calls, or the same with other arguments, ends otherwise, or prints what was not printed.
     """
     path = Path(path).resolve()
     recording = read_recording(path)
@@ -42,6 +42,7 @@ def replay(
     directory = _project_of(path) if project is None else Path(project).resolve()
     done = run_recording(recording, directory, Launch(), patience_s=patience_s)
     compare(recording, done)
+    compare_arguments(recording, done)
     return done
 
 

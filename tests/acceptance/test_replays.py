@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pty
@@ -29,6 +30,7 @@ project:
 """
 CODE = """\
 import asyncio
+import hashlib
 import os
 import time
 
@@ -60,6 +62,25 @@ def go(event):
     visits = hookline.add_values("visits", 1)
     print("the end", first, second, visits)
     return {"sum": first + second, "secret": tell_secret()}
+
+
+def decides(event):
+    print("asked")
+    return os.environ["TOKEN"] == "a-long-secret"
+
+
+def signs(event):
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    if digest != event.data["digest"]:
+        raise PermissionError("forged")
+    return step("one", event.data["where"])
+
+
+def waits(event):
+    step("one", event.data["where"])
+    hookline.sleep(0.01)
+    hookline.add_values("pushes", 1)
+    return "done"
 
 
 def fails(event):
@@ -117,7 +138,8 @@ class Desk:
         self.trace = trace
 
     def start(self, function: str, *options: str) -> str:
-        event = json.dumps({"where": str(self.trace)})
+        digest = hashlib.sha256(b"a-long-secret").hexdigest()
+        event = json.dumps({"where": str(self.trace), "digest": digest})
         command = ("run", "steps", f"main.py:{function}", "--durable", "--event", event, *options)
         return self.service.cli(*command).stdout.strip()
 
@@ -382,6 +404,53 @@ def test_an_exported_session_is_a_test_of_the_code(desk: Desk) -> None:
     for file in (desk.project / "tests").iterdir():
         if file.is_file():
             assert "a-long-secret" not in file.read_text()
+
+
+@pytest.mark.parametrize("function", ["decides", "signs"])
+def test_a_session_that_looks_at_a_secret_is_not_exported_as_if_it_did_not(
+    desk: Desk, function: str
+) -> None:
+    session = desk.run(function)
+    tests = desk.project / "tests"
+    export = ("session", "export", session, "--as-test", "-o", str(tests))
+
+    refused = desk.service.cli(*export, check=False)
+    with_other = desk.service.cli(*export, "--var", "TOKEN=other", check=False)
+    unknown = desk.service.cli(*export, "--var", "TOKNE=x", check=False)
+    with_value = desk.service.cli(*export, "--var", "TOKEN=a-long-secret", check=False)
+
+    assert refused.returncode == with_other.returncode == 1
+    assert "does something else when the secret TOKEN is covered" in refused.stderr
+    assert "@hookline.activity" in refused.stderr
+    assert "TOKNE is not a covered secret" in unknown.stderr
+    assert with_value.returncode == 0, with_value.stderr
+    assert run_tests(desk).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "now"),
+    [
+        ('    step("one", event.data["where"])\n    hook', '    step("two", event.data["where"])\n    hook', '"two"'),
+        ("hookline.sleep(0.01)", "hookline.sleep(9)", "9"),
+        ('hookline.add_values("pushes", 1)', 'hookline.add_values("pushs", 1)', "pushs"),
+    ],
+    ids=["an activity", "a sleep", "an operation"],
+)  # fmt: skip
+def test_a_call_with_other_arguments_is_shown_with_both(
+    desk: Desk, old: str, new: str, now: str
+) -> None:
+    session = desk.run("waits")
+    desk.service.cli("session", "export", session, "--as-test", "-o", str(desk.project / "tests"))
+    desk.change(old, new)
+
+    replayed = desk.replay(session, "--dir", str(desk.project))
+    tested = run_tests(desk)
+
+    assert replayed.returncode == 1
+    assert "got something else" in replayed.stderr
+    assert now in replayed.stderr.partition("now:")[2]
+    assert tested.returncode == 1
+    assert "got something else" in tested.stdout
 
 
 def test_an_export_into_a_file_is_refused(desk: Desk) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import click
 
-from hookline_cli.commands.session import start_session
 from hookline_cli.display import note, print_json
 from hookline_cli.follow import Patience, require_completed, session_goes_on
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import TargetOptions, json_option, read_json, timeout_option, with_target
+from hookline_cli.request_data import request_options
 from hookline_cli.session_log import follow_to_end
 
 
 @click.command("run")
 @click.argument("target", metavar="[PROJECT] FILE:FUNC", nargs=-1, required=True)
 @click.option("--event", metavar="JSON|@FILE", help="What the function gets as the event's data.")
+@request_options
 @click.option(
     "--durable/--no-durable", default=None, help="With or without a journal.  [default: without]"
 )
@@ -35,6 +36,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     *,
     target: tuple[str, ...],
     event: str | None,
+    request_data: JsonObject | None,
     durable: bool | None,
     deployment: str | None,
     wait: bool,
@@ -44,6 +46,9 @@ def command(  # noqa: PLR0913 (one parameter per option)
 ) -> None:
     """Start FUNC as a session.
 
+    A webhook's function gets the data of a request by --body, --header, --query and --method (only `body.bytes` is
+    missing; `hookline event send` sends a whole event to its trigger).
+
     Of a deployed PROJECT: writes the session's id; with --wait its log as it comes and its final status.
 
     With --local: FILE is a file here, and no service is needed. Its project, which is the nearest directory above it
@@ -51,7 +56,13 @@ def command(  # noqa: PLR0913 (one parameter per option)
     meaning of everything. Variables without a value are taken from the environment, or from the file .env of the
     project. Schedules are paused.
     """
+    if event is not None and request_data is not None:
+        raise click.UsageError("give --event, or the parts of a request, not both")
     request: JsonObject = {} if durable is None else {"durable": durable}
+    if event is not None:
+        request["input"] = read_json("--event", event)
+    elif request_data is not None:
+        request["input"] = request_data
     patience = Patience(timeout)
     if local:
         if deployment is not None:
@@ -59,7 +70,6 @@ def command(  # noqa: PLR0913 (one parameter per option)
         from hookline_cli.local_run import LocalRun, run_locally
 
         (request["entry_point"],) = _targets(target, "FILE:FUNC")
-        request |= {} if event is None else {"input": read_json("--event", event)}
         run = LocalRun(request=request, base=options.home, as_json=as_json)
         require_completed(run_locally(run, patience))
         return
@@ -67,7 +77,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     if deployment:
         request["deployment"] = deployment
     with options.connect() as service:
-        session = start_session(service, request, event)
+        session = service.post("/sessions", request)
         if wait:
             note(f"session {session['id']}")
             with session_goes_on(str(session["id"])):

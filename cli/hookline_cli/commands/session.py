@@ -222,13 +222,6 @@ def delete_session(service: Service, *, session: str) -> None:
     note(f"deleted session {session}")
 
 
-def start_session(service: Service, request: JsonObject, event: str | None) -> JsonObject:
-    """Start a session by hand; `event` is JSON text or `@file`."""
-    if event is not None:
-        request = {**request, "input": read_json("--event", event)}
-    return service.post("/sessions", request)
-
-
 def read_forward(service: Service, path: str, limit: int | None) -> list[JsonObject]:
     """The items of a listing that is read from its beginning, over as many pages as it takes."""
     items: list[JsonObject] = []

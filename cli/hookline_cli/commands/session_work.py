@@ -145,31 +145,50 @@ def replay_session(
     help="The project that the test is of.  [default: the nearest above DIR with a manifest]",
 )
 @click.option(
+    "--var",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A value for tests in the place of a covered secret.",
+)
+@click.option(
     "--unrecorded", is_flag=True, help="Let happen what was not recorded; see `session replay`."
 )
 @with_target
-def export_session(
+def export_session(  # noqa: PLR0913 (one parameter per option)
     options: TargetOptions,
     *,
     session: str,
     as_test: bool,
     output: Path,
     directory: Path | None,
+    given: tuple[str, ...],
     unrecorded: bool,
 ) -> None:
     """Write a durable session to a file that `hookline.testing.replay` replays: event, journal, prints and result.
 
     Its secrets are covered by stars; the data of its event and its results are not: look through them before they go
-    into a repository. Writes the names of the files.
+    into a repository. A session that does something else when they are covered is refused. Writes the names of the files.
     """
     from hookline_cli.exporting import ExportWish, export_session as export
 
     wish = ExportWish(
-        output=output, as_test=as_test, project=directory, makes_unrecorded=unrecorded
+        output=output,
+        as_test=as_test,
+        project=directory,
+        makes_unrecorded=unrecorded,
+        values=dict(_value_of(text) for text in given),
     )
     with options.connect() as service:
         for path in export(service, session_id_of(service, session), wish, options.home):
             click.echo(path)
+
+
+def _value_of(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ArgumentInvalidError("--var", f"{text!r} is not of the form NAME=VALUE")
+    return name, value
 
 
 def _edit_of(text: str) -> tuple[str, object]:

@@ -32,7 +32,8 @@ from hookline_runner.session.output import LogStream
 
 _MAX_WARNED: Final = 100
 _BELOW_A_TASK: Final = re.compile("[@!~&]")  # timers, tries, sleeps, and what was entered
-_ACTIVITIES: Final = frozenset({Kind.ACTIVITY, Kind.RIDING, Kind.CANCELLED})
+ACTIVITIES: Final = frozenset({Kind.ACTIVITY, Kind.RIDING, Kind.CANCELLED})
+"""The kinds of entries that a call of the project's code may have."""
 _SLEEPS: Final = frozenset({Kind.SLEEP})
 HERE: Final = os.path.dirname(__file__)  # noqa: PTH120 - compared with the file names of code objects
 
@@ -203,7 +204,7 @@ class Recorder:
         step.encoding += suffix
         self.journal.add(step)
 
-    def check(self, row: Row, call: Call, kinds: Container[str] = _ACTIVITIES) -> None:
+    def check(self, row: Row, call: Call, kinds: Container[str] = ACTIVITIES) -> None:
         """Raise `NonDeterminismError` unless the entry was recorded for such a call."""
         if row[NAME] != call.decision.name or row[KIND] not in kinds:
             self.mismatch(row, str(call))

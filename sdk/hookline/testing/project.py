@@ -21,6 +21,7 @@ from hookline.testing.patches import Patches
 from hookline.testing.rooms import MANIFESTS, ManifestFacts, Matches, Trigger, read_manifest
 from hookline.testing.sample_events import event_of
 from hookline.testing.session import Session
+from hookline.testing.stored_values import StoredValues
 from hookline.testing.waiters import Clock
 
 _PUBLIC_URL: Final = "http://hookline.test/store/prj_test"
@@ -126,9 +127,9 @@ class Project:
         return self._host.sessions
 
     @property
-    def store(self) -> dict[str, Any]:
-        """A copy of what is in the project's store; write to it by `hookline.store`."""
-        return self._host.store.as_dict()
+    def store(self) -> StoredValues:
+        """What is in the project's store, as a dictionary that can be changed: `project.store["key"] = value`."""
+        return StoredValues(self._host.store)
 
     @property
     def published(self) -> set[str]:

@@ -81,7 +81,10 @@ class HistoryAnswer(Answer):
 
 
 class EntryAnswer(Answer):
-    """A recorded result; `value` is base64 of bytes in the form that `encoding` names."""
+    """A recorded result; `value` is base64 of bytes in the form that `encoding` names.
+
+    `arguments` is JSON text: what the call got, as people are shown it, with secrets covered.
+    """
 
     seq: int
     branch: str
@@ -95,6 +98,7 @@ class EntryAnswer(Answer):
     encoding: str
     value: str
     wake_at: float | None
+    arguments: str
 
 
 class JournalPage(Answer):
@@ -188,6 +192,7 @@ def _entry_answer(entry: JournalEntry) -> EntryAnswer:
         encoding=entry.encoding,
         value=b64encode(entry.value).decode(),
         wake_at=None if entry.wake_at is None else entry.wake_at.timestamp(),
+        arguments=entry.arguments.decode("utf-8", "replace"),
     )
 
 

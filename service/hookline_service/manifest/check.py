@@ -11,6 +11,7 @@ from itertools import islice
 from hookline_connections.names import HELPER_VARIABLES, INTEGRATION_NAMES
 from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.connection_calls import ConnectionCall, find_connection_calls
+from hookline_service.manifest.files import is_test
 from hookline_service.manifest.ignoring import IgnorePatterns
 from hookline_service.manifest.imports import (
     ImportSources,
@@ -285,6 +286,8 @@ class _Check:
                 self._report_warning(path, told)
             if len(self.findings) > 2 * MAX_FINDINGS:
                 return  # a person has enough to read; what comes on top costs time
+            if is_test(path) and not (self._entries and path in self._reachable):
+                continue  # it runs at the author's desk
             for unmet in islice(find_unmet_imports(path, sources), _MAX_PER_FILE):
                 self._report_import(path, unmet, is_needed=self._is_needed(path))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _LENIENT_SUFFIXES = (".ak.yaml", ".ak.yml")
 _ENVIRONMENT_MARK = "pyvenv.cfg"
 _DIGEST_FORMAT = b"hookline-build-1\n"
 _MAX_NAME = 255
+_TEST_NAME = re.compile(r"test_.*\.py|.*_test\.py", re.DOTALL)
 _SHOWN = 5
 _ENTRIES_PER_FILE = 4  # directories count, too
 
@@ -81,6 +83,12 @@ def is_skipped(path: str) -> bool:
         part.startswith(".") or part in _SKIPPED_NAMES or part.endswith(_SKIPPED_SUFFIXES)
         for part in path.split("/")
     )
+
+
+def is_test(path: str) -> bool:
+    """True for a file of the project's own tests, by the names that pytest looks for."""
+    *folders, name = path.split("/")
+    return "tests" in folders or name == "conftest.py" or bool(_TEST_NAME.fullmatch(name))
 
 
 def is_manifest(path: str) -> bool:

@@ -170,7 +170,7 @@ def test_variables_and_the_body_are_handed_on(peer: SessionPeer):
         ("", "is no recording"),
         ("[]", "is no recording"),
         ('{"entry_point": "main.py:handler"}', "is no recording"),
-        ('{"entry_point": "main.py:handler", "journal": [[1]]}', "has 11 fields"),
+        ('{"entry_point": "main.py:handler", "journal": [[1]]}', "has 12 fields"),
         (
             '{"entry_point": "main.py:handler", "journal": [["",0,"a","a","a",0,true,false,"json","%",null]]}',
             "is no recording",

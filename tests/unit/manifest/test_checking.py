@@ -748,3 +748,18 @@ def test_a_trigger_with_a_fault_of_its_own_is_still_checked(fault):
 
     assert [one.level for one in parsed.findings] == ["error"]
     assert [(one.code, one.line) for one in findings] == [("call.no_handler", 5)]
+
+
+@pytest.mark.parametrize(
+    "path", ["test_main.py", "main_test.py", "conftest.py", "tests/helpers.py"]
+)
+def test_nobody_has_to_provide_what_a_projects_own_tests_import(path: str):
+    files = {"main.py": HANDLER, path: b"import pytest\n"}
+
+    assert check(files, provided=set()) == ()
+
+
+def test_a_test_that_a_handler_imports_is_looked_at_as_any_file():
+    files = {"main.py": b"import test_main\n" + HANDLER, "test_main.py": b"import pytest\n"}
+
+    assert "pytest" in said(check(files, provided=set()))[0]

@@ -358,6 +358,25 @@ def test_signals_pass_between_sessions_and_not_to_ended_ones(project: Project):
         project.signal(receiving, "a")
 
 
+def test_a_test_may_fill_the_store_and_empty_it(project: Project):
+    def reader(_event: Event) -> object:
+        return hookline.get_value("pushes")
+
+    project.store["pushes"] = 5
+    before = project.run(reader).result
+    project.store.update(pushes=6, other={1, 2})
+    after = project.run(reader).result
+    del project.store["other"]
+    project.store["pushes"] = None
+
+    assert (before, after) == (5, 6)
+    assert project.store == {}
+    with pytest.raises(KeyError):
+        del project.store["nothing"]
+    with pytest.raises(TypeError):
+        project.store["pushes"] = object
+
+
 def test_the_store_is_the_projects_and_lives_in_its_time(project: Project):
     def writer(_event: Event) -> None:
         hookline.set_value("a", {"n": 1}, ttl=60)

@@ -1,0 +1,31 @@
+"""Run a project's tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("test", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    help="A directory of the project.",
+)
+@click.option(
+    "--home", envvar="HOOKLINE_HOME", metavar="DIR", help="Home in which environments are kept."
+)
+def command(*, arguments: tuple[str, ...], directory: Path, home: str | None) -> None:
+    """Run the project's tests with pytest; ARGUMENTS go to it. Needs no service.
+
+    They run with what the project requires, pytest, and Hookline itself, in an environment that is kept. The exit code
+    is that of pytest.
+    """
+    from hookline_cli.project_tests import run_tests
+
+    click.get_current_context().exit(run_tests(directory, arguments, home))

@@ -1,0 +1,71 @@
+"""The data of a webhook's event, composed on the command line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from hookline_cli.failures import ArgumentInvalidError
+from hookline_cli.json_values import JsonObject
+from hookline_cli.options import read_bytes
+from hookline_triggers.webhook import event_data, event_meta
+
+
+def request_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The parts of a request: the function gets `request_data`, None when no part is given.
+
+    Raises:
+        ArgumentInvalidError: a header or parameter is not of its form.
+    """
+
+    @click.option(
+        "--body", metavar="TEXT|@FILE", help="As if a webhook got this body; `@-` reads stdin."
+    )
+    @click.option(
+        "--header", "headers", metavar="NAME:VALUE", multiple=True, help="And this header."
+    )
+    @click.option(
+        "--query", "parameters", metavar="NAME=VALUE", multiple=True, help="And this parameter."
+    )
+    @click.option("--method", metavar="METHOD", help="And this method.  [default: POST]")
+    @functools.wraps(function)
+    def command(*args: object, **kwargs: Any) -> None:  # Any: click's values, taken out by name
+        body, headers = kwargs.pop("body"), kwargs.pop("headers")
+        parameters, method = kwargs.pop("parameters"), kwargs.pop("method")
+        is_given = any(part is not None for part in (body, method)) or headers or parameters
+        kwargs["request_data"] = (
+            request_data(body, headers, parameters, method or "POST") if is_given else None
+        )
+        function(*args, **kwargs)
+
+    return command
+
+
+def request_data(
+    body: str | None, headers: Sequence[str], parameters: Sequence[str], method: str
+) -> JsonObject:
+    """The data that a webhook's event would have, without `body.bytes`, which JSON has no form for. Raises as `request_options`."""
+    pairs = [_pair("--header", text, ":") for text in headers]
+    query = "&".join("=".join(map(_quoted, _pair("--query", text, "="))) for text in parameters)
+    target = f"/webhooks/run{'?' if query else ''}{query}".encode()
+    fields = [(name.strip().encode(), value.strip().encode()) for name, value in pairs]
+    data = event_data(
+        event_meta(method, target, "run", fields), None if body is None else read_bytes(body)
+    )
+    return {**data, "body": {**data["body"], "bytes": None}}
+
+
+def _pair(option: str, text: str, sign: str) -> tuple[str, str]:
+    name, found, value = text.partition(sign)
+    if not found or not name.strip():
+        raise ArgumentInvalidError(option, f"{text!r} is not of the form NAME{sign}VALUE")
+    return name, value
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe="")
