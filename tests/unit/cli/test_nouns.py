@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hookline_cli.follow import session_goes_on
 from hookline_cli.main import run
 
 SESSION = "ses_06fq8vgw3rfk7a6m1m0zq5h2bc"
@@ -393,6 +394,23 @@ def test_a_session_is_stopped_with_its_reason(hookline, fake) -> None:
     hookline("session", "stop", SESSION, "--reason", "wrong input", "--force")
 
     assert json.loads(fake.requests[-1].content) == {"reason": "wrong input", "force": True}
+
+
+def test_a_session_that_runs_is_asked_to_stop(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(state="running")]
+
+    outcome = hookline("session", "stop", SESSION)
+
+    assert outcome.code == 0
+    assert outcome.out == ""
+    assert f"asked {SESSION} to stop" in outcome.err
+
+
+def test_whoever_stops_following_a_session_is_told_that_it_goes_on() -> None:
+    with pytest.raises(KeyboardInterrupt) as interrupted, session_goes_on("ses_1"):
+        raise KeyboardInterrupt
+
+    assert str(interrupted.value) == "ses_1 goes on; `hookline session stop ses_1` ends it"
 
 
 def test_a_session_is_restarted(hookline, fake) -> None:
