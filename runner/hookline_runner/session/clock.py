@@ -1,21 +1,22 @@
-"""The session's clock: the service's time, carried on by this machine's."""
+"""The session's clock: the service's time, or the machine's, carried on steadily."""
 
 from __future__ import annotations
 
 import time
 
-_time = time.time  # kept: user code may replace the function for its own ends
-_monotonic = time.monotonic
+_time = time.time  # kept: user code may replace the functions for its own ends
+_read = time.clock_gettime
+_STEADY = time.CLOCK_BOOTTIME
 
 
 class SessionClock:
-    """Seconds since the epoch as the service counts them."""
+    """Seconds since the epoch as the service counts them; the machine's clock being set changes nothing."""
 
-    __slots__ = ("_offset_s",)
+    __slots__ = ("_base_s",)
 
     def __init__(self, service_now: float | None = None) -> None:
-        self._offset_s = 0.0 if service_now is None else service_now - _time()
+        self._base_s = (_time() if service_now is None else service_now) - _read(_STEADY)
 
     def now(self) -> float:
         """The present."""
-        return _time() + self._offset_s
+        return self._base_s + _read(_STEADY)

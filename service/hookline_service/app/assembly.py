@@ -12,7 +12,7 @@ from hookline_service.api.services import ApiServices
 from hookline_service.api.webhooks import create_webhooks
 from hookline_service.app.contexts import ContextReader
 from hookline_service.app.session_reports import SessionReports
-from hookline_service.clock import Clock, SystemClock
+from hookline_service.clock import HeldClock, SystemClock, steady_s
 from hookline_service.dispatcher import (
     AnswerBoard,
     Dispatcher,
@@ -54,10 +54,11 @@ class Parts:
 def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKeys) -> Parts:
     """Every part, connected and not yet running."""
     clock = SystemClock()
+    held_clock = HeldClock(clock, steady_s)
     contexts = ContextReader(store, keys.box, settings.base_url)
     subscriptions, answers = SubscriptionTable(), AnswerBoard()
     switchboard = Switchboard(subscriptions, answers)
-    engine_parts = _engine_parts(settings, store, contexts, clock, switchboard)
+    engine_parts = _engine_parts(settings, store, contexts, held_clock, switchboard)
     engine = EmbeddedEngine(engine_parts)
     routes = RouteTable(store)
     dispatcher = Dispatcher(
@@ -140,7 +141,7 @@ def _engine_parts(
     settings: Settings,
     store: Store,
     contexts: ContextReader,
-    clock: Clock,
+    clock: HeldClock,
     listener: EngineListener,
 ) -> EngineParts:
     return EngineParts(
@@ -151,4 +152,5 @@ def _engine_parts(
         clock=clock,
         settings=_engine_settings(settings),
         listener=listener,
+        start_time=clock.differing_now,
     )

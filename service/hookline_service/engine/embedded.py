@@ -78,6 +78,7 @@ class EmbeddedEngine:
         self._changes = parts.changes
         self._clock = parts.clock
         self._settings = parts.settings
+        self._start_time = parts.start_time
         self._listener = parts.listener
         self._queue = AdmissionQueue()
         self._live: dict[SessionId, LiveAttempt] = {}
@@ -310,6 +311,7 @@ class EmbeddedEngine:
                 context,
                 limits=self._settings.limits,
                 journal_count=journal_count,
+                now=self._start_time(),
             )
         except Exception as exc:  # one session's event must not end the others
             logger.exception("event not usable", extra={"session_id": attempt.session.id})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hookline_service.clock import Clock
@@ -31,7 +32,10 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """Everything around the engine; built once by `app`. `listener` is told what sessions do."""
+    """Everything around the engine; built once by `app`. `listener` is told what sessions do.
+
+    `start_time` says what sessions are told of the present, in seconds since the epoch; None: their machine knows.
+    """
 
     store: EngineStore
     pool: RunnerPool
@@ -40,3 +44,4 @@ class EngineParts:
     clock: Clock
     settings: EngineSettings
     listener: EngineListener = NOBODY
+    start_time: Callable[[], float | None] = lambda: None

@@ -257,8 +257,12 @@ def start_header(
     *,
     limits: StartLimits,
     journal_count: int,
+    now: float | None = None,
 ) -> tuple[bytes, bytes]:
-    """The encoded header of a START and its payload, the raw body of a webhook."""
+    """The encoded header of a START and its payload, the raw body of a webhook.
+
+    `now` is for sessions whose machine has another time: on its way it grows old.
+    """
     data, event_id, event_type, body = event_fields(session, event)
     header = {
         "session": session.id,
@@ -277,7 +281,7 @@ def start_header(
         "log_limit_bytes": limits.log_limit_bytes,
         "memory_limit_bytes": limits.memory_limit_bytes,
         "answers": "parent" if session.parent_id else "caller" if context.is_sync else None,
-        "now": None,  # a host on this machine has our time; on its way this one would grow old
+        "now": now,
     }
     return fast_json.write(header), body or b""
 
