@@ -51,6 +51,7 @@ from hookline_runner.session.tracebacks import describe, killed_by_itself
 _DEFAULT_LINES: Final = 1_000_000
 _DEFAULT_BYTES: Final = 100 * 1024 * 1024
 _DEFAULT_HOT_WINDOW_S: Final = 5.0
+_STOP_FRAME_WAIT_S: Final = 0.2
 _GATED_RECURSION_LIMIT: Final = 2_200  # each of the author's 1,000 calls passes the gate
 
 
@@ -199,9 +200,11 @@ class Attempt:
         return ending
 
     def _is_stop_asked(self) -> bool:
-        """Whether the service asked for the stop: its frame is sent before the signal."""
-        self._link.read_available()
-        return self._stop.is_asked
+        """Whether the service asked for the stop: its frame is sent before the signal, but another thread may read it."""
+        stop, link = self._stop, self._link
+        if not stop.is_asked:
+            link.wait_wake(link.news.count, _STOP_FRAME_WAIT_S, lambda: stop.is_asked)
+        return stop.is_asked
 
     def finish(self, ending: Ending, dirty: str | None) -> None:
         """Report the end."""

@@ -122,11 +122,12 @@ class Waiting:
                 return
             left = None if until is None else until - self._clock.now()
             if left is not None and left <= 0:
-                if not may_leave or (wake_at is not None and wake_at <= self._clock.now()):
+                last_s = _LOOK_AGAIN_S if wake_at is None else wake_at - self._clock.now()
+                if not may_leave or last_s <= 0:
                     break
                 if self.may_leave():
                     self.suspend(wake_at, topics)
-                left = _LOOK_AGAIN_S
+                left = min(_LOOK_AGAIN_S, last_s)
             self._link.wait_wake(seen, left, is_over)
 
     def suspend(self, wake_at: float | None, topics: Sequence[str] = ()) -> NoReturn:
