@@ -28,7 +28,12 @@ from hookline_runner.child_processes import ChildProcesses, Finished
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
 from hookline_runner.removal import remove_anything
-from hookline_runner.requirements import find_local_reference, layers_of, normalize_requirements
+from hookline_runner.requirements import (
+    find_local_reference,
+    find_variable,
+    layers_of,
+    normalize_requirements,
+)
 from hookline_runner.sandbox import Sandbox, SandboxView, interpreter_mounts
 
 logger = logging.getLogger(__name__)
@@ -158,6 +163,12 @@ class Environments:
             problem = (
                 f"requirements.txt line {local[0]}: {local[1]!r} refers to a file of the project;"
                 " name packages, versions and URLs only"
+            )
+            raise EnvironmentFailedError(problem, "")
+        if (variable := find_variable(requirements)) is not None:
+            problem = (
+                f"requirements.txt line {variable[0]}: variables of the environment are not put in here;"
+                " write the text itself, and give credentials by the settings of the package index"
             )
             raise EnvironmentFailedError(problem, "")
         await anyio.to_thread.run_sync(remove_anything, str(building))

@@ -8,6 +8,7 @@ DEFAULTS_MARK = "#: defaults"
 """Stands before the packages that the project did not ask for; its own are installed on top of them, and win."""
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
+_SPLIT_VARIABLE = re.compile(r"\$\s*\\$|^\s*\{\w*\}")  # continued on the next line
 _LOCAL = re.compile(
     r"(-r|--requirement|-c|--constraint|-e|--editable)\b|\.{0,2}/|\.$|file:|[^\s@]+\s*@\s*(file:|\.{0,2}/)",
     re.IGNORECASE,
@@ -29,6 +30,14 @@ def _normalize(text: str) -> str:
     joined = re.sub(r"\\\r?\n", " ", text.removeprefix("\ufeff"))
     lines = (_COMMENT.sub("", line).strip() for line in joined.splitlines())
     return "\n".join(" ".join(line.split()) for line in lines if line)
+
+
+def find_variable(text: str) -> tuple[int, str] | None:
+    """Number and text of the first line with a variable of the environment, which may hold a secret of an index."""
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+        if "${" in line or _SPLIT_VARIABLE.search(line):
+            return number, line.strip()
+    return None
 
 
 def find_local_reference(text: str) -> tuple[int, str] | None:

@@ -123,7 +123,10 @@ async def _serve(
                 link_factory(inbox, runner_token), path=str(socket_path)
             )
             socket_path.chmod(0o600)
-            tasks.start_soon(keep_runner, settings, socket_path, runner_token, name="runner host")
+            is_linked = parts.engine_parts.pool.is_linked
+            tasks.start_soon(
+                keep_runner, settings, socket_path, runner_token, is_linked, name="runner host"
+            )
             tasks.start_soon(_keep_tidy, parts, name="upkeep")
             tasks.start_soon(_load_filters, parts, name="filters")
             server = _Server(_server_config(parts.application, settings))

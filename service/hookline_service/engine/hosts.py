@@ -110,6 +110,7 @@ class Host:
     features: frozenset[str]  # of the protocol, beyond what each host knows
     capacity: int
     last_heard: float
+    pid: int = 0
     rss_bytes: int = 0
     is_suspected: bool = False
     next_channel: int = 1

@@ -100,6 +100,7 @@ class FrameInbox:
             labels=tuple(str(label) for label in labels) if isinstance(labels, list) else (),  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON list
             capacity=capacity if isinstance(capacity, int) and capacity > 0 else 1,
             last_heard=asyncio.get_running_loop().time(),
+            pid=pid if isinstance(pid := hello.get("pid"), int) else 0,
         )
         self._pool.add(host)
         welcome = {

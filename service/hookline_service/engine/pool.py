@@ -55,6 +55,10 @@ class RunnerPool:
         """The host of a link."""
         return self._hosts.get(link)
 
+    def is_linked(self, pid: int) -> bool:
+        """Whether a host with this process id is connected."""
+        return any(host.pid == pid for host in self._hosts.values())
+
     def hosts(self) -> list[Host]:
         """All connected hosts."""
         return list(self._hosts.values())

@@ -47,8 +47,33 @@ async def test_a_runner_host_that_cannot_be_started_is_tried_again(
     settings = Settings(home=tmp_path)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(runner_child.keep_runner, settings, tmp_path / "s", "token")
+        tasks.start_soon(
+            runner_child.keep_runner, settings, tmp_path / "s", "token", lambda pid: pid > 0
+        )
         with anyio.fail_after(5):
             while caplog.text.count("runner host not started") < 3:
                 await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
+
+
+async def test_a_runner_host_that_hangs_without_a_link_is_killed_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    deaf = tmp_path / "deaf"
+    deaf.write_text("#!/bin/sh\ntrap '' TERM\nsleep 600 & wait; wait\n")
+    deaf.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(deaf))
+    for name in ("_FIRST_PAUSE_S", "_LINK_WAIT_S", "_LOOK_S", "_END_GRACE_S"):
+        monkeypatch.setattr(runner_child, name, 0.001)
+    settings = Settings(home=tmp_path)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            runner_child.keep_runner, settings, tmp_path / "s", "token", lambda pid: pid < 0
+        )
+        with anyio.fail_after(10):
+            while caplog.text.count("runner host ended; starting another") < 2:
+                await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+
+    assert caplog.text.count("runner host has no link; killing it") >= 2

@@ -7,6 +7,7 @@ import pytest
 from hookline_runner.environments import environment_id, without_places
 from hookline_runner.requirements import (
     find_local_reference,
+    find_variable,
     layers_of,
     normalize_requirements,
 )
@@ -77,3 +78,22 @@ def test_a_projects_own_packages_come_on_top_of_the_defaults() -> None:
 )  # fmt: skip
 def test_no_place_of_the_runner_host_is_told(line: str, told: str) -> None:
     assert without_places(line, Path("/home/a/.hookline/runner")) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("requests\nx @ http://h/${UV_INDEX_PRIV_PASSWORD}/x-1.tar.gz\n", 2),
+        ("--index-url https://${USER}@h/simple", 1),
+        ("x @ http://h/$\\\n{SECRET}/x.tar.gz", 1),
+    ],
+)
+def test_variables_of_the_environment_are_found(text: str, line: int) -> None:
+    found = find_variable(text)
+
+    assert found is not None
+    assert found[0] == line
+
+
+def test_a_price_is_no_variable() -> None:
+    assert find_variable("requests==2.0  # costs $5\nx[a]>=1; python_version > '3'") is None
