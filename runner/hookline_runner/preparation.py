@@ -17,6 +17,7 @@ from hookline_runner.builds import Build, Builds, BuildSpec
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.environments import Environment, Environments, Progress
 from hookline_runner.errors import PreparationFailedError
+from hookline_runner.foreign_files import read_foreign_file
 from hookline_runner.idle_directories import mark_used
 from hookline_runner.preloading import preloads_of
 from hookline_runner.prepare_step import FACTS_FILE
@@ -124,11 +125,11 @@ def _make_directory(path: Path) -> None:
 
 def _read_facts(code: Path) -> Facts | None:
     """What an earlier analysis found. The file was written beside foreign code, so it is checked."""
-    path = code / FACTS_FILE
     try:
-        if path.is_symlink() or path.stat().st_size > _MAX_FACTS_BYTES:
+        content = read_foreign_file(code / FACTS_FILE, most=_MAX_FACTS_BYTES)
+        if content is None:
             return None
-        facts: object = fast_json.read(path.read_bytes())
+        facts: object = fast_json.read(content)
     except (OSError, ValueError):
         return None
     if not isinstance(facts, dict) or is_deeper(cast("dict[str, Any]", facts)):
