@@ -13,4 +13,4 @@ def configure_logging(level: str, log_format: str) -> None:
     `log_format` is `text` or `json`.
     """
     log_to_stderr(level, as_json=log_format == "json")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a warning for each request that is none
