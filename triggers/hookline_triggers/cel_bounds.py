@@ -11,7 +11,8 @@ from typing import Final
 
 from hookline_triggers.cel_scan import Token
 
-_LOOPS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
+LOOPS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
+"""The macros whose body is done for each item."""
 _MOST_NESTED: Final = 3
 _MOST_GROWTH: Final = 100
 _MOST_SUMS_IN_LOOP: Final = 2
@@ -27,7 +28,7 @@ class Excess:
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
+class Body:
     """What is between the parentheses of a macro: `range_` are the tokens it goes over, `bind` has none."""
 
     name: str
@@ -40,7 +41,7 @@ class _Body:
 
 def find_excess(tokens: list[Token]) -> Excess | None:
     """The first thing in a filter that may be too much work; None when it is bounded."""
-    bodies = _bodies_of(tokens)
+    bodies = find_bodies(tokens)
     sums = [index for index in range(len(tokens)) if _is_growing_sum(tokens, index)]
     growth = 1 + sum(not _around(bodies, index) for index in sums)
     for body in bodies:
@@ -56,13 +57,13 @@ def find_excess(tokens: list[Token]) -> Excess | None:
     return None
 
 
-def _excess_of_loop(bodies: list[_Body], body: _Body, sums: list[int]) -> Excess | None:
-    if body.name not in _LOOPS:
+def _excess_of_loop(bodies: list[Body], body: Body, sums: list[int]) -> Excess | None:
+    if body.name not in LOOPS:
         return None
     most = 0 if body.name == "map" else _MOST_SUMS_IN_LOOP
     if sum(body.first <= index <= body.last for index in sums) > most:
         return Excess(f"`+` of values within {body.name}() may be too much work", body.token)
-    outer = [each for each in _around(bodies, body.first - 1) if each.name in _LOOPS]
+    outer = [each for each in _around(bodies, body.first - 1) if each.name in LOOPS]
     if not outer:
         return None
     is_along = body.range_ is not None and body.range_[0] == outer[-1].variable
@@ -75,24 +76,25 @@ def _excess_of_loop(bodies: list[_Body], body: _Body, sums: list[int]) -> Excess
     return None
 
 
-def _around(bodies: list[_Body], index: int) -> list[_Body]:
+def _around(bodies: list[Body], index: int) -> list[Body]:
     """The macros in whose parentheses the token is, from the outside in."""
     return [body for body in bodies if body.first <= index <= body.last]
 
 
-def _bodies_of(tokens: list[Token]) -> list[_Body]:
+def find_bodies(tokens: list[Token]) -> list[Body]:
+    """The bodies of macros, in the order in which they begin."""
     closing = _closing_signs(tokens)
-    bodies: list[_Body] = []
+    bodies: list[Body] = []
     for index, token in enumerate(tokens):
         is_bind = token.text == "bind"
-        if not (is_bind or token.text in _LOOPS) or token.kind != "name":
+        if not (is_bind or token.text in LOOPS) or token.kind != "name":
             continue
         if not (_is(tokens, index - 1, ".") and _is(tokens, index + 1, "(")):
             continue
         variable = tokens[index + 2].text if index + 2 < len(tokens) else ""
         range_ = None if is_bind else _path_before(tokens, index - 1)
         last = closing.get(index + 1, len(tokens))
-        bodies.append(_Body(token.text, token, index + 2, last, variable, range_))
+        bodies.append(Body(token.text, token, index + 2, last, variable, range_))
     return bodies
 
 
@@ -133,7 +135,7 @@ def _is_growing_sum(tokens: list[Token], index: int) -> bool:
     return not is_short or _is(tokens, index + 2, ".")
 
 
-def _count_elements(tokens: list[Token], body: _Body) -> int:
+def _count_elements(tokens: list[Token], body: Body) -> int:
     """The elements of lists and maps written inside, at most: those of constants as well."""
     depth = 0
     count = 0

@@ -119,7 +119,7 @@ def find_references(tokens: list[Token]) -> References:
         ):
             variables.append(token)
             if token.text == "data":
-                paths.add(_path_after(tokens, index))
+                paths.add(path_with_end(tokens, index)[0])
     return References(
         variables=tuple(variables), functions=tuple(functions), data_paths=frozenset(paths)
     )
@@ -189,8 +189,17 @@ def _is_type_or_space(tokens: list[Token], index: int) -> bool:
     return text in _TYPES
 
 
-def _path_after(tokens: list[Token], index: int) -> tuple[str, ...]:
-    """The constant members after a name: `data.a["b"].c` has the path a, b, c."""
+def find_free_names(tokens: list[Token]) -> frozenset[int]:
+    """The indexes of names that no macro binds, and that are members of nothing."""
+    return frozenset(
+        index
+        for index, is_bound in _names(tokens)
+        if not is_bound and not _is_member(tokens, index)
+    )
+
+
+def path_with_end(tokens: list[Token], index: int) -> tuple[tuple[str, ...], int]:
+    """The constant members after a name, `data.a["b"].c` has the path a, b, c; and the index after them."""
     path: list[str] = []
     index += 1
     while True:
@@ -200,11 +209,11 @@ def _path_after(tokens: list[Token], index: int) -> tuple[str, ...]:
         elif _sign(tokens, index) == "[" and _sign(tokens, index + 2) == "]":
             plain = _PLAIN_STRING.fullmatch(tokens[index + 1].text)
             if plain is None:
-                return tuple(path)
+                return tuple(path), index
             path.append(plain[2])
             index += 3
         else:
-            return tuple(path)
+            return tuple(path), index
 
 
 def _is_member(tokens: list[Token], index: int) -> bool:

@@ -13,6 +13,7 @@ from hookline_triggers.cel_bounds import find_excess
 from hookline_triggers.cel_engine import compile_program, run_program
 from hookline_triggers.cel_faults import find_fault, find_fault_at
 from hookline_triggers.cel_functions import RENAMED, find_functions, known_functions
+from hookline_triggers.cel_hoist import hoist
 from hookline_triggers.cel_order import Disorder, find_disorder
 from hookline_triggers.cel_scan import (
     Paths,
@@ -23,6 +24,7 @@ from hookline_triggers.cel_scan import (
     list_tokens,
     spell_for_engine,
 )
+from hookline_triggers.cel_work import NOTHING, Weight, weigh
 from hookline_triggers.errors import FilterInvalidError
 
 if TYPE_CHECKING:
@@ -63,8 +65,25 @@ class Filter:
 
     text: str
     _program: Program | None = field(repr=False, compare=False)
+    _plain: Program | None = field(repr=False, compare=False, default=None)
+    _weight: Weight = field(repr=False, compare=False, default=NOTHING)
     _functions: dict[str, Callable[..., object]] = field(repr=False, compare=False)
     _paths: Paths = field(repr=False, compare=False)
+
+    @property
+    def is_plain(self) -> bool:
+        """True if it is little work on any data that are not large."""
+        return self._program is None or self._weight.is_plain
+
+    def work(self, data: Mapping[str, object]) -> int:
+        """About how much work the filter is on these data; see `cel_work`."""
+        if self._program is None:
+            return 0
+        return self._weight.work(_pruned(data, self._paths))
+
+    def needed(self, data: Mapping[str, object]) -> dict[str, object]:
+        """The part of the data that the filter looks at."""
+        return _pruned(data, self._paths)
 
     def matches(self, data: Mapping[str, object], event_type: str) -> bool:
         """Whether the event passes; false when the expression fails on it. Never raises."""
@@ -88,8 +107,14 @@ class Filter:
         needed = _pruned(data, self._paths)
         if not _is_shallow(needed):
             raise ValueError("the data are nested too deep")
-        variables = {"data": _in_64_bits(needed), "event_type": event_type}
-        return run_program(program, variables, self._functions)
+        known = cast("dict[str, object]", _in_64_bits(needed))
+        variables: dict[str, object] = {"data": known, "event_type": event_type}
+        lifted = self._weight.lifted(known)
+        if (
+            lifted is None and self._plain is not None
+        ):  # a path that is not there is for the engine to judge
+            program = self._plain
+        return run_program(program, variables | (lifted or {}), self._functions)
 
 
 def compile_filter(text: str) -> Filter:
@@ -131,10 +156,13 @@ def _compile(text: str) -> Filter:
     references = find_references(tokens)
     _check_names(text, references)
     _check_bounds(text, tokens)
-    program = _program_of(text, tokens)
+    hoisting = hoist(tokens)
+    program = _program_of(text, list(hoisting.tokens))
     made = Filter(
         text=text,
         _program=program,
+        _plain=_program_of(text, tokens) if hoisting.paths else None,
+        _weight=weigh(tokens, hoisting, {token.text for token in references.functions}),
         _functions=find_functions({token.text for token in references.functions}),
         _paths=references.data_paths,
     )

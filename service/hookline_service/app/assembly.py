@@ -21,6 +21,7 @@ from hookline_service.dispatcher import (
     SubscriptionTable,
     Switchboard,
 )
+from hookline_service.dispatcher.judging import WorkerJudge
 from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.embedded import EmbeddedEngine
 from hookline_service.engine.listening import EngineListener
@@ -47,6 +48,7 @@ class Parts:
     routes: RouteTable
     ticker: ScheduleTicker
     subscriptions: SubscriptionTable
+    judge: WorkerJudge
     application: ASGIApp
 
 
@@ -61,6 +63,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
     engine_parts = _engine_parts(settings, store, contexts, held_clock, switchboard)
     engine = EmbeddedEngine(engine_parts)
     routes = RouteTable(store)
+    judge = WorkerJudge()
     dispatcher = Dispatcher(
         store=store,
         engine=engine,
@@ -69,6 +72,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         queue_limit_bytes=settings.queue_limit_bytes,
         subscriptions=subscriptions,
         answers=answers,
+        judge=judge,
     )
     ticker = ScheduleTicker(
         store=store, engine=engine, dispatcher=dispatcher, routes=routes, clock=clock
@@ -111,6 +115,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         routes=routes,
         ticker=ticker,
         subscriptions=subscriptions,
+        judge=judge,
         application=mount(
             create_api(services),
             create_webhooks(dispatcher, settings, services.webhook_counts),

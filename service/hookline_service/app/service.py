@@ -137,6 +137,7 @@ async def _serve(
             await server.serve(sockets=[listener])
             _note_of(settings).unlink(missing_ok=True)
             await _let_finish(parts, hurry)
+            await parts.judge.aclose()
             links.close()
             tasks.cancel_scope.cancel()
     return 0

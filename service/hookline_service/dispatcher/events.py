@@ -13,6 +13,7 @@ from hookline.errors import RateLimitedError
 from hookline_runner import fast_json
 from hookline_service.clock import Clock
 from hookline_service.dispatcher.answers import AnswerBoard, AnswerWaiter
+from hookline_service.dispatcher.judging import InlineJudge, Judge
 from hookline_service.dispatcher.plans import (
     EventFacts,
     joined_reasons,
@@ -116,6 +117,7 @@ class Dispatcher:
         queue_limit_bytes: int,
         subscriptions: SubscriptionTable | None = None,
         answers: AnswerBoard | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -124,6 +126,7 @@ class Dispatcher:
         self._queue_limit_bytes = queue_limit_bytes
         self._subscriptions = SubscriptionTable() if subscriptions is None else subscriptions
         self._answers = AnswerBoard() if answers is None else answers
+        self._judge = InlineJudge() if judge is None else judge
 
     async def has_webhook(self, slug: str) -> bool:
         """True if a trigger in force has this slug."""
@@ -184,7 +187,7 @@ class Dispatcher:
         plan = _Plan(event=event, schedule=schedule)
         chosen = deployment or (route.deployment if route else None)
         if chosen is not None:
-            _add_session(plan, trigger, chosen, EventFacts(event), scheduled_for)
+            await self._add_session(plan, trigger, chosen, EventFacts(event), scheduled_for)
         await self._add_deliveries(plan, [trigger], event.source, EventFacts(event))
         return await self._record(plan)
 
@@ -273,7 +276,8 @@ class Dispatcher:
     ) -> _Plan:
         plan, facts = _Plan(event=event), EventFacts(event)
         for route in routes:
-            _add_session(plan, route.trigger, deployment or route.deployment, facts, None)
+            chosen = deployment or route.deployment
+            await self._add_session(plan, route.trigger, chosen, facts, None)
         await self._add_deliveries(plan, [route.trigger for route in routes], source, facts)
         return plan
 
@@ -287,14 +291,26 @@ class Dispatcher:
         wanted = [
             f"trigger:{trigger.id}"
             for trigger in triggers
-            if passes_filter(trigger.definition, facts)
+            if await passes_filter(trigger.definition, facts, self._judge)
         ]
         if source.startswith(CONNECTION_SOURCE):
             wanted.append(source)
         for each in wanted:
-            plan.deliveries += await self._subscriptions.find(
-                project_id, each, facts.type, lambda: facts.data
-            )
+            plan.deliveries += await self._subscriptions.find(project_id, each, facts, self._judge)
+
+    async def _add_session(
+        self,
+        plan: _Plan,
+        trigger: Trigger,
+        deployment: Deployment,
+        facts: EventFacts,
+        scheduled_for: datetime | None,
+    ) -> None:
+        reason = await why_not(trigger.definition, deployment, facts, self._judge)
+        if reason:
+            plan.reasons.append((trigger.definition.name, reason))
+        else:
+            plan.sessions.append(session_for(trigger, deployment, plan.event, scheduled_for))
 
     # -- recording ---------------------------------------------------------------------------
 
@@ -341,17 +357,3 @@ class Dispatcher:
             if session.state in FINAL_STATES:
                 answer = await self._store.find_answer(session_id)
                 answers.take_end(SessionEnd(session=session, answer=answer))
-
-
-def _add_session(
-    plan: _Plan,
-    trigger: Trigger,
-    deployment: Deployment,
-    facts: EventFacts,
-    scheduled_for: datetime | None,
-) -> None:
-    reason = why_not(trigger.definition, deployment, facts)
-    if reason:
-        plan.reasons.append((trigger.definition.name, reason))
-    else:
-        plan.sessions.append(session_for(trigger, deployment, plan.event, scheduled_for))

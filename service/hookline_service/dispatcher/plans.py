@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Any, cast
 
 from hookline_runner import fast_json
+from hookline_service.dispatcher.judging import Judge
 from hookline_service.model.events import Event
 from hookline_service.model.ids import new_session_id
 from hookline_service.model.projects import Deployment, DeploymentState, Trigger
 from hookline_service.model.sessions import Session, SessionState
 from hookline_triggers.definitions import TriggerDefinition
-from hookline_triggers.matching import explain_match
+from hookline_triggers.filters import Explanation, compile_filter
 from hookline_triggers.webhook import event_data
 
 
@@ -28,6 +29,11 @@ class EventFacts:
         """The event's type."""
         return self.event.type
 
+    @property
+    def size_bytes(self) -> int:
+        """How large it is, about."""
+        return len(self.event.data) + len(self.event.body or b"")
+
     @cached_property
     def data(self) -> Mapping[str, Any]:  # Any: JSON of any shape
         """The event's data in the shape that filters see."""
@@ -38,23 +44,33 @@ class EventFacts:
         return known if self.event.body is None else event_data(known, self.event.body)
 
 
-def why_not(definition: TriggerDefinition, deployment: Deployment, facts: EventFacts) -> str:
-    """Why the event starts nothing by this trigger; "" when it does."""
+async def why_not(
+    definition: TriggerDefinition, deployment: Deployment, facts: EventFacts, judge: Judge
+) -> str:
+    """Why the event starts nothing by this trigger; "" when it does. Raises as `Judge.explain`."""
     if not definition.call:
         return "the trigger has no entry point (`call`)"
     if deployment.state not in (DeploymentState.ACTIVE, DeploymentState.TESTING):
         return f"deployment {deployment.id} is {deployment.state}"
-    needs_data = definition.filter not in ("", ".")
-    explained = explain_match(definition, facts.type, facts.data if needs_data else {})
-    return "" if explained.is_match else explained.reason
+    if definition.event_type not in ("", "*", facts.type):
+        return f"the event's type is {facts.type!r}, not {definition.event_type!r}"
+    explained = await _explain(definition, facts, judge)
+    return "" if explained.is_match else f"filter: {explained.reason}"
 
 
-def passes_filter(definition: TriggerDefinition, facts: EventFacts) -> bool:
-    """Whether the trigger's filter lets the event pass, whatever its type."""
+async def passes_filter(definition: TriggerDefinition, facts: EventFacts, judge: Judge) -> bool:
+    """Whether the trigger's filter lets the event pass, whatever its type. Raises as `Judge.explain`."""
+    return (await _explain(definition, facts, judge)).is_match
+
+
+async def _explain(definition: TriggerDefinition, facts: EventFacts, judge: Judge) -> Explanation:
     if definition.filter in ("", "."):
-        return True
-    anything = TriggerDefinition(name="", kind=definition.kind, filter=definition.filter)
-    return explain_match(anything, facts.type, facts.data).is_match
+        return Explanation(is_match=True)
+    event = facts.event
+    made = compile_filter(definition.filter)
+    return await judge.explain(
+        event.project_id, made, facts.type, lambda: facts.data, facts.size_bytes
+    )
 
 
 def session_for(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import anyio.lowlevel
 
+from hookline_service.dispatcher.judging import Judge
+from hookline_service.dispatcher.plans import EventFacts
 from hookline_service.model.calls import Subscription
 from hookline_service.model.ids import ProjectId, SessionId, SubscriptionId
 from hookline_triggers.errors import FilterInvalidError
@@ -37,17 +38,14 @@ class _Group:
         default_factory=dict[SubscriptionId, SessionId]
     )
 
-    def takes(self, event_type: str, data: Callable[[], Mapping[str, Any]]) -> bool:
-        if not self.filter:
-            return True
+    def judged(self) -> Filter | None:
+        """The filter; None if it is none, for it was checked by another version when the subscription began."""
         if self.compiled is None:
             try:
                 self.compiled = compile_filter(self.filter)
-            except (
-                FilterInvalidError
-            ):  # checked when the subscription began; by another version perhaps
-                return False
-        return self.compiled.matches(data(), event_type)
+            except FilterInvalidError:
+                return None
+        return self.compiled
 
 
 class SubscriptionTable:
@@ -110,18 +108,31 @@ class SubscriptionTable:
         self,
         project_id: ProjectId,
         source: str,
-        event_type: str,
-        data: Callable[[], Mapping[str, Any]],  # Any: JSON of any shape
+        facts: EventFacts,
+        judge: Judge,
     ) -> list[SubscriptionId]:
         """The subscriptions to this source which the event passes.
 
-        Each filter is asked once, and `data` only if one asks. With many filters others have their turn in between.
+        Each filter is asked once, and the event's data are read only if one asks. With many filters others have their turn
+        in between. Raises as `Judge.explain`.
         """
         found: list[SubscriptionId] = []
         groups = self._places.get((project_id, source), {}).values()
         for number, group in enumerate(tuple(groups), start=1):
-            if group.takes(event_type, data):
+            if await _takes(group, project_id, facts, judge):
                 found += group.members
             if number % _FILTERS_AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
         return found
+
+
+async def _takes(group: _Group, project_id: ProjectId, facts: EventFacts, judge: Judge) -> bool:
+    if not group.filter:
+        return True
+    made = group.judged()
+    if made is None:
+        return False
+    explained = await judge.explain(
+        project_id, made, facts.type, lambda: facts.data, facts.size_bytes
+    )
+    return explained.is_match

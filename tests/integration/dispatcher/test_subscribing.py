@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from hookline_service.dispatcher import SubscriptionTable
+from hookline_service.dispatcher.judging import InlineJudge
+from hookline_service.dispatcher.plans import EventFacts
 from hookline_service.model.calls import Subscription
 from hookline_service.model.ids import SubscriptionId, new_subscription_id
 from hookline_service.model.projects import Trigger
 from hookline_service.model.sessions import Session
 from hookline_service.storage.protocols import Store
 from hookline_triggers.definitions import TriggerKind
+from hookline_triggers.filters import Explanation
 from tests.builders.calls import subscribed
 from tests.builders.engine import prepared
+from tests.builders.events import an_event
 from tests.builders.moments import START, next_moment
 from tests.builders.projects import a_connection, a_definition, a_release
 from tests.builders.talking import TalkRig, a_talking_release, talking
@@ -166,19 +171,16 @@ async def test_an_event_that_started_nothing_says_why(talk: TalkRig) -> None:
 
 async def test_a_filter_is_asked_once_for_all_who_share_it() -> None:
     table = SubscriptionTable()
-    asked: list[int] = []
-
-    def data() -> dict[str, object]:
-        asked.append(1)
-        return {"n": 1}
+    judge = _CountingJudge()
+    facts = EventFacts(replace(an_event(a_release()), data=b'{"n": 1}', body=None))
 
     for number in range(1000):
         table.add(a_subscription(f"data.n == {number % 2}"))
     table.add(a_subscription(""))
 
-    found = await table.find(PROJECT, "trigger:t", "post", data)
+    found = await table.find(PROJECT, "trigger:t", facts, judge)
 
-    assert (len(found), len(asked)) == (501, 2)
+    assert (len(found), judge.asked) == (501, 2)
 
 
 async def test_a_table_forgets_what_ended_and_nothing_else() -> None:
@@ -196,7 +198,19 @@ async def test_a_table_forgets_what_ended_and_nothing_else() -> None:
 
     assert (before, len(table)) == (2, 0)
     assert table._places == {}
-    assert await table.find(PROJECT, "trigger:t", "post", dict) == []
+    facts = EventFacts(an_event(a_release()))
+    assert await table.find(PROJECT, "trigger:t", facts, InlineJudge()) == []
+
+
+class _CountingJudge(InlineJudge):
+    """Counts how many filters it is asked to judge."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+        self.asked += 1
+        return await super().explain(*args, **kwargs)
 
 
 def a_subscription(text: str) -> Subscription:
