@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from hookline_runner.cells import Cells
 from hookline_runner.processes import adopt_orphans, die_with_parent, forbid_tracing
 from hookline_runner.work_directory import ProjectFiles, empty_directory
 from hookline_runner.zygote_messages import SETUP_FAILED_STATUS, ZygoteConfig
@@ -41,6 +42,11 @@ class Forks:
         self._config = config
         self._serve = serve
         self._files = files
+        self._cells = Cells(
+            walls=config.walls,
+            work_dir=config.work_dir,
+            shared_memory_bytes=config.shared_memory_bytes,
+        )
         self._kept_back: list[int] = []
 
     def keep_back(self, *descriptors: int) -> None:
@@ -77,16 +83,15 @@ class Forks:
         status = SETUP_FAILED_STATUS
         try:
             os.setsid()
-            forbid_tracing(forbid=False)
             die_with_parent()
             adopt_orphans()
             _redirect_output(*outputs)
-            self._enter_directory(directory)
+            project_dir = self._enter_directory(directory)
             _limit_resources(self._config)
             status = 1
             self._serve(
                 session_socket,
-                project_dir=directory + "/project",
+                project_dir=project_dir,
                 code_dir=self._config.code_dir,
                 reuse=self._config.reuse,
             )
@@ -99,12 +104,17 @@ class Forks:
             _flush_output()
             os._exit(status & 0xFF)
 
-    def _enter_directory(self, directory: str) -> None:
+    def _enter_directory(self, directory: str) -> str:
+        """Put the directory in order and wall this process in with it; where the project's files are from now on."""
         if not os.path.isdir(directory):  # noqa: PTH112 - a hot path: no Path objects
             os.mkdir(directory, 0o700)  # noqa: PTH102 - as above
         self.refresh(directory)
-        os.environ["HOME"] = os.environ["TMPDIR"] = directory + "/tmp"  # noqa: TID251, S108 - set, not read
-        os.chdir(directory + "/project")
+        # Those who could reach it are walled in themselves; one that the zygote could not look through could hide children.
+        forbid_tracing(forbid=False)
+        project_dir, temporary = self._cells.enter(directory)
+        os.environ["HOME"] = os.environ["TMPDIR"] = temporary  # noqa: TID251 - set, not read
+        os.chdir(project_dir)
+        return project_dir
 
 
 def _limit_resources(config: ZygoteConfig) -> None:

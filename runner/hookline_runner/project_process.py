@@ -67,6 +67,7 @@ class ProjectRuntime:
             },
             writable=writable,
             scratch_limit_bytes=self.scratch_limit_bytes,
+            forks_sessions=role == "zygote",
         )
         python = self.place(_ENVIRONMENT_PLACE, environment.path) + "/bin/python"
         bootstrap = f"{packages['hookline_runner']}/bootstrap.py"

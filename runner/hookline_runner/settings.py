@@ -44,6 +44,7 @@ class RunnerSettings:
     file_limit_bytes: int = _GIB
     process_limit: int = 2048
     scratch_limit_bytes: int = 256 * _MIB
+    shared_memory_limit_bytes: int = 64 * _MIB  # in /dev/shm of a session
     forks_ahead: int = 2
     forks_ahead_max: int = 8
     zygotes_max: int = 8

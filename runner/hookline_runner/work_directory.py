@@ -1,16 +1,21 @@
 """A session's working directory: a private, writable copy of the project's files.
 
 A directory is used again by later sessions of the same build: `refresh` makes it equal to the files again, and
-costs one look per file when nothing was changed. Copies carry a fixed time of last change, so any write shows.
-Standard library only: used inside the sandbox.
+costs one look per file when nothing was changed. What a copy was like is noted beside the directory, by what no owner of a
+file can set: its number and the time of its last change as the system saw it. A session sees neither the notes nor the
+directories of others, where there are walls (see `cells`). Copies carry a fixed time of writing, by which a session knows
+that it need not read them. Standard library only: used inside the sandbox.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +24,13 @@ from hookline_runner.removal import remove_anything
 COPY_TIME_NS = 1_000_000_000 * 1_000_000_000  # in 2001: no real write carries it
 _KEPT_IN_MEMORY_BYTES = 256 * 1024
 _OWNER_ALL = 0o700
-_OWNER_READS_AND_WRITES = 0o600
+_CLOCK_OF_FILES = 5  # CLOCK_REALTIME_COARSE, which the standard library has no name for
+_CLOCK_TRIES = 100
+_CLOCK_PAUSE_S = 0.001
+
+_Notes = Mapping[
+    str, tuple[int, int]
+]  # relative path → number of the file and time of its last change, in ns
 
 
 class ProjectFiles:
@@ -46,31 +57,40 @@ class ProjectFiles:
 
     def is_intact(self, directory: str) -> bool:
         """Whether the directory holds these files, untouched, and nothing else. Follows no links."""
+        notes = _read_notes(directory)
         seen = 0
         known = len(self._directories) + len(self._sizes)
         for path, entry in _walk(directory, most=known + 1):
-            if not self._is_untouched(path, entry):
+            if not self._is_untouched(path, entry, notes):
                 return False
             seen += 1
         return seen == known
 
     def refresh(self, directory: str) -> None:
         """Make the directory equal to the files: what is missing or changed is written, the rest removed."""
-        if not _is_real_directory(directory):
-            remove_anything(directory)
-            os.mkdir(directory, 0o700)  # noqa: PTH102 - a hot path: no Path objects
+        _make_own(directory)
+        notes = _read_notes(directory)
         good: set[str] = set()
+        is_changed = False
         for path, entry in _walk(directory, most=sys.maxsize):
-            if self._is_untouched(path, entry):
+            if self._is_untouched(path, entry, notes):
                 good.add(path)
             else:
+                is_changed = True
                 remove_anything(f"{directory}/{path}")
+        if is_changed or len(good) < len(self._directories) + len(self._sizes):
+            self._complete(directory, good)
+
+    def _complete(self, directory: str, good: Container[str]) -> None:
+        """Write what is not there, and note what all is like."""
+        _forget_notes(directory)
         for path in self._directories:
             if path not in good:
-                os.mkdir(f"{directory}/{path}", 0o700)  # noqa: PTH102 - as above
+                os.mkdir(f"{directory}/{path}", 0o700)  # noqa: PTH102 - a hot path: no Path objects
         for path in self._sizes:
             if path not in good:
                 self._write(path, f"{directory}/{path}")
+        _write_notes(directory, (*self._directories, *self._sizes))
 
     def _add(self, path: str) -> None:
         source = f"{self._root}/{path}"
@@ -79,21 +99,17 @@ class ProjectFiles:
         if size <= _KEPT_IN_MEMORY_BYTES:
             self._contents[path] = Path(source).read_bytes()
 
-    def _is_untouched(self, path: str, entry: os.DirEntry[str]) -> bool:
+    def _is_untouched(self, path: str, entry: os.DirEntry[str], notes: _Notes) -> bool:
         try:
             found = entry.stat(follow_symlinks=False)
         except OSError:  # taken away meanwhile
             return False
-        if entry.is_dir(follow_symlinks=False):
-            return path in self._directories and found.st_mode & _OWNER_ALL == _OWNER_ALL
-        size = self._sizes.get(path)
-        return (
-            stat.S_ISREG(found.st_mode)
-            and found.st_size == size
-            and found.st_mtime_ns == COPY_TIME_NS
-            and found.st_nlink == 1
-            and found.st_mode & _OWNER_READS_AND_WRITES == _OWNER_READS_AND_WRITES
-        )
+        noted = notes.get(path)
+        if noted is None or noted[0] != found.st_ino:
+            return False
+        if stat.S_ISDIR(found.st_mode):  # its entries are looked at one by one
+            return path in self._directories and stat.S_IMODE(found.st_mode) == _OWNER_ALL
+        return path in self._sizes and noted[1] == found.st_ctime_ns
 
     def _write(self, path: str, target: str) -> None:
         content = self._contents.get(path)
@@ -111,14 +127,10 @@ class ProjectFiles:
 
 
 def empty_directory(directory: str) -> None:
-    """Have an existing, empty, private directory of that name."""
-    try:
-        os.mkdir(directory, 0o700)  # noqa: PTH102 - a hot path: no Path objects
-    except FileExistsError:
-        if _is_real_directory(directory) and not os.listdir(directory):  # noqa: PTH208 - as above
-            return
-        remove_anything(directory)
-        os.mkdir(directory, 0o700)  # noqa: PTH102 - as above
+    """Have an existing, empty, private directory of that name; one that is there stays the same, for it may be mounted."""
+    _make_own(directory)
+    for name in os.listdir(directory):  # noqa: PTH208 - a hot path: no Path objects
+        remove_anything(f"{directory}/{name}")
 
 
 def is_empty_directory(path: str) -> bool:
@@ -130,6 +142,54 @@ def is_empty_directory(path: str) -> bool:
             return next(entries, None) is None
     except OSError:
         return False
+
+
+def _make_own(directory: str) -> None:
+    """Have a directory of that name that its owner alone can use, if need be in the place of something else."""
+    try:
+        os.mkdir(directory, _OWNER_ALL)  # noqa: PTH102 - a hot path: no Path objects
+    except FileExistsError:
+        mode = os.lstat(directory).st_mode
+        if not stat.S_ISDIR(mode):
+            remove_anything(directory)
+            os.mkdir(directory, _OWNER_ALL)  # noqa: PTH102 - as above
+        elif stat.S_IMODE(mode) != _OWNER_ALL:
+            os.chmod(directory, _OWNER_ALL)  # noqa: PTH101 - as above
+
+
+def _notes_of(directory: str) -> str:
+    return directory + ".notes"
+
+
+def _read_notes(directory: str) -> _Notes:
+    try:
+        with open(_notes_of(directory), "rb") as file:  # noqa: PTH123 - a hot path: no Path objects
+            notes: _Notes = json.loads(file.read())
+    except (OSError, ValueError):
+        return {}
+    return notes
+
+
+def _forget_notes(directory: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(_notes_of(directory))  # noqa: PTH108 - a hot path: no Path objects
+
+
+def _write_notes(directory: str, paths: Iterable[str]) -> None:
+    """Note what the copies are like, once the system's clock for files has gone on: a later change has a later time."""
+    notes: dict[str, tuple[int, int]] = {}
+    for path in paths:
+        found = os.lstat(f"{directory}/{path}")
+        notes[path] = (found.st_ino, found.st_ctime_ns)
+    latest = max((changed for _, changed in notes.values()), default=0)
+    for _ in range(_CLOCK_TRIES):
+        if time.clock_gettime_ns(_CLOCK_OF_FILES) > latest:
+            break
+        time.sleep(_CLOCK_PAUSE_S)  # noqa: TID251 - nothing tells that a clock has gone on
+    else:
+        return  # it was set back: next time all is copied again
+    with suppress(OSError), open(_notes_of(directory), "x", encoding="utf-8") as file:  # noqa: PTH123 - as above
+        file.write(json.dumps(notes))
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -38,6 +38,7 @@ from hookline_runner.processes import (
     kill_tree,
 )
 from hookline_runner.removal import remove_anything
+from hookline_runner.seccomp import FILTERED, Filter, build_filter, install
 from hookline_runner.session.autokitteh import watch_imports
 from hookline_runner.stacks import ASK_SIGNAL, DUMP_SIGNAL, DUMP_WAIT_S
 from hookline_runner.warm_up import start_frame, warm_up
@@ -74,10 +75,7 @@ def main(control_fd: int) -> int:
     if config.warm_up and not _rehearse(serve, rehearsal):
         control.send(encode_message("cold"))
         os._exit(0)
-    files = ProjectFiles(config.project_files)
-    cache = open_cache(config.code_dir)
-    cache.preload()
-    cache.trust(files.contents, COPY_TIME_NS)
+    files = _load_files(config)
     forks = Forks(config, serve, files)
     zygote = Zygote(control, config.work_dir, forks)
     forbid_tracing(forbid=True)  # what runs below must not reach the control socket
@@ -86,6 +84,7 @@ def main(control_fd: int) -> int:
     if _copies_early(config):
         _pin_memory(forks, serve, config, rehearsal)
     remove_anything(str(rehearsal))
+    _give_up_own_calls(config)
     control.send(encode_message("ready"))
     try:
         zygote.run()
@@ -270,6 +269,21 @@ def _forget_start() -> None:
     """How it was started is nothing for what it imports, nor for sessions."""
     sys.argv = [""]
     os.environ.pop("LD_BIND_NOW", None)  # noqa: TID251 - put there by the host, for the dynamic linker
+
+
+def _load_files(config: ZygoteConfig) -> ProjectFiles:
+    """The project's files, and their compiled modules in memory."""
+    files = ProjectFiles(config.project_files)
+    cache = open_cache(config.code_dir)
+    cache.preload()
+    cache.trust(files.contents, COPY_TIME_NS)
+    return files
+
+
+def _give_up_own_calls(config: ZygoteConfig) -> None:
+    """From now on nobody here needs the system calls that sessions must not have. Raises `OSError`."""
+    if FILTERED in config.walls and not install(build_filter(Filter.SESSION)):
+        raise OSError("the filter of sessions cannot be put in force")
 
 
 def _receive_config(control: socket.socket) -> ZygoteConfig:

@@ -313,6 +313,8 @@ class Zygote:
             memory_limit_bytes=self.key.memory_limit_bytes,
             file_limit_bytes=settings.file_limit_bytes,
             process_limit=settings.process_limit if runtime.sandbox.is_active else 0,
+            walls=runtime.sandbox.walls,
+            shared_memory_bytes=settings.shared_memory_limit_bytes,
         )
 
     def _directory_of(self, process: SessionProcess) -> str:

@@ -50,6 +50,10 @@ class ZygoteConfig:
     memory_limit_bytes: int
     file_limit_bytes: int
     process_limit: int  # 0: none
+    walls: tuple[
+        str, ...
+    ] = ()  # that hold here: of `cells.PRIVATE`, `cells.SCOPED`, `seccomp.FILTERED`
+    shared_memory_bytes: int = 0  # in /dev/shm of a session that has
 
     def encode(self) -> bytes:
         """The first message to a zygote."""
@@ -60,6 +64,7 @@ def decode_config(message: bytes) -> ZygoteConfig:
     """The configuration in the first message."""
     fields = json.loads(message)
     fields["preload"] = tuple(fields["preload"])
+    fields["walls"] = tuple(fields["walls"])
     return ZygoteConfig(**fields)
 
 

@@ -45,10 +45,12 @@ def some_settings(home: Path, sandbox: str, **fields: Any) -> RunnerSettings:
 
 
 @asynccontextmanager
-async def running_host(home: Path, sandbox: str, **fields: Any) -> AsyncIterator[FakeService]:
+async def running_host(
+    home: Path, sandbox: str, *, has_real_sessions: bool = False, **fields: Any
+) -> AsyncIterator[FakeService]:
     """A runner host linked to the service that is returned."""
     settings = some_settings(home, sandbox, **fields)
-    runtime = a_runtime(settings)
+    runtime = make_runtime(settings) if has_real_sessions else a_runtime(settings)
     async with running_service(settings.socket) as service, anyio.create_task_group() as tasks:
         tasks.start_soon(RunnerHost(settings, runtime).run)
         await service.greeted.wait()
@@ -67,16 +69,11 @@ def need_bubblewrap(home: Path) -> None:
 
 
 class Tether:
-    """A listening socket that processes in a sandbox can connect to, and so show that they live.
+    """A listening socket that processes in a sandbox can connect to, and so show that they live; `port` is on loopback."""
 
-    The name is an abstract one, for the sandbox shares the network but no files.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = f"hookline-test-{os.getpid()}-{name}"
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind("\0" + self.name)
-        self._listener.listen()
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         self._listener.setblocking(False)
         self._tied: socket.socket | None = None
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hookline.activities import no_activity, restore_no_activity
+from hookline_runner.cells import PROJECT_PLACE, SHARED_MEMORY_PLACE
 
 _KEPT_VARIABLES: Final = frozenset(
     {"PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"}
@@ -117,6 +118,7 @@ class Baseline:
         findings = (
             (_count_threads() > 1 + own_threads, "a thread is still running"),
             (_has_children(), "a child process is still running"),
+            (_has_shared_memory(self._directory), "shared memory is still there"),
             (_open_descriptors() != self._descriptors, "a file, socket or pipe is still open"),
             (dict(os.environ) != expected_environment, "environment variables were changed"),
             (_signal_handlers() != self._handlers, "a signal handler was set"),
@@ -191,6 +193,11 @@ def _has_children() -> bool:
             if pid == 0:
                 return True
     return False
+
+
+def _has_shared_memory(directory: str) -> bool:
+    """Whether something is left in /dev/shm of a session that has one of its own."""
+    return directory == PROJECT_PLACE and bool(os.listdir(SHARED_MEMORY_PLACE))  # noqa: PTH208 - a hot path
 
 
 def _signal_handlers() -> list[Any]:

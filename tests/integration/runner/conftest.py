@@ -29,7 +29,7 @@ def bubblewrap(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def tether(request: pytest.FixtureRequest) -> Iterator[Tether]:
-    made = Tether(request.node.name)
+def tether() -> Iterator[Tether]:
+    made = Tether()
     yield made
     made.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from hookline_runner.frames import FrameType
+from hookline_runner.processes import descendants_of
 from tests.builders.runner_host import Tether, running_host
 from tests.fakes.service_link import FakeService, running_service
 
@@ -21,37 +24,27 @@ signal.signal(signal.SIGHUP, signal.SIG_IGN)
 if os.fork(): os._exit(0)
 os.setsid()
 if os.fork(): os._exit(0)
-tether = socket.socket(socket.AF_UNIX)
-tether.connect(chr(0) + sys.argv[1])
+tether = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 os.write(1, b"tied")
 os.close(1)
 time.sleep(600)
 '''
 
-def leave_daemon(name):
-    process = subprocess.Popen([sys.executable, "-c", DAEMON, name], stdout=subprocess.PIPE)
+def leave_daemon(port):
+    process = subprocess.Popen([sys.executable, "-c", DAEMON, str(port)], stdout=subprocess.PIPE)
     return process.stdout.read().decode()
 
-def daemon_and_wait(name):
-    leave_daemon(name)
+def daemon_and_wait(port):
+    leave_daemon(port)
     time.sleep(600)
 
-def daemon_and_die(name):
-    leave_daemon(name)
+def daemon_and_die(port):
+    leave_daemon(port)
     os.kill(os.getpid(), 9)
 
-def tie(name):
-    tether = socket.socket(socket.AF_UNIX)
-    tether.connect(chr(0) + name)
+def tie(port):
+    tether = socket.create_connection(("127.0.0.1", port))
     time.sleep(600)
-
-def kill_zygote(_):
-    os.kill(os.getppid(), 9)
-    time.sleep(600)
-
-def daemon_and_kill_zygote(name):
-    leave_daemon(name)
-    kill_zygote(name)
 
 def hello(_):
     return "hello"
@@ -82,7 +75,7 @@ async def test_a_daemon_left_behind_by_a_finished_session_dies(
     async with running_host(tmp_path, sandbox) as service:
         await _prepare(service)
 
-        attempt = service.start("bld_1", "main.py:leave_daemon", tether.name)
+        attempt = service.start("bld_1", "main.py:leave_daemon", tether.port)
 
         await tether.tied()
         assert await attempt.result() == "tied"
@@ -94,7 +87,7 @@ async def test_a_daemon_dies_with_its_session_when_that_is_stopped(
 ) -> None:
     async with running_host(tmp_path, sandbox) as service:
         await _prepare(service)
-        attempt = service.start("bld_1", "main.py:daemon_and_wait", tether.name)
+        attempt = service.start("bld_1", "main.py:daemon_and_wait", tether.port)
         await tether.tied()
 
         service.stop(attempt, force=True)
@@ -109,7 +102,7 @@ async def test_a_daemon_dies_with_its_session_when_that_is_killed(
     async with running_host(tmp_path, sandbox) as service:
         await _prepare(service)
 
-        attempt = service.start("bld_1", "main.py:daemon_and_die", tether.name)
+        attempt = service.start("bld_1", "main.py:daemon_and_die", tether.port)
 
         await tether.tied()
         await tether.cut()
@@ -121,7 +114,7 @@ async def test_the_loss_of_the_link_ends_every_process(
 ) -> None:
     async with running_host(tmp_path, sandbox) as service:
         await _prepare(service)
-        service.start("bld_1", "main.py:daemon_and_wait", tether.name)
+        service.start("bld_1", "main.py:daemon_and_wait", tether.port)
         await tether.tied()
 
         service.drop_link()
@@ -129,18 +122,27 @@ async def test_the_loss_of_the_link_ends_every_process(
         await tether.cut()
 
 
+def _kill_zygote(host: int) -> None:
+    """Kill the first zygote below a host: none of its sessions could."""
+    for pid in descendants_of(host):
+        program, *arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if program.endswith(b"python") and b"zygote" in arguments:
+            os.kill(pid, signal.SIGKILL)
+            return
+    raise AssertionError("there is no zygote")
+
+
 async def test_a_killed_zygote_ends_its_attempts_and_the_next_start_gets_a_new_one(
     tmp_path: Path, sandbox: str, tether: Tether
 ) -> None:
     async with running_host(tmp_path, sandbox) as service:
         await _prepare(service)
-        bystander = service.start("bld_1", "main.py:tie", tether.name)
+        attempt = service.start("bld_1", "main.py:tie", tether.port)
         await tether.tied()
 
-        attempt = service.start("bld_1", "main.py:kill_zygote")
+        _kill_zygote(os.getpid())
 
         assert (await attempt.exited())["reason"] == "exited"
-        assert (await bystander.exited())["reason"] == "exited"
         await tether.cut()
         assert await service.start("bld_1", "main.py:hello").result() == "hello"
 
@@ -153,9 +155,11 @@ async def test_a_daemon_dies_also_when_its_zygote_was_killed(
             await service.greeted.wait()
             await _prepare(service)
 
-            attempt = service.start("bld_1", "main.py:daemon_and_kill_zygote", tether.name)
-
+            attempt = service.start("bld_1", "main.py:daemon_and_wait", tether.port)
             await tether.tied()
+
+            _kill_zygote(host.pid)
+
             await attempt.exited()
             await tether.cut()
             host.terminate()
@@ -168,7 +172,7 @@ async def test_a_killed_host_takes_every_process_with_it(
         with _a_host_of_its_own(tmp_path, sandbox) as host:
             await service.greeted.wait()
             await _prepare(service)
-            service.start("bld_1", "main.py:daemon_and_wait", tether.name)
+            service.start("bld_1", "main.py:daemon_and_wait", tether.port)
             await tether.tied()
 
             host.kill()
@@ -183,7 +187,7 @@ async def test_a_host_told_to_end_leaves_no_process_and_no_working_directory(
         with _a_host_of_its_own(tmp_path, sandbox) as host:
             await service.greeted.wait()
             await _prepare(service)
-            attempt = service.start("bld_1", "main.py:daemon_and_wait", tether.name)
+            attempt = service.start("bld_1", "main.py:daemon_and_wait", tether.port)
             await attempt.until(FrameType.STARTED)
             await tether.tied()
 
