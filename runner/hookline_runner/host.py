@@ -25,6 +25,7 @@ from hookline_runner.dispatch import Dispatch
 from hookline_runner.environments import Environments
 from hookline_runner.errors import LinkRefusedError, SandboxRequiredError, ServiceUnreachableError
 from hookline_runner.frames import LINK_CHANNEL, FrameType
+from hookline_runner.launch import join_new_keyring
 from hookline_runner.link import ServiceLink
 from hookline_runner.log_format import log_to_stderr
 from hookline_runner.preparation import Preparation
@@ -228,6 +229,7 @@ def run(settings: RunnerSettings) -> int:
     """Be a runner host; the exit status of the process."""
     if settings.dies_with_parent:
         die_with_parent()
+    join_new_keyring()
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     _allow_many_descriptors()
     problem: HooklineError | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,27 @@ async def test_calls_that_reach_beyond_the_session_are_refused(
     found = await _ask(tmp_path, bubblewrap, "calls", asked)
 
     assert set(found.values()) == {"EPERM"}
+
+
+def test_keys_of_a_login_are_left_behind(column: int) -> None:
+    add, ask = (NUMBERS[name][column] for name in ("add_key", "keyctl"))
+    script = f"""
+import ctypes
+from hookline_runner.launch import join_new_keyring
+libc = ctypes.CDLL(None)
+def find():
+    return libc.syscall({ask}, 10, ctypes.c_int(-3), b"user", b"ticket", 0) > 0
+join_new_keyring()
+assert libc.syscall({add}, b"user", b"ticket", b"secret", 6, ctypes.c_int(-3)) > 0 and find()
+join_new_keyring()
+print(find())
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+
+    if b"AssertionError" in done.stderr:
+        pytest.skip("this system keeps no keys")
+    assert done.stdout == b"False\n", done.stderr
 
 
 async def test_calls_newer_than_what_is_known_do_not_exist(tmp_path: Path, bubblewrap: str) -> None:
