@@ -9,7 +9,6 @@ that it need not read them. Standard library only: used inside the sandbox.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -19,11 +18,13 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from hookline_runner.foreign_files import read_foreign_file
 from hookline_runner.removal import remove_anything
 
 COPY_TIME_NS = 1_000_000_000 * 1_000_000_000  # in 2001: no real write carries it
 _KEPT_IN_MEMORY_BYTES = 256 * 1024
 _OWNER_ALL = 0o700
+_MAX_NOTES_BYTES = 16 * 1024 * 1024
 _CLOCK_OF_FILES = 5  # CLOCK_REALTIME_COARSE, which the standard library has no name for
 _CLOCK_TRIES = 100
 _CLOCK_PAUSE_S = 0.001
@@ -162,17 +163,17 @@ def _notes_of(directory: str) -> str:
 
 
 def _read_notes(directory: str) -> _Notes:
+    """What was noted; nothing if it cannot be read, for without walls foreign code can write there."""
     try:
-        with open(_notes_of(directory), "rb") as file:  # noqa: PTH123 - a hot path: no Path objects
-            notes: _Notes = json.loads(file.read())
+        content = read_foreign_file(Path(_notes_of(directory)), most=_MAX_NOTES_BYTES) or b""
+        lines = (line.split(b" ", 2) for line in content.split(b"\0") if line)
+        return {os.fsdecode(path): (int(number), int(at)) for number, at, path in lines}
     except (OSError, ValueError):
         return {}
-    return notes
 
 
 def _forget_notes(directory: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(_notes_of(directory))  # noqa: PTH108 - a hot path: no Path objects
+    remove_anything(_notes_of(directory))
 
 
 def _write_notes(directory: str, paths: Iterable[str]) -> None:
@@ -188,8 +189,9 @@ def _write_notes(directory: str, paths: Iterable[str]) -> None:
         time.sleep(_CLOCK_PAUSE_S)  # noqa: TID251 - nothing tells that a clock has gone on
     else:
         return  # it was set back: next time all is copied again
-    with suppress(OSError), open(_notes_of(directory), "x", encoding="utf-8") as file:  # noqa: PTH123 - as above
-        file.write(json.dumps(notes))
+    lines = (b"%d %d %b\0" % (*noted, os.fsencode(path)) for path, noted in notes.items())
+    with suppress(OSError), open(_notes_of(directory), "xb") as file:  # noqa: PTH123 - as above
+        file.write(b"".join(lines))
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

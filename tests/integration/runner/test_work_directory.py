@@ -45,6 +45,22 @@ def _same_size(work: Path) -> None:
     (work / "main.py").write_text("print(2)")
 
 
+def _same_size_and_times(work: Path) -> None:
+    before = (work / "main.py").stat()
+    with (work / "main.py").open("r+") as file:
+        file.write("print(2)")
+    os.utime(work / "main.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _swap_copies(work: Path) -> None:
+    copy = work / "copy"
+    copy.write_text("print(2)")
+    os.utime(
+        copy, ns=((work / "main.py").stat().st_atime_ns, (work / "main.py").stat().st_mtime_ns)
+    )
+    copy.rename(work / "main.py")
+
+
 def _replace_by_link(work: Path) -> None:
     (work / "main.py").unlink()
     (work / "main.py").symlink_to("/etc/passwd")
@@ -67,6 +83,8 @@ def _swap_kinds(work: Path) -> None:
 
 CHANGES: list[Callable[[Path], object]] = [
     _same_size,
+    _same_size_and_times,
+    _swap_copies,
     _replace_by_link,
     _replace_directory_by_link,
     _add_hard_link,
@@ -127,3 +145,18 @@ def test_a_tree_made_unreadable_is_removed(tmp_path: Path) -> None:
     remove_anything(str(target))
 
     assert not target.exists()
+
+
+@pytest.mark.parametrize("notes", [b"", b"x", b"1 2 main.py\0", b"1 2\0", b"a b c\0", None])
+def test_directories_whose_notes_were_tampered_with_are_copied_anew(
+    tmp_path: Path, files: ProjectFiles, notes: bytes | None
+) -> None:
+    work, place = tmp_path / "work", tmp_path / "work.notes"
+    files.refresh(str(work))
+    place.unlink()
+    os.mkfifo(place) if notes is None else place.write_bytes(notes)
+
+    assert not files.is_intact(str(work))
+    files.refresh(str(work))
+    assert files.is_intact(str(work))
+    assert _content(work) == FILES
