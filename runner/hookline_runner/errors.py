@@ -100,9 +100,19 @@ class SandboxRequiredError(UnavailableError):
 
     code = "runner.no_sandbox"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, setting: str = "HOOKLINE_RUNNER_SANDBOX=require") -> None:
         super().__init__(
-            f"a sandbox is required (HOOKLINE_RUNNER_SANDBOX=require), but there is {why}; install bubblewrap"
-            " and allow user namespaces, or set it to auto"
+            f"a sandbox is required ({setting}), but there is {why}; install bubblewrap"
+            " and allow user namespaces, or change the setting"
         )
         self.why = why
+
+
+class NetworkSettingError(InvalidError):
+    """The setting says neither of the two things that it can."""
+
+    code = "runner.network_setting"
+
+    def __init__(self, value: str) -> None:
+        super().__init__(f"HOOKLINE_RUNNER_NETWORK is {value!r:.80}; it can be host or none")
+        self.value = value

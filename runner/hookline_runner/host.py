@@ -23,7 +23,12 @@ from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.clock import now_s
 from hookline_runner.dispatch import Dispatch
 from hookline_runner.environments import Environments
-from hookline_runner.errors import LinkRefusedError, SandboxRequiredError, ServiceUnreachableError
+from hookline_runner.errors import (
+    LinkRefusedError,
+    NetworkSettingError,
+    SandboxRequiredError,
+    ServiceUnreachableError,
+)
 from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.launch import join_new_keyring
 from hookline_runner.link import ServiceLink
@@ -209,8 +214,13 @@ def make_runtime(settings: RunnerSettings) -> ProjectRuntime:
     sandbox: Sandbox = probe_sandbox(settings.sandbox, settings.home)
     if settings.sandbox == "require" and not sandbox.is_active:
         raise SandboxRequiredError(sandbox.description)
+    if settings.network not in {"host", "none"}:
+        raise NetworkSettingError(settings.network)
+    if settings.network == "none" and not sandbox.is_active:
+        raise SandboxRequiredError(sandbox.description, "HOOKLINE_RUNNER_NETWORK=none")
     return ProjectRuntime(
         sandbox=sandbox,
+        has_network=settings.network == "host",
         variables=settings.passed_variables,
         scratch_limit_bytes=settings.scratch_limit_bytes,
     )

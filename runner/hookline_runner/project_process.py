@@ -38,6 +38,7 @@ class ProjectRuntime:
     sandbox: Sandbox
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     scratch_limit_bytes: int
+    has_network: bool = True
     packages: Mapping[str, Path] = field(default_factory=_own_packages)
     session_entry: str = "hookline_runner.session.main:serve"
 
@@ -68,6 +69,7 @@ class ProjectRuntime:
             writable=writable,
             scratch_limit_bytes=self.scratch_limit_bytes,
             forks_sessions=role == "zygote",
+            has_network=self.has_network,
         )
         python = self.place(_ENVIRONMENT_PLACE, environment.path) + "/bin/python"
         bootstrap = f"{packages['hookline_runner']}/bootstrap.py"

@@ -41,6 +41,7 @@ class RunnerSettings:
     capacity: int = field(default_factory=_default_capacity)
     sandbox: str = "auto"  # "auto": bubblewrap where it works; "require": or do not start; "off"
     memory_limit_bytes: int = 512 * _MIB
+    network: str = "host"  # "host": sessions share the machine's; "none": they have a loopback of their own alone
     file_limit_bytes: int = _GIB
     process_limit: int = 2048
     scratch_limit_bytes: int = 256 * _MIB
@@ -83,6 +84,8 @@ def read_environment() -> dict[str, object]:
     }
     if sandbox := os.environ.get("HOOKLINE_RUNNER_SANDBOX"):
         fields["sandbox"] = sandbox
+    if network := os.environ.get("HOOKLINE_RUNNER_NETWORK"):
+        fields["network"] = network
     if labels := os.environ.get("HOOKLINE_RUNNER_LABELS"):
         fields["labels"] = tuple(filter(None, labels.split(",")))
     for name in ("capacity", "zygotes_max", "forks_ahead", "memory_limit_bytes", "process_limit"):

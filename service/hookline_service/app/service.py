@@ -100,8 +100,8 @@ async def _serve(
     settings: Settings, on_ready: Callable[[str], None], *, forgets_lost_secrets: bool
 ) -> int:
     ensure_home(settings.home)
-    listener = listen(settings.host, settings.port)
-    settings = replace(settings, port=listener.getsockname()[1])
+    listeners = listen(settings.host, settings.port)
+    settings = replace(settings, port=listeners[0].getsockname()[1])
     token = load_or_create_token(settings.home, settings.token)
     runner_token = load_or_create(
         settings.home / RUNNER_TOKEN_FILE, secrets.token_urlsafe(32)
@@ -134,7 +134,7 @@ async def _serve(
             tasks.start_soon(_stop_on_signal, server, hurry, name="signals")
             tasks.start_soon(_announce, server, parts, on_ready, name="announce")
             _settle_memory()
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=listeners)
             _note_of(settings).unlink(missing_ok=True)
             await _let_finish(parts, hurry)
             await parts.judge.aclose()

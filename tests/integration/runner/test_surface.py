@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from hookline_runner.errors import NetworkSettingError, SandboxRequiredError
+from hookline_runner.host import make_runtime
 from hookline_runner.system_calls import AARCH64, NUMBERS, REFUSED, X86_64
-from tests.builders.runner_host import running_host
+from tests.builders.runner_host import Tether, running_host, some_settings
 from tests.fakes.service_link import FakeService
 
 _SOURCE = """
@@ -47,6 +49,17 @@ def foreign_call(code):
         ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(pages)))()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def connections(port):
+    own = socket.create_server(("127.0.0.1", 0))
+    found = []
+    for place in (("127.0.0.1", port), own.getsockname(), ("192.0.2.1", 9)):
+        try:
+            socket.create_connection(place, 5).close()
+            found.append("own" if place == own.getsockname() else "connected")
+        except OSError:
+            found.append("refused")
+    return found
 
 def lease(_):
     with open("main.py") as file:
@@ -178,6 +191,24 @@ print(find())
     if b"AssertionError" in done.stderr:
         pytest.skip("this system keeps no keys")
     assert done.stdout == b"False\n", done.stderr
+
+
+async def test_without_a_network_there_is_a_loopback_of_ones_own(
+    tmp_path: Path, bubblewrap: str, tether: Tether
+) -> None:
+    async with running_host(tmp_path, bubblewrap, network="none") as service:
+        await _prepare(service)
+
+        found = await service.start("bld_1", "main.py:connections", tether.port).result()
+
+    assert found == ["refused", "own", "refused"]
+
+
+async def test_without_a_sandbox_no_network_cannot_be_had(tmp_path: Path) -> None:
+    with pytest.raises(SandboxRequiredError, match="HOOKLINE_RUNNER_NETWORK=none"):
+        make_runtime(some_settings(tmp_path, "off", network="none"))
+    with pytest.raises(NetworkSettingError, match="host or none"):
+        make_runtime(some_settings(tmp_path, "off", network="some"))
 
 
 async def test_calls_newer_than_what_is_known_do_not_exist(tmp_path: Path, bubblewrap: str) -> None:
