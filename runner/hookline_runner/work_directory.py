@@ -58,6 +58,8 @@ class ProjectFiles:
 
     def is_intact(self, directory: str) -> bool:
         """Whether the directory holds these files, untouched, and nothing else. Follows no links."""
+        if not _is_own(directory):
+            return False
         notes = _read_notes(directory)
         seen = 0
         known = len(self._directories) + len(self._sizes)
@@ -135,8 +137,8 @@ def empty_directory(directory: str) -> None:
 
 
 def is_empty_directory(path: str) -> bool:
-    """Whether there is a directory of that name, and nothing in it. Follows no link."""
-    if not _is_real_directory(path):
+    """Whether there is a directory of that name that its owner can use, and nothing in it. Follows no link."""
+    if not _is_own(path):
         return False
     try:
         with os.scandir(path) as entries:
@@ -199,11 +201,13 @@ def _write_all(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def _is_real_directory(path: str) -> bool:
+def _is_own(path: str) -> bool:
+    """Whether it is a directory that its owner alone can use; the super-user notices no other difference."""
     try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
+        mode = os.lstat(path).st_mode
     except OSError:
         return False
+    return stat.S_ISDIR(mode) and stat.S_IMODE(mode) == _OWNER_ALL
 
 
 def _walk(root: str, *, most: int) -> Iterator[tuple[str, os.DirEntry[str]]]:

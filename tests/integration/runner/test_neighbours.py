@@ -157,8 +157,24 @@ def poison_mode(_):
     os.chmod("config.json", 0o777)
     os.chmod(".", 0)
 
+def close_directories(_):
+    os.chmod("/tmp", 0)
+    os.chmod(".", 0o500)
+
 def config(_):
-    return [open("config.json").read(), oct(os.stat("config.json").st_mode), oct(os.stat(".").st_mode)]
+    return [open("config.json").read(), oct(os.stat("config.json").st_mode), oct(os.stat(".").st_mode & os.stat("/tmp").st_mode)]
+
+def leave_unreadable(port):
+    """A process of a program that may be run and not read."""
+    program = shutil.copy(os.path.realpath(sys.executable), "/tmp/program")
+    os.chmod(program, 0o111)
+    script = (
+        "import os, socket, sys, time; os.setsid(); os.fork() and os._exit(0);"
+        "tied = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); os.write(1, b'tied'); os.close(1); time.sleep(600)"
+    )
+    environment = {"PYTHONHOME": sys.base_prefix}
+    left = subprocess.Popen([program, "-S", "-c", script, str(port)], stdout=subprocess.PIPE, env=environment)
+    return left.stdout.read().decode()
 
 def hide_and_leave(port):
     """A process that does what it can for nobody to find it, and that its parent leaves behind."""
@@ -263,7 +279,10 @@ async def test_no_session_makes_namespaces_or_mounts(tmp_path: Path, walls: str)
 
 
 @pytest.mark.parametrize("mode", ["fork", "reuse"])
-@pytest.mark.parametrize("how", ["poison", "poison_by_memory", "poison_by_name", "poison_mode"])
+@pytest.mark.parametrize(
+    "how",
+    ["poison", "poison_by_memory", "poison_by_name", "poison_mode", "close_directories"],
+)
 async def test_what_a_session_does_to_its_files_no_other_sees(
     tmp_path: Path, walls: str, how: str, mode: str
 ) -> None:
@@ -284,6 +303,29 @@ async def test_a_process_that_hides_ends_with_its_session(
 
         await tether.tied()
         await tether.cut()
+
+
+async def test_a_process_that_its_zygote_cannot_read_ends_with_its_session(
+    tmp_path: Path, walls: str, tether: Tether
+) -> None:
+    async with _host(tmp_path, walls) as service:
+        await _start(service, "leave_unreadable", tether.port).exited()
+
+        await tether.tied()
+        await tether.cut()
+
+
+async def test_where_there_are_no_walls_sessions_run_and_the_host_says_so(
+    tmp_path: Path, bubblewrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookline_runner.sandbox._ROOT_CAPABILITIES", ())
+
+    async with _host(tmp_path, bubblewrap) as service:
+        assert service.hello["sandbox"].startswith(
+            "bubblewrap; sessions of one build are not walled off from each other: "
+        )
+        assert (await _start(service, "config").result())[0] == "good"
+        assert await _start(service, "read_by_call").result() == []
 
 
 async def test_a_sandbox_that_holds_says_no_more_than_its_name(tmp_path: Path, walls: str) -> None:
