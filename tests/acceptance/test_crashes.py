@@ -198,7 +198,9 @@ def _check_steps(storm: Storm) -> None:
         for number, (_value, serial) in enumerate(recorded):
             serials = [each for each, _at in storm.server.asked[key, number]]
             assert serial == serials[-1], f"{key} step {number}: {serial} recorded, {serials} made"
-            assert len(serials) == 1 or any("cut off runs again" in text for text in texts), texts
+            assert len(serials) == 1 or any("cut off runs again" in text for text in texts), (
+                "\n".join(texts)
+            )
 
 
 def _check_sleeps(storm: Storm) -> None:
