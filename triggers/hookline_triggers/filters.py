@@ -13,6 +13,7 @@ from hookline_triggers.cel_bounds import find_excess
 from hookline_triggers.cel_engine import compile_program, run_program
 from hookline_triggers.cel_faults import find_fault, find_fault_at
 from hookline_triggers.cel_functions import RENAMED, find_functions, known_functions
+from hookline_triggers.cel_headers import with_header_names
 from hookline_triggers.cel_hoist import hoist
 from hookline_triggers.cel_order import Disorder, find_disorder
 from hookline_triggers.cel_scan import (
@@ -152,7 +153,7 @@ def _compile(text: str) -> Filter:
     if disorder is not None:
         raise _refusal_of(text, disorder)
     _parse(text, text)
-    tokens = list_tokens(text)
+    tokens = with_header_names(list_tokens(text))
     references = find_references(tokens)
     _check_names(text, references)
     _check_bounds(text, tokens)

@@ -167,7 +167,7 @@ def _joined_headers(headers: Headers) -> dict[str, str]:
     repeated: dict[str, list[str]] = {}
     for raw_name, raw_value in headers:
         is_short = len(raw_name) <= _MAX_CACHED_NAME
-        name = _cached_canonical(raw_name) if is_short else _canonical(raw_name)
+        name = _cached_canonical(raw_name) if is_short else canonical_header(raw_name)
         value = raw_value.decode("utf-8", "replace")
         if name in joined:
             repeated.setdefault(name, [joined[name]]).append(value)
@@ -183,11 +183,11 @@ def _take_trailers(headers: dict[str, str]) -> dict[str, str]:
     declared = headers.pop("Trailer", "")
     if headers.pop("Transfer-Encoding", None) is None:
         return {}
-    names = {_canonical(name.strip().encode()) for name in declared.split(",")}
+    names = {canonical_header(name.strip().encode()) for name in declared.split(",")}
     return {name: headers.pop(name) for name in sorted(names & headers.keys())}
 
 
-def _canonical(raw_name: bytes) -> str:
+def canonical_header(raw_name: bytes) -> str:
     """Go's form of a header name: `x-hub-SIGNATURE` is `X-Hub-Signature`; an odd name stays as it is."""
     name = raw_name.decode("utf-8", "replace")
     if not _TOKEN.fullmatch(name):
@@ -195,7 +195,7 @@ def _canonical(raw_name: bytes) -> str:
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
 
 
-_cached_canonical = lru_cache(maxsize=2048)(_canonical)
+_cached_canonical = lru_cache(maxsize=2048)(canonical_header)
 
 
 def _without_host(raw_path: str) -> str:

@@ -32,6 +32,7 @@ from hookline_service.model.errors import Finding
 from hookline_triggers.calls import EntryPoint, parse_call
 from hookline_triggers.cron import parse_schedule
 from hookline_triggers.definitions import TriggerDefinition, TriggerKind
+from hookline_triggers.doubts import find_doubts
 from hookline_triggers.errors import (
     CallInvalidError,
     DedupeInvalidError,
@@ -128,8 +129,8 @@ class _Check:
         path = f"triggers.{trigger.name}"
         if trigger.kind is TriggerKind.SCHEDULE:
             self._check_schedule(trigger, path)
-        if trigger.filter:
-            self._check_filter(trigger.filter, path)
+        if not trigger.filter or self._check_filter(trigger.filter, path):
+            self._doubt_matches(trigger, path)
         if trigger.dedupe:
             self._check_dedupe(trigger.dedupe, path)
         if trigger.kind is TriggerKind.CONNECTION:
@@ -175,7 +176,8 @@ class _Check:
         more = f" ({exc.note})" if exc.note else ""
         self._in_manifest("error", exc.code, place, message, hint + more)
 
-    def _check_filter(self, text: str, path: str) -> None:
+    def _check_filter(self, text: str, path: str) -> bool:
+        """Whether it is valid."""
         try:
             compile_filter(text)
         except FilterInvalidError as exc:
@@ -184,6 +186,13 @@ class _Check:
             message = f"`filter`{spot}: {exc.problem}{excerpt}"
             hint = exc.hint or "it is a CEL expression over `data` and `event_type`"
             self._in_manifest("error", exc.code, f"{path}.filter", message, hint)
+            return False
+        return True
+
+    def _doubt_matches(self, trigger: TriggerDefinition, path: str) -> None:
+        for doubt in find_doubts(trigger):
+            place = f"{path}.{doubt.key}"
+            self._in_manifest("warning", "trigger.unmatchable", place, doubt.problem, doubt.hint)
 
     def _check_dedupe(self, text: str, path: str) -> None:
         try:

@@ -44,6 +44,7 @@ FINDING_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "requirements.invalid": "A line of the requirements cannot be installed.",
         "schedule.doubtful": "A schedule, written as it is, means something else in other systems.",
         "trigger.not_yet": "Nothing delivers events to the trigger yet but `hookline event send`.",
+        "trigger.unmatchable": "No event can be what the trigger asks for.",
         "var.undeclared": "A value was given with the deploy for a variable that the manifest does not declare.",
         "var.unset": "A required variable, or a secret, has no value.",
     }

@@ -763,3 +763,17 @@ def test_a_test_that_a_handler_imports_is_looked_at_as_any_file():
     files = {"main.py": b"import test_main\n" + HANDLER, "test_main.py": b"import pytest\n"}
 
     assert "pytest" in said(check(files, provided=set()))[0]
+
+
+def test_what_a_trigger_can_never_match_is_a_warning_at_its_key() -> None:
+    text = "version: v1\nproject:\n  name: demo\n  triggers:\n  - name: a\n    webhook: {}\n    call: main.py:run\n    event_type: POST\n    filter: data.Body.json.x == 1\n"
+
+    findings = check({"main.py": HANDLER}, parse_manifest(text, "hookline.yaml").manifest)
+
+    told = [
+        (one.level, one.line, one.hint) for one in findings if one.code == "trigger.unmatchable"
+    ]
+    assert told == [
+        ("warning", 8, "write post"),
+        ("warning", 9, "did you mean `data.body`?"),
+    ]

@@ -369,3 +369,17 @@ def test_a_number_beyond_64_bits_is_the_nearest_double(number: int, text: str) -
     assert compile_filter(text).explain(data, "push").is_match
     assert compile_filter(everything).explain(data, "push").is_match
     assert data["n"] == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'data.headers["x-github-event"] == "push"',
+        "data.headers['X-GitHub-Event'] == 'push'",
+        "'X-GITHUB-EVENT' in data.headers",
+        "has(data.headers.Host) && data.headers['X-Github-Event'].startsWith('p')",
+    ],
+)
+def test_names_of_headers_are_read_in_any_case(text: str) -> None:
+    data = {"headers": {"X-Github-Event": "push", "Host": "a"}}
+    assert compile_filter(text).matches(data, "post")
