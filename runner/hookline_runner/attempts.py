@@ -180,6 +180,10 @@ class Attempt:
         """See `Applicant.doomed`."""
         self._kill_reason, self._kill_detail = "killed", detail
 
+    def memory_exceeded(self, detail: str) -> None:
+        """See `Applicant.memory_exceeded`."""
+        self._kill("memory", detail)
+
     def start_failed(self, detail: str) -> None:
         """See `Applicant.start_failed`."""
         self._end("start_failed", detail=detail)

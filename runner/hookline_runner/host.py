@@ -33,6 +33,7 @@ from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.launch import join_new_keyring
 from hookline_runner.link import ServiceLink
 from hookline_runner.log_format import log_to_stderr
+from hookline_runner.memory_watch import keep_watch
 from hookline_runner.preparation import Preparation
 from hookline_runner.processes import adopt_orphans, die_with_parent
 from hookline_runner.project_process import ProjectRuntime, service_python
@@ -82,6 +83,9 @@ class RunnerHost:
                 self._say_hello()
                 tasks.start_soon(self._clean_up, name="clean up")
                 tasks.start_soon(self._beat, name="heartbeat")
+                tasks.start_soon(
+                    keep_watch, self._pool.watched, self._pool.end_oversized, name="memory"
+                )
                 await self._lost.wait()
                 tasks.cancel_scope.cancel()
         finally:

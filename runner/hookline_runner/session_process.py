@@ -299,6 +299,10 @@ class Applicant(ProcessListener, Protocol):
         """The host is about to kill its process, for this reason."""
         ...
 
+    def memory_exceeded(self, detail: str) -> None:
+        """Its processes have more memory than they may."""
+        ...
+
     def start_failed(self, detail: str) -> None:
         """There will be no process."""
         ...

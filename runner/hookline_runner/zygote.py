@@ -193,7 +193,7 @@ class Zygote:
         self._processes[number] = child.pid
         self._numbers[child.pid] = number
         self._directories[number] = directory
-        message = encode_message("child", number, directory)
+        message = encode_message("child", number, directory, child.pid)
         descriptors = [child.connection.fileno(), child.stdout, child.stderr]
         write_points.reach("zygote child: before sending")
         socket.send_fds(self._control, [message], descriptors)

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from hookline_runner.forks_ahead import ForksAhead
+from hookline_runner.memory_limits import over_limit
+from hookline_runner.memory_watch import REST, Watched
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import descendants_of
 from hookline_runner.project_process import ProjectRuntime, hash_seed_of
@@ -75,6 +77,8 @@ class Zygote:
         self._processes: dict[int, SessionProcess] = {}
         self._applicants: dict[int, Applicant] = {}  # process number → attempt at work
         self._refreshing: set[int] = set()  # processes whose directory is being put in order
+        self._pids: dict[int, int] = {}  # process number → what the zygote knows it by
+        self._oversized: set[int] = set()  # processes that go because of their memory
         self._kill_timers: dict[int, asyncio.TimerHandle] = {}
         self.has_served = False  # whether an attempt got a process of it
         self._ordered = 0
@@ -181,6 +185,32 @@ class Zygote:
         self._send(encode_message("kill", process.number))
         self._set_kill_timer(process.number, _KILL_ANSWER_S, partial(self._was_not_killed, process))
 
+    def watched(self) -> Watched | None:
+        """Whose memory is to be watched; nobody's while no session is at work."""
+        pid = self._process.pid
+        is_calm = self._is_ready and len(self._idle) == len(self._processes)
+        if pid is None or self._is_closed or is_calm:
+            return None
+        return Watched(
+            root=pid,
+            limit_bytes=self.key.memory_limit_bytes,
+            sessions=dict(self._pids),
+            has_own_places=self._runtime.sandbox.has_cells,
+        )
+
+    def end_oversized(self, number: int) -> None:
+        """A session's processes have more memory than they may, or the zygote itself has."""
+        detail = over_limit(self.key.memory_limit_bytes)
+        if number == REST:
+            self.problem = f"what it imports is {detail}"
+            self._end_all(f"the process that all sessions of its build come from is {detail}")
+        elif number in self._processes and number not in self._oversized:
+            self._oversized.add(number)
+            if (applicant := self._applicants.get(number)) is not None:
+                applicant.memory_exceeded(detail)
+            else:
+                self.kill(self._processes[number])
+
     def pause(self) -> None:
         """Read nothing from session processes for now."""
         for process in self._processes.values():
@@ -269,6 +299,7 @@ class Zygote:
             self._lied(f"it sent a process that cannot be talked to: {exc.strerror}")
             return
         self._processes[message.number] = process
+        self._pids[message.number] = message.pid
         self._take_back(process)
 
     def process_lost(self) -> None:
@@ -353,8 +384,10 @@ class Zygote:
 
     def _end_crowd(self) -> None:
         """Too many processes to tell whose they are in time: all of them go at once."""
-        detail = f"more than {self._settings.process_limit} processes ran in its sandbox"
-        logger.warning("zygote ended: too many processes", extra={"build_id": self.key.build_id})
+        self._end_all(f"more than {self._settings.process_limit} processes ran in its sandbox")
+
+    def _end_all(self, detail: str) -> None:
+        logger.warning("zygote ended", extra={"build_id": self.key.build_id, "why": detail})
         for applicant in self._applicants.values():
             applicant.doomed(detail)
         self._on_lost(self)
@@ -389,6 +422,8 @@ class Zygote:
     ) -> None:
         """A process is gone: take its last words, then tell its attempt."""
         del self._processes[number]
+        self._pids.pop(number, None)
+        self._oversized.discard(number)
         self._refreshing.discard(number)
         if (timer := self._kill_timers.pop(number, None)) is not None:
             timer.cancel()

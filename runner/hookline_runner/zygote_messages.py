@@ -10,8 +10,8 @@ message                 direction    meaning
 ``threads NAME``        to host      importing NAME started a thread; the zygote ends
 ``cold``                to host      the rehearsal went wrong; the zygote ends
 ``fork COUNT``          to zygote    fork that many session processes
-``child N DIRECTORY``   to host      process N is there, working in that directory (a number); with
-                                     descriptors of socket, stdout, stderr
+``child N DIR PID``     to host      process N is there, working in that directory (a number), known
+                                     to the zygote as PID; with descriptors of socket, stdout, stderr
 ``term N``              to zygote    send process N a SIGTERM
 ``kill N``              to zygote    kill process N and everything below it
 ``stack N``             to zygote    ask process N where it hangs
@@ -75,6 +75,7 @@ class ZygoteMessage:
     word: str
     number: int = 0
     directory: int = 0
+    pid: int = 0
     text: str = ""
     status: int | None = None
     signal: int | None = None
@@ -106,7 +107,8 @@ def decode_message(message: bytes) -> ZygoteMessage:
             )
             return ZygoteMessage(word=word, number=number, status=status, signal=signal_number)
         if word == "child":
-            return ZygoteMessage(word=word, number=number, directory=_number_of(values[1]))
+            directory, pid = map(_number_of, values[1:])
+            return ZygoteMessage(word=word, number=number, directory=directory, pid=pid)
         if word in {"fork", "term", "kill", "stack", "dump", "refresh", "refreshed"}:
             return ZygoteMessage(word=word, number=number)
     except (ValueError, IndexError) as exc:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from hookline_runner.memory_watch import Excess, Watched
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import adopted_children, kill_tree
 from hookline_runner.project_process import ProjectRuntime
@@ -67,6 +68,18 @@ class ZygotePool:
         """The attempt wants no process any longer."""
         for zygote in self._zygotes.values():
             zygote.withdraw(applicant)
+
+    def watched(self) -> list[Watched]:
+        """Whose memory is to be watched."""
+        seen = [zygote.watched() for zygote in self._zygotes.values()]
+        return [each for each in seen if each is not None]
+
+    def end_oversized(self, excess: Excess) -> None:
+        """End those who have more memory than they may, if they are still there."""
+        for zygote in list(self._zygotes.values()):
+            target = zygote.watched()
+            if target is not None and target.root == excess.root:
+                zygote.end_oversized(excess.number)
 
     def pause(self) -> None:
         """Read nothing from session processes for now."""

@@ -283,7 +283,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="memory_limit_mb",
         read=_whole(32, 1048576),
-        description="Memory one session may use, in MiB; more ends it in error.",
+        description="Memory one session may use with all its processes, in MiB; more ends it in error.",
     ),
     Setting(
         name="log_limit_lines",

@@ -8,6 +8,7 @@ import resource
 import traceback
 from typing import Final
 
+from hookline_runner.memory_limits import over_limit
 from hookline_runner.zygote_messages import SANDBOX_HOSTNAME
 
 _MAX_CHARACTERS: Final = 64 * 1024
@@ -56,7 +57,7 @@ def _note_of(exc: BaseException, project_dir: str) -> str:
     if isinstance(exc, MemoryError):
         limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
         if limit != resource.RLIM_INFINITY:
-            return f"over the limit of {limit >> 20} MiB; HOOKLINE_MEMORY_LIMIT_MB sets it"
+            return over_limit(limit)
     if isinstance(exc, OSError) and exc.errno in _UNREACHABLE and _is_contained():
         places = [os.fsdecode(each) for each in (exc.filename, exc.filename2) if _is_path(each)]
         seen = (project_dir.rstrip("/") + "/", *_SEEN)

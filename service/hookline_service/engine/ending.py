@@ -116,7 +116,7 @@ _SENTENCES = {
     "store": "the database could not be written",
     "protocol": "the process broke the protocol: {detail}",
     "start_failed": "the process could not be started: {detail}",
-    "memory": "the process ran out of memory: {detail}",
+    "memory": "its processes had too much memory: {detail}",
 }
 
 
@@ -189,6 +189,9 @@ def _decide_crash(facts: AttemptFacts) -> Ending:
     what = describe_exit(facts.exit)
     if facts.exit.reason == "start_failed":
         return _decide_start_failure(facts, what)
+    if facts.exit.reason == "memory":  # as if its code had met the limit itself
+        error = SessionError(type="MemoryError", message=facts.exit.detail)
+        return failure(error, AttemptOutcome.CRASHED)
     is_lost = facts.exit.reason in ("lost", "store")
     outcome = AttemptOutcome.LOST if is_lost else AttemptOutcome.CRASHED
     if not facts.is_durable:

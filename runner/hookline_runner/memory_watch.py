@@ -1,0 +1,224 @@
+"""Limits on memory that hold for all processes of a session together.
+
+The kernel limits one process at a time, and only its own data. So a thread of the host looks, several times a second, at what
+each session's tree has: first at sums that cost little and are never too small, and closely only where these are over the limit.
+A close look counts a page that several processes share in parts, so that a session answers for nothing of its zygote, and files
+without a disk also where nobody has mapped them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+
+from hookline_runner.process_table import Process, ProcessTable, SharesMemory, share_memory
+
+logger = logging.getLogger(__name__)
+
+REST = 0
+"""In place of a session's number: the zygote itself, and what is below it and no session's."""
+
+_SHORTEST_S, _LONGEST_S = 0.25, 2.0
+_REST_PER_LOOK = 30  # so the thread has some three percent of one processor at most
+_CONFIRM_AFTER_S = 0.02
+_MOST_DESCRIPTORS = 50_000
+_SHARED_MEMORY_PLACE = "/dev/shm"  # noqa: S108 - a session's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A zygote with its sessions.
+
+    `root` is the process that the host started, `sessions` maps numbers of session processes to those by which the zygote
+    knows them. With `has_own_places` each session has a /dev/shm of its own.
+    """
+
+    root: int
+    limit_bytes: int
+    sessions: Mapping[int, int]
+    has_own_places: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A session, or `REST`, that has more than its limit."""
+
+    root: int
+    number: int
+    used_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What was found by the last close look at a session, and when.
+
+    `estimate` is the cheap sum of that moment, `all_unseen` what the whole machine had that such a sum does not show.
+    """
+
+    looked_at: float
+    used: int
+    unseen: int
+    estimate: int
+    all_unseen: int
+
+
+class MemoryWatch:
+    """Looks for sessions with more memory than allowed. It keeps notes between looks; one thread at a time."""
+
+    def __init__(
+        self, table: ProcessTable | None = None, shares_memory: SharesMemory = share_memory
+    ) -> None:
+        self._table = table or ProcessTable()
+        self._shares_memory = shares_memory
+        self._places: dict[tuple[int, int], tuple[int, int]] = {}  # session → process and its start
+        self._notes: dict[tuple[int, int], _Note] = {}
+        self._all_unseen = 0
+
+    def look(self, watched: Sequence[Watched], now: float) -> list[Excess]:
+        """Those that have more than they may.
+
+        Args:
+            watched: zygotes with sessions at work.
+            now: seconds of a clock that only goes on.
+        """
+        processes = self._table.read()
+        children = _children(processes)
+        before, self._all_unseen = self._all_unseen, self._table.unseen_bytes()
+        found: list[Excess] = []
+        alive: set[tuple[int, int]] = set()
+        for zygote in watched:
+            for number, pids in self._trees(zygote, processes, children).items():
+                key = zygote.root, number
+                alive.add(key)
+                note = self._notes.setdefault(key, _Note(0.0, 0, 0, 0, before))
+                estimate = self._estimate(pids, processes, note)
+                if not _is_worth_a_look(estimate, note, zygote.limit_bytes, now):
+                    continue
+                used, unseen = self._look_closely(pids, processes, _own_places(zygote, number))
+                self._notes[key] = _Note(now, used, unseen, estimate, self._all_unseen)
+                if used > zygote.limit_bytes:
+                    found.append(Excess(zygote.root, number, used))
+        for kept in (self._notes, self._places):
+            for key in kept.keys() - alive:
+                del kept[key]
+        return found
+
+    def _trees(
+        self,
+        zygote: Watched,
+        processes: Mapping[int, Process],
+        children: Mapping[int, Sequence[int]],
+    ) -> dict[int, list[int]]:
+        """The processes of each session that can be found, and of the rest."""
+        below = [pid for pid in tree_of(zygote.root, children) if pid in processes]
+        tops = self._tops(zygote, below, processes)
+        trees = {number: tree_of(top, children) for number, top in tops.items()}
+        taken = {pid for pids in trees.values() for pid in pids}
+        trees[REST] = [pid for pid in below if pid not in taken]
+        return trees
+
+    def _tops(
+        self, zygote: Watched, below: Sequence[int], processes: Mapping[int, Process]
+    ) -> dict[int, int]:
+        """The first process of each session, by its number."""
+        tops: dict[int, int] = {}
+        for number in zygote.sessions:
+            pid, started = self._places.get((zygote.root, number), (0, 0))
+            if pid in processes and processes[pid].started == started:
+                tops[number] = pid
+        missing = {zygote.sessions[number]: number for number in zygote.sessions.keys() - tops}
+        known = set(tops.values())
+        for pid in below:  # the nearest first: what a session starts comes behind it
+            if not missing:
+                break
+            inner = None if pid in known else self._table.inner_number(pid)
+            if inner is not None and (number := missing.pop(inner, None)) is not None:
+                tops[number] = pid
+                self._places[zygote.root, number] = pid, processes[pid].started
+        return tops
+
+    def _estimate(self, pids: Iterable[int], processes: Mapping[int, Process], note: _Note) -> int:
+        """What they may have, in bytes; hardly ever too little."""
+        seen = sum(processes[pid].resident_bytes for pid in pids)
+        return seen + note.unseen + max(0, self._all_unseen - note.all_unseen)
+
+    def _look_closely(
+        self, pids: Sequence[int], processes: Mapping[int, Process], places: Sequence[str]
+    ) -> tuple[int, int]:
+        """What the processes have together, and how much of it no cheap sum shows, in bytes."""
+        private = shared = unseen = 0
+        files: dict[tuple[int, int], int] = {}
+        together = set(pids)
+        looks = _MOST_DESCRIPTORS
+        for pid in pids:
+            process = processes[pid]
+            if process.parent in together and self._shares_memory(pid, process.parent):
+                continue
+            share = self._table.share_of(process.reader)
+            if share is None:  # it may not be looked at, or has just ended
+                private += process.resident_bytes
+            else:
+                private, shared = private + share.private, shared + share.shared
+                unseen += share.unseen
+            held, looked = self._table.memory_files(process.reader, looks)
+            files |= held
+            looks -= looked
+        kept = sum(files.values())
+        if pids:
+            kept += sum(self._table.used_of(processes[pids[0]].reader, place) for place in places)
+        return private + max(shared, kept), unseen + kept  # what is kept may be what is mapped
+
+
+def _own_places(zygote: Watched, number: int) -> Sequence[str]:
+    return (_SHARED_MEMORY_PLACE,) if zygote.has_own_places and number != REST else ()
+
+
+def _is_worth_a_look(estimate: int, note: _Note, limit: int, now: float) -> bool:
+    """Not where the last look has just found little, and not much can have come since."""
+    has_little = note.used <= limit // 2 and estimate - note.estimate <= limit // 4
+    return estimate > limit and not (has_little and now - note.looked_at < _LONGEST_S)
+
+
+def tree_of(top: int, children: Mapping[int, Sequence[int]]) -> list[int]:
+    """A process and all below it, the nearest before the farther."""
+    found = [top]
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def _children(processes: Mapping[int, Process]) -> dict[int, list[int]]:
+    children: dict[int, list[int]] = {}
+    for pid, process in processes.items():
+        children.setdefault(process.parent, []).append(pid)
+    return children
+
+
+async def keep_watch(
+    watched: Callable[[], Sequence[Watched]], tell: Callable[[Excess], None]
+) -> None:
+    """Look again and again, for ever, and tell who has too much."""
+    watch = MemoryWatch()
+    while True:
+        began = time.monotonic()
+        for excess in await _look_twice(watch, watched):
+            tell(excess)
+        spent_s = time.monotonic() - began
+        await anyio.sleep(min(max(spent_s * _REST_PER_LOOK, _SHORTEST_S), _LONGEST_S))
+
+
+async def _look_twice(watch: MemoryWatch, watched: Callable[[], Sequence[Watched]]) -> list[Excess]:
+    """What is over its limit, and still is a moment later: a program that is just being started counts twice."""
+    suspects: set[tuple[int, int]] | None = None
+    while targets := watched():
+        found = await anyio.to_thread.run_sync(watch.look, targets, time.monotonic())
+        if not found or suspects is not None:
+            return [each for each in found if (each.root, each.number) in (suspects or ())]
+        suspects = {(each.root, each.number) for each in found}
+        await anyio.sleep(_CONFIRM_AFTER_S)
+    return []
