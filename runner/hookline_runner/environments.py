@@ -24,7 +24,7 @@ import anyio.to_thread
 import uv
 
 from hookline_runner import fast_json, write_points
-from hookline_runner.child_processes import ChildProcesses, Finished
+from hookline_runner.child_processes import ChildProcesses, Finished, MemoryRoom
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
 from hookline_runner.removal import remove_anything
@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 _KEPT_LINES = 15
 _STEP = "we can conclude that"
 _QUERY_TIMEOUT_S = 30.0
+_MEMORY_SETTING = "HOOKLINE_RUNNER_BUILD_MEMORY_BYTES"
 _ID = re.compile(r"env_[0-9a-f]{24}")
 _QUERY = "import json, platform; print(json.dumps({'python': platform.python_version()}))"
 # Versions only: uv would also take the path of a program, and run it.
@@ -87,12 +88,16 @@ class Environments:
         processes: ChildProcesses,
         install_environment: Mapping[str, str],
         timeout_s: float,
+        memory_bytes: int,
     ) -> None:
         self._directory = directory
         self._sandbox = sandbox
         self._processes = processes
         self._install_environment = install_environment
         self._timeout_s = timeout_s
+        self._memory = MemoryRoom(
+            limit_bytes=memory_bytes, setting=_MEMORY_SETTING, has_own_places=sandbox.is_active
+        )
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     @property
@@ -276,7 +281,9 @@ class Environments:
             home = environment.get("HOME", "/root")
             environment |= {"HOME": "/tmp", "XDG_CONFIG_HOME": f"{home}/.config"}  # noqa: S108 - as above
             command = self._sandbox.command(view, command)
-        return await self._processes.run(command, variables=environment, on_line=on_line)
+        return await self._processes.run(
+            command, variables=environment, on_line=on_line, memory=self._memory
+        )
 
     def _publish(self, building: Path, identifier: str, version: str) -> Environment:
         path = self._directory / identifier

@@ -33,7 +33,7 @@ from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.launch import join_new_keyring
 from hookline_runner.link import ServiceLink
 from hookline_runner.log_format import log_to_stderr
-from hookline_runner.memory_watch import keep_watch
+from hookline_runner.memory_watch import Excess, Watched, keep_watch
 from hookline_runner.preparation import Preparation
 from hookline_runner.processes import adopt_orphans, die_with_parent
 from hookline_runner.project_process import ProjectRuntime, service_python
@@ -83,9 +83,7 @@ class RunnerHost:
                 self._say_hello()
                 tasks.start_soon(self._clean_up, name="clean up")
                 tasks.start_soon(self._beat, name="heartbeat")
-                tasks.start_soon(
-                    keep_watch, self._pool.watched, self._pool.end_oversized, name="memory"
-                )
+                tasks.start_soon(keep_watch, self._watched, self._end_oversized, name="memory")
                 await self._lost.wait()
                 tasks.cancel_scope.cancel()
         finally:
@@ -146,6 +144,7 @@ class RunnerHost:
             processes=self._processes,
             install_environment=settings.install_environment,
             timeout_s=settings.environment_timeout_s,
+            memory_bytes=settings.build_memory_bytes,
         )
         builds = Builds(settings.home / "builds")
         self._tidying = Tidying(
@@ -180,6 +179,13 @@ class RunnerHost:
             "sandbox": self._runtime.sandbox.description,
         }
         self._link.send(FrameType.HELLO, LINK_CHANNEL, hello)
+
+    def _watched(self) -> list[Watched]:
+        return [*self._pool.watched(), *self._processes.watched()]
+
+    def _end_oversized(self, excess: Excess) -> None:
+        self._pool.end_oversized(excess)
+        self._processes.end_oversized(excess)
 
     async def _clean_up(self) -> None:
         """Remove what earlier hosts left on disk, and from then on what has been idle for long."""
@@ -227,6 +233,7 @@ def make_runtime(settings: RunnerSettings) -> ProjectRuntime:
         has_network=settings.network == "host",
         variables=settings.passed_variables,
         scratch_limit_bytes=settings.scratch_limit_bytes,
+        prepare_memory_bytes=settings.prepare_memory_bytes,
     )
 
 

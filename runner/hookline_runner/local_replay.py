@@ -10,6 +10,7 @@ import anyio
 
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.environments import Environment, Environments, Progress
+from hookline_runner.memory_watch import watching
 from hookline_runner.project_process import ProjectRuntime
 from hookline_runner.replaying import Launch
 from hookline_runner.sandbox import Sandbox, probe_sandbox
@@ -44,15 +45,18 @@ async def _obtain(home: Path, python: str, requirements: str, on_progress: Progr
     given = read_environment()
     install: Mapping[str, str] = given.get("install_environment", {})  # pyright: ignore[reportAssignmentType] - as read_environment makes it
     sandbox = probe_sandbox(str(given.get("sandbox", "auto")), home) if requirements else _OUTSIDE
+    processes = ChildProcesses()
     environments = Environments(
         home / "environments",
         sandbox=sandbox,
-        processes=ChildProcesses(),
+        processes=processes,
         install_environment=install,
         timeout_s=settings.environment_timeout_s,
+        memory_bytes=settings.build_memory_bytes,
     )
     environments.remove_unfinished()
-    return await environments.obtain(python, requirements, on_progress)
+    async with watching(processes.watched, processes.end_oversized):
+        return await environments.obtain(python, requirements, on_progress)
 
 
 def _terminal(environment: Mapping[str, str]) -> dict[str, str]:

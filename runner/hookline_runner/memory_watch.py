@@ -8,17 +8,15 @@ without a disk also where nobody has mapped them.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import anyio
 import anyio.to_thread
 
 from hookline_runner.process_table import Process, ProcessTable, SharesMemory, share_memory
-
-logger = logging.getLogger(__name__)
 
 REST = 0
 """In place of a session's number: the zygote itself, and what is below it and no session's."""
@@ -27,21 +25,21 @@ _SHORTEST_S, _LONGEST_S = 0.25, 2.0
 _REST_PER_LOOK = 30  # so the thread has some three percent of one processor at most
 _CONFIRM_AFTER_S = 0.02
 _MOST_DESCRIPTORS = 50_000
-_SHARED_MEMORY_PLACE = "/dev/shm"  # noqa: S108 - a session's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A zygote with its sessions.
+    """A zygote with its sessions, or another program that the host started.
 
-    `root` is the process that the host started, `sessions` maps numbers of session processes to those by which the zygote
-    knows them. With `has_own_places` each session has a /dev/shm of its own.
+    `root` is the process that was started, `sessions` maps numbers of session processes to those by which the zygote
+    knows them. `session_places` are file systems in memory that each session has of its own, `rest_places` those of `REST`.
     """
 
     root: int
     limit_bytes: int
-    sessions: Mapping[int, int]
-    has_own_places: bool = False
+    sessions: Mapping[int, int] = field(default_factory=dict[int, int])
+    session_places: Sequence[str] = ()
+    rest_places: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,8 @@ class MemoryWatch:
                 estimate = self._estimate(pids, processes, note)
                 if not _is_worth_a_look(estimate, note, zygote.limit_bytes, now):
                     continue
-                used, unseen = self._look_closely(pids, processes, _own_places(zygote, number))
+                places = zygote.rest_places if number == REST else zygote.session_places
+                used, unseen = self._look_closely(pids, processes, places)
                 self._notes[key] = _Note(now, used, unseen, estimate, self._all_unseen)
                 if used > zygote.limit_bytes:
                     found.append(Excess(zygote.root, number, used))
@@ -169,13 +168,22 @@ class MemoryWatch:
             files |= held
             looks -= looked
         kept = sum(files.values())
-        if pids:
-            kept += sum(self._table.used_of(processes[pids[0]].reader, place) for place in places)
+        if places:
+            kept += self._used_of(pids, processes, places)
         return private + max(shared, kept), unseen + kept  # what is kept may be what is mapped
 
-
-def _own_places(zygote: Watched, number: int) -> Sequence[str]:
-    return (_SHARED_MEMORY_PLACE,) if zygote.has_own_places and number != REST else ()
+    def _used_of(
+        self, pids: Sequence[int], processes: Mapping[int, Process], places: Sequence[str]
+    ) -> int:
+        """Bytes in these places, as one of the processes sees them."""
+        for pid in reversed(
+            pids
+        ):  # the first may stand outside of the sandbox, and any may have ended
+            used = [self._table.used_of(processes[pid].reader, place) for place in places]
+            known = [size for size in used if size is not None]
+            if known:
+                return sum(known)
+        return 0
 
 
 def _is_worth_a_look(estimate: int, note: _Note, limit: int, now: float) -> bool:
@@ -210,6 +218,23 @@ async def keep_watch(
             tell(excess)
         spent_s = time.monotonic() - began
         await anyio.sleep(min(max(spent_s * _REST_PER_LOOK, _SHORTEST_S), _LONGEST_S))
+
+
+@asynccontextmanager
+async def watching(
+    watched: Callable[[], Sequence[Watched]], tell: Callable[[Excess], None]
+) -> AsyncGenerator[None]:
+    """As `keep_watch`, as long as it is entered. What is raised inside comes out as it is."""
+    problem: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(keep_watch, watched, tell, name="memory")
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001 - a task group would wrap it
+            problem = exc
+        tasks.cancel_scope.cancel()
+    if problem is not None:
+        raise problem
 
 
 async def _look_twice(watch: MemoryWatch, watched: Callable[[], Sequence[Watched]]) -> list[Excess]:

@@ -14,11 +14,12 @@ import anyio.to_thread
 from hookline.json_text import is_deeper
 from hookline_runner import fast_json
 from hookline_runner.builds import Build, Builds, BuildSpec
-from hookline_runner.child_processes import ChildProcesses
+from hookline_runner.child_processes import ChildProcesses, MemoryRoom
 from hookline_runner.environments import Environment, Environments, Progress
 from hookline_runner.errors import PreparationFailedError
 from hookline_runner.foreign_files import read_foreign_file
 from hookline_runner.idle_directories import mark_used
+from hookline_runner.large_sources import SETTING
 from hookline_runner.preloading import preloads_of
 from hookline_runner.prepare_step import FACTS_FILE
 from hookline_runner.project_process import ProjectRuntime
@@ -27,6 +28,7 @@ from hookline_runner.removal import remove_anything
 logger = logging.getLogger(__name__)
 
 _STEP_TIMEOUT_S = 120.0
+_BESIDE_BYTES = 256 * 1024 * 1024  # what the step has besides the file at hand
 _MAX_FACTS_BYTES = 48 * 1024 * 1024
 
 Facts = Mapping[str, Any]  # Any: JSON of `prepare_step`, passed on to the service as it is
@@ -102,13 +104,20 @@ class Preparation:
             environment,
             "prepare",
             *(runtime.place(inside, outside) for inside, outside in places.items()),
+            str(runtime.prepare_memory_bytes),
             read_only={"/project": build.files},
             writable={"/code": code},
         )
         try:
             with anyio.fail_after(_STEP_TIMEOUT_S):
                 finished = await self._processes.run(
-                    command, variables=runtime.environment_variables(environment)
+                    command,
+                    variables=runtime.environment_variables(environment),
+                    memory=MemoryRoom(
+                        limit_bytes=runtime.prepare_memory_bytes + _BESIDE_BYTES,
+                        setting=SETTING,
+                        has_own_places=runtime.sandbox.is_active,
+                    ),
                 )
         except TimeoutError as exc:
             await anyio.to_thread.run_sync(remove_anything, str(code))

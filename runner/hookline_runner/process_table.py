@@ -111,12 +111,15 @@ class ProcessTable:
                 continue
         return files, len(names)
 
-    def used_of(self, pid: int, place: str) -> int:
-        """Bytes used of the file system that a process sees at a place."""
+    def used_of(self, pid: int, place: str) -> int | None:
+        """Bytes used of the file system that a process sees at a place; None if that is no other than this one sees."""
+        root = f"{self._root}/{pid}/root"
         try:
-            found = os.statvfs(f"{self._root}/{pid}/root{place}")
+            if os.path.samefile(root, "/"):  # noqa: PTH121 - a hot path: no Path objects
+                return None
+            found = os.statvfs(root + place)
         except OSError:
-            return 0
+            return None
         return (found.f_blocks - found.f_bfree) * found.f_frsize
 
     def unseen_bytes(self) -> int:

@@ -38,6 +38,7 @@ class ProjectRuntime:
     sandbox: Sandbox
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     scratch_limit_bytes: int
+    prepare_memory_bytes: int = 1024 * 1024 * 1024
     has_network: bool = True
     packages: Mapping[str, Path] = field(default_factory=_own_packages)
     session_entry: str = "hookline_runner.session.main:serve"

@@ -41,6 +41,8 @@ class RunnerSettings:
     capacity: int = field(default_factory=_default_capacity)
     sandbox: str = "auto"  # "auto": bubblewrap where it works; "require": or do not start; "off"
     memory_limit_bytes: int = 512 * _MIB
+    prepare_memory_bytes: int = _GIB  # for analysing and compiling one file of a project
+    build_memory_bytes: int = 2 * _GIB  # for building its packages
     network: str = "host"  # "host": sessions share the machine's; "none": they have a loopback of their own alone
     file_limit_bytes: int = _GIB
     process_limit: int = 2048
@@ -88,7 +90,9 @@ def read_environment() -> dict[str, object]:
         fields["network"] = network
     if labels := os.environ.get("HOOKLINE_RUNNER_LABELS"):
         fields["labels"] = tuple(filter(None, labels.split(",")))
-    for name in ("capacity", "zygotes_max", "forks_ahead", "memory_limit_bytes", "process_limit"):
+    numbers = ("capacity", "zygotes_max", "forks_ahead", "process_limit")
+    sizes = ("memory_limit_bytes", "prepare_memory_bytes", "build_memory_bytes")
+    for name in (*numbers, *sizes):
         if text := os.environ.get(f"HOOKLINE_RUNNER_{name.upper()}"):
             fields[name] = int(text)
     for name in ("zygote_idle_s", "reuse_idle_s", "environment_timeout_s", "cache_days"):

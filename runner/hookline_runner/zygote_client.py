@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from hookline_runner.cells import SHARED_MEMORY_PLACE
 from hookline_runner.forks_ahead import ForksAhead
 from hookline_runner.memory_limits import over_limit
 from hookline_runner.memory_watch import REST, Watched
@@ -195,7 +196,7 @@ class Zygote:
             root=pid,
             limit_bytes=self.key.memory_limit_bytes,
             sessions=dict(self._pids),
-            has_own_places=self._runtime.sandbox.has_cells,
+            session_places=(SHARED_MEMORY_PLACE,) if self._runtime.sandbox.has_cells else (),
         )
 
     def end_oversized(self, number: int) -> None:

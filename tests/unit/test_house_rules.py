@@ -166,7 +166,7 @@ JSON_PLACES = {
         [
             f"runner/hookline_runner/{name}.py"
             for name in (
-                *("bootstrap", "prepare_step", "project_process"),
+                *("bootstrap", "large_sources", "prepare_step", "project_process"),
                 *("warm_up", "zygote", "zygote_messages"),
             )
         ],

@@ -72,6 +72,29 @@ async def test_a_package_that_must_be_built_can_be_installed(
         assert await service.start("bld_1", "main.py:hello").result() == "hello"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "held = b'x' * (600 << 20)",
+        "held = [os.fork() or b'x' * (100 << 20) for _ in range(4)]; import time; time.sleep(60)",
+        "open('/tmp/large', 'wb').write(bytes(400 << 20)); import time; time.sleep(60)",
+    ],
+    ids=["one process", "children", "files in memory"],
+)
+async def test_a_package_cannot_take_all_memory_while_it_is_built(
+    tmp_path: Path, bubblewrap: str, attack: str
+) -> None:
+    settings = _an_evil_sdist(tmp_path, f"import os; {attack}")
+    settings["build_memory_bytes"] = 300 << 20
+    async with running_host(tmp_path, bubblewrap, **settings) as service:
+        prepared = await service.prepare("bld_1", {"main.py": _HELLO}, requirements="evil\n")
+
+        assert prepared["error"]["code"] == "environment.failed"
+        assert "300 MiB" in prepared["error"]["message"]
+        assert "HOOKLINE_RUNNER_BUILD_MEMORY_BYTES" in prepared["error"]["message"]
+
+
 async def test_a_package_cannot_replace_the_interpreter_that_is_started_outside_the_sandbox(
     tmp_path: Path, bubblewrap: str
 ) -> None:

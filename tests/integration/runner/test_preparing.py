@@ -46,6 +46,23 @@ async def test_a_build_is_analysed_by_the_python_that_will_run_it(
         assert prepared["python"].startswith("3.")
 
 
+@pytest.mark.slow
+async def test_a_file_that_takes_too_much_memory_is_named_and_the_others_are_checked(
+    tmp_path: Path, sandbox: str
+) -> None:
+    files = {"a.py": HELLO, "data.py": f"x = [{'0,' * 500_000}]\n", "z.py": "def f(:\n"}
+    async with running_host(tmp_path, sandbox, prepare_memory_bytes=64 << 20) as service:
+        prepared = await service.prepare("bld_1", files)
+
+        assert prepared["ok"], prepared["error"]
+        assert prepared["modules"]["data.py"]["error"]["message"] == (
+            "too large to be compiled within 64 MiB of memory; "
+            "HOOKLINE_RUNNER_PREPARE_MEMORY_BYTES allows more"
+        )
+        assert prepared["modules"]["a.py"]["names"]["hello"]["event"] == "ok"
+        assert prepared["modules"]["z.py"]["error"]["line"] == 1
+
+
 async def test_requirements_are_installed_and_importable(tmp_path: Path, sandbox: str) -> None:
     a_wheel(tmp_path / "wheels", "greetings", {"greetings/__init__.py": "TEXT = 'hi there'\n"})
     source = "import greetings\ndef greet(_):\n    return greetings.TEXT\n"

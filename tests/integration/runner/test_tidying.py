@@ -42,6 +42,7 @@ class Cache:
             processes=ChildProcesses(),
             install_environment={},
             timeout_s=60,
+            memory_bytes=1 << 30,
         )
         self.needed: set[str] = set()
         self.asked: list[list[str]] = []
