@@ -1,7 +1,7 @@
 """Named points right before and after something is written, at which a crash test may end the process.
 
-Nothing happens at them, unless `HOOKLINE_WRITE_POINTS` names the abstract Unix socket of such a test when the process
-starts. Then the process tells it each point that it reaches, and waits for the answer: at `DIE` it kills itself as the
+Nothing happens at them, unless `HOOKLINE_WRITE_POINTS` names the loopback port of such a test when the process
+starts: sessions are walled off from Unix sockets. Then the process tells it each point that it reaches, and waits for the answer: at `DIE` it kills itself as the
 kernel would, without a chance to clean up.
 
 Standard library only: session processes import this module inside the project's environment.
@@ -43,8 +43,8 @@ def reach_frames(sender: str, frames: Sequence[bytes], moment: str) -> None:
 
 def _ask(point: str) -> bytes:
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as arbiter:
-            arbiter.connect(f"\0{_ARBITER}")
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as arbiter:
+            arbiter.connect(("127.0.0.1", int(_ARBITER)))
             arbiter.sendall(point.encode())
             arbiter.shutdown(socket.SHUT_WR)
             return arbiter.recv(_ANSWER_BYTES)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from random import Random
 from typing import Self
 
@@ -34,25 +34,23 @@ class Reaper:
         self.reached: Counter[str] = Counter()
         self.deaths: Counter[str] = Counter()
         self.passed: frozenset[str] = frozenset()
-        self.address = f"hookline-{secrets.token_hex(8)}"
         self._chance = chance
         self._every_s = every_s
         self._is_thorough = thorough
         self.mercy = 0.0 if thorough else 0.8  # see `keep_up`
         self._next_at = float("inf")
         self._is_paused = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables that make the service, its runner hosts and their sessions ask this one."""
         name = "HOOKLINE_WRITE_POINTS"
-        return {name: self.address, "HOOKLINE_RUNNER_PASS_ENV": name}
+        port: int = self._socket.getsockname()[1]
+        return {name: str(port), "HOOKLINE_RUNNER_PASS_ENV": name}
 
     def __enter__(self) -> Self:
-        self._socket.bind(f"\0{self.address}")
-        self._socket.listen(128)
         self._thread.start()
         return self
 
@@ -69,6 +67,10 @@ class Reaper:
         """From now on all live; `passed` are the points that were reached before."""
         self._next_at = float("inf")
         self.passed = self.passed or frozenset(self.reached)
+
+    def lacks(self, points: AbstractSet[str]) -> bool:
+        """Whether a thorough one has yet to kill at some of these points."""
+        return self._is_thorough and not self.deaths.keys() >= points
 
     def pause(self, probability: float) -> None:
         """Perhaps let all live until `go_on`."""
