@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from hookline.values import to_tree
 from hookline_cli.failures import ArgumentInvalidError
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import read_bytes
-from hookline_triggers.webhook import event_data, event_meta
+from hookline_triggers.webhook import event_data, event_meta, with_files_as
 
 
 def request_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +56,7 @@ def request_data(
     data = event_data(
         event_meta(method, target, "run", fields), None if body is None else read_bytes(body)
     )
-    return {**data, "body": {**data["body"], "bytes": None}}
+    return with_files_as({**data, "body": {**data["body"], "bytes": None}}, to_tree)
 
 
 def _pair(option: str, text: str, sign: str) -> tuple[str, str]:

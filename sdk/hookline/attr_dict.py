@@ -27,6 +27,8 @@ class AttrDict(dict[str, Any]):  # the values are whatever the event's sender pu
             raise AttributeError(
                 f"{type(self).__name__!s} has no key {name!r}", name=name, obj=self
             ) from None
+        if isinstance(value, AttrDict):
+            return value.__copy__()
         if isinstance(value, dict):
             return AttrDict(cast("dict[str, Any]", value))
         return value

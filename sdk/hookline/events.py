@@ -10,6 +10,7 @@ from hookline.arguments import Duration, name_of, names_of, text_of, timeout_of
 from hookline.attr_dict import AttrDict, wrapped
 from hookline.awaiting import awaited_form
 from hookline.host import current
+from hookline.request_values import read_request
 
 Subscriptions: TypeAlias = str | Sequence[str]
 """The id of a subscription, or a list of them."""
@@ -132,5 +133,8 @@ def read_event(result: object, *, full: bool) -> AttrDict | Event | None:
     if result is None:
         return None
     taken = cast("Mapping[str, Any]", result)
-    data = cast("AttrDict", wrapped(taken["data"]))
+    content = taken["data"]
+    if isinstance(content, dict):
+        content = read_request(cast("dict[str, Any]", content))
+    data = cast("AttrDict", wrapped(content))
     return Event(data=data, event_id=taken["id"], event_type=taken["type"]) if full else data

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.acceptance.conftest import RunningService, wait_until
@@ -22,6 +25,7 @@ project:
     - {name: asked, type: webhook, call: main.py:answers, is_sync: true}
     - {name: topic, type: webhook}
     - {name: family, type: webhook, call: main.py:has_a_child}
+    - {name: sent, type: webhook, call: main.py:sees, filter: 'data.body.form.photo.filename == "é.png"'}
     - {name: once, type: webhook, call: main.py:nothing, dedupe: "json:meta.id"}
 """
 MAIN = """\
@@ -50,6 +54,19 @@ def listens(event):
 
 def nothing(event):
     pass
+
+
+def sees(event):
+    form, photo = event.data.body.form, event.data.body.form.photo
+    tags = [form.get_all("tag"), event.data.url.query.get_all("q"), event.data.headers["x-TAG"], event.data.headers.get_all("Cookie")]
+    time.sleep(0.05)
+    return [form.note, photo.filename, photo.content_type, photo.bytes.hex(), tags]
+
+
+def hears(event):
+    topic = hookline.subscribe("sent")
+    print("listening")
+    return hookline.next_event(topic).body.form.photo.bytes.hex()
 
 
 def loops(event):
@@ -179,6 +196,76 @@ def test_large_numbers_and_half_characters_pass_everywhere(
     for path in ("", "/activities", "/log", "/history"):
         assert service.api("GET", f"/sessions/{failed}{path}").status_code == 200
     assert "Traceback" not in service.log
+
+
+def test_a_compressed_form_with_a_file_is_the_same_for_everybody(
+    stopped_service: RunningService, a_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    service = stopped_service
+    service.start(hot_window_s=0)
+    url = service.deploy(a_project(MANIFEST, **{"main.py": MAIN}))["urls"]["sent"]
+    listener = service.cli("run", "reading", "main.py:hears", "--durable", json=True)["id"]
+    wait_until(lambda: service.texts(listener) == ["listening"], "listening", 20)
+    content = bytes(range(256))[::7]
+    form = httpx2.Request(
+        "POST",
+        url,
+        data={"note": "größer", "tag": ["a", "b, c"]},
+        files={"photo": ("é.png", content, "image/png")},
+    )
+    headers = [
+        ("content-type", form.headers["content-type"]),
+        ("content-encoding", "gzip"),
+        ("X-Tag", "1"),
+        ("Cookie", "a=1"),
+        ("Cookie", "b=2"),
+    ]
+    seen = ["größer", "é.png", "image/png", content.hex(), [["a", "b, c"], ["1", "2"], "1", ["a=1", "b=2"]]]  # fmt: skip
+
+    answer = service.call(f"{url}?q=1&q=2", content=gzip.compress(form.read()), headers=headers)
+
+    event_id = answer.headers["hookline-event-id"]
+    (session,) = started(service, event_id)
+    assert ended(service, session)["result"] == seen
+    assert ended(service, listener)["result"] == content.hex()
+    for data in (
+        service.api("GET", f"/events/{event_id}").json()["data"],
+        service.api("GET", f"/sessions/{session}/history").json()["event"]["data"],
+    ):
+        assert data["headers"]["Cookie"] == "a=1; b=2"
+        assert data["body"]["form"]["photo"]["filename"] == "é.png"
+    service.cli("session", "replay", session)
+    service.cli("session", "export", session, "--output", str(tmp_path / "out"))
+    (tmp_path / "body").write_bytes(form.read())
+    run = service.cli("run", "reading", "main.py:sees", "--body", f"@{tmp_path / 'body'}", "--header", f"Content-Type: {form.headers['content-type']}", "--header", "X-Tag: 1", "--header", "Cookie: a=1", "--header", "Cookie: b=2", "--query", "q=1", "--query", "q=2", json=True)["id"]  # fmt: skip
+    assert ended(service, run)["result"] == seen
+    again = service.cli("event", "redispatch", event_id, "-y", json=True)
+    assert again
+    assert "Traceback" not in service.log
+
+
+def test_a_body_that_cannot_be_decoded_is_refused_with_the_reason(
+    running_service: RunningService, a_project: Callable[..., Path]
+) -> None:
+    service = running_service
+    url = service.deploy(a_project(MANIFEST, **{"main.py": MAIN}))["urls"]["poke"]
+
+    told = {
+        coding: service.call(url, content=body, headers={"Content-Encoding": coding})
+        for coding, body in {
+            "gzip": b"no gzip",
+            "zstd": b"x",
+            "deflate": zlib.compress(bytes(80_000_000)),
+        }.items()
+    }
+
+    assert {
+        coding: (one.status_code, one.text.split(": ")[-1]) for coding, one in told.items()
+    } == {
+        "gzip": (400, "it is not gzip"),
+        "zstd": (415, "gzip, deflate, br, identity"),
+        "deflate": (413, "the body is larger than 524288 bytes once it is decoded"),
+    }
 
 
 def sent(service: RunningService, url: str, body: bytes) -> str:

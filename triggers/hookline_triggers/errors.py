@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hookline.errors import InvalidError
 
 _EXCERPT = 60
@@ -203,3 +205,45 @@ class DurationInvalidError(InvalidError):
 def _shown(text: str, limit: int = 120) -> str:
     cut = text if len(text) <= limit else text[:limit] + "…"
     return repr(cut)
+
+
+class CodingUnknownError(InvalidError):
+    """A body is sent in a coding that is not read."""
+
+    code = "body.coding_unknown"
+
+    def __init__(self, coding: str, readable: Sequence[str]) -> None:
+        super().__init__(
+            f"Content-Encoding: {coding!r} is not read; those that are: {', '.join(readable)}, identity"
+        )
+        self.coding = coding
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The coding."""
+        return {"coding": self.coding}
+
+
+class BodyUndecodableError(InvalidError):
+    """A body is not what its `Content-Encoding` says."""
+
+    code = "body.undecodable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the body cannot be decoded as its Content-Encoding says: {problem}")
+        self.problem = problem
+
+
+class DecodedTooLargeError(InvalidError):
+    """A body is above the limit once its `Content-Encoding` is undone."""
+
+    code = "body.too_large_decoded"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body is larger than {limit_bytes} bytes once it is decoded")
+        self.limit_bytes = limit_bytes
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The limit."""
+        return {"limit_bytes": self.limit_bytes}

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from hookline import AttrDict, Event
 from hookline.errors import EntryPointError
+from hookline.request_values import read_request
 from hookline.values import with_article
 from hookline_runner.session.autokitteh import own_event
 
@@ -91,7 +92,7 @@ def make_event(facts: dict[str, Any], body: bytes | None) -> Any:
     if data is None:
         data = {}
     if isinstance(data, dict):
-        data = AttrDict(cast("dict[str, Any]", data))
+        data = AttrDict(read_request(cast("dict[str, Any]", data)))
         if body is not None:
             content: dict[str, Any] = data.setdefault("body", {})
             content["bytes"] = body or None

@@ -7,7 +7,7 @@ comes here.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -89,12 +89,12 @@ def compile_filter(text: str) -> Matches:
 
 
 def webhook_data(
-    method: str, target: str, headers: Mapping[str, str], body: bytes | None
+    method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes | None
 ) -> dict[str, Any]:
     """The data of a webhook event, made as the service makes them. `target`: what follows the trigger's URL."""
     webhook: Any = importlib.import_module("hookline_triggers.webhook")
     raw_target = f"/webhooks/{_SLUG}{target}".encode()
-    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    pairs = [(name.encode(), value.encode()) for name, value in headers]
     meta = webhook.event_meta(method, raw_target, _SLUG, pairs)
     return webhook.event_data(meta, body)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import urlencode
 
 from hookline.attr_dict import AttrDict
 from hookline.events import Event
 from hookline.json_text import write
+from hookline.request_values import read_request
 from hookline.testing.rooms import webhook_data
+
+Fields: TypeAlias = Mapping[str, str | Sequence[str]]
+"""Texts by name; a list for a name that comes more than once."""
 
 _EVENT_ID: Final = "evt_test"
 _BODIES_TYPE: Final = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
@@ -19,10 +23,10 @@ def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
     method: str = "POST",
     path: str = "",
     *,
-    query: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
+    query: Fields | None = None,
+    headers: Fields | None = None,
     json: Any = None,
-    form: Mapping[str, str] | None = None,
+    form: Fields | None = None,
     body: bytes | str | None = None,
 ) -> Event:
     """The event of a request to a webhook, in the shape in which a handler gets it.
@@ -30,10 +34,10 @@ def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
     Args:
         method: The HTTP method.
         path: What follows the trigger's URL, such as `/items/7?page=2`.
-        query: Further parameters of the URL.
-        headers: The request's headers.
+        query: Further parameters of the URL; a list for one that comes more than once.
+        headers: The request's headers, in any spelling; a list for one that comes more than once.
         json: A body as JSON.
-        form: A body as a form.
+        form: A body as a form; a list for a field that comes more than once.
         body: A body as it stands.
 
     Raises:
@@ -50,15 +54,16 @@ def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
     kinds = [kind for kind, value in given.items() if value is not None]
     if len(kinds) > 1:
         raise ValueError(f"webhook_event: give one of {' and '.join(kinds)}")
-    sent = {name.title(): str(value) for name, value in (headers or {}).items()}
+    sent = [(name, each) for name, value in (headers or {}).items() for each in _texts(value)]
     content: bytes | None = body.encode() if isinstance(body, str) else body
     if json is not None:
         content = write(json, is_spaced=True).encode()
     elif form is not None:
-        content = urlencode(form).encode()
-    if kinds and kinds[0] in _BODIES_TYPE:
-        sent.setdefault("Content-Type", _BODIES_TYPE[kinds[0]])
-    data = webhook_data(method, _target(path, query), sent, content)
+        content = urlencode(form, doseq=True).encode()
+    has_type = any(name.lower() == "content-type" for name, _ in sent)
+    if kinds and kinds[0] in _BODIES_TYPE and not has_type:
+        sent.append(("Content-Type", _BODIES_TYPE[kinds[0]]))
+    data = read_request(webhook_data(method, _target(path, query), sent, content))
     return Event(data=AttrDict(data), event_id=_EVENT_ID, event_type=method.lower())
 
 
@@ -76,11 +81,16 @@ def event_of(event: Event | Mapping[str, Any] | None) -> Event:
     """The event itself; data as the event of a manual start with it."""
     if isinstance(event, Event):
         return event
-    return Event(data=AttrDict(event or {}))
+    return Event(data=AttrDict(read_request(dict(event or {}))))
 
 
-def _target(path: str, query: Mapping[str, str] | None) -> str:
+def _texts(value: object) -> list[str]:
+    several = isinstance(value, list | tuple)
+    return [str(each) for each in (cast("list[object]", value) if several else [value])]
+
+
+def _target(path: str, query: Fields | None) -> str:
     target = path if path[:1] in {"", "/", "?"} else f"/{path}"
     if query:
-        target += ("&" if "?" in target else "?") + urlencode(query)
+        target += ("&" if "?" in target else "?") + urlencode(query, doseq=True)
     return target

@@ -31,6 +31,8 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "request.method_not_allowed": 405,
     "request.timeout": 408,
     "request.too_large": 413,
+    "body.too_large_decoded": 413,
+    "body.coding_unknown": 415,
 }
 INTERNAL_ERROR = 500
 

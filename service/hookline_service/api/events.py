@@ -30,7 +30,7 @@ from hookline_service.use_cases.events import SentEvent, compose_connection_even
 from hookline_service.use_cases.projects import get_project
 from hookline_service.use_cases.redispatch import count_events, redispatch_events
 from hookline_service.use_cases.triggers import find_trigger_id
-from hookline_triggers.webhook import event_data
+from hookline_triggers.webhook import event_data, with_files_as
 
 TriggerKey = Annotated[str, Field(min_length=1, max_length=200)]
 EventType = Annotated[str, Field(max_length=200)]
@@ -289,8 +289,12 @@ def _data(event: Event) -> Any:
     if event.body is None or not isinstance(data, dict):
         return data
     full = event_data(cast("dict[str, Any]", data), event.body)
-    full["body"]["bytes"] = base64.b64encode(event.body).decode() if event.body else None
-    return full
+    full["body"]["bytes"] = _in_base64(event.body) if event.body else None
+    return with_files_as(full, _in_base64)
+
+
+def _in_base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = (

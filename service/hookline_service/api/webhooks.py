@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import anyio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hookline.errors import HooklineError, RateLimitedError
@@ -30,7 +31,7 @@ from hookline_service.api.sync_answers import answer_caller
 from hookline_service.api.webhook_counts import WebhookCounts
 from hookline_service.dispatcher.events import Accepted
 from hookline_service.settings import Settings
-from hookline_triggers.webhook import event_meta
+from hookline_triggers.webhook import check_codings, event_meta, has_codings
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ WEBHOOK_PREFIX = "/webhooks/"
 _PREFIX_LENGTH = len(WEBHOOK_PREFIX)
 _ACCEPTED = 202
 _NOT_FOUND = 404
+_QUICKLY_DECODED_BYTES = 1024 * 1024
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -75,7 +77,7 @@ def create_webhooks(
     """The application for everything under `/webhooks/`.
 
     Answers 202 once the event is on disk, 404 for an unknown slug, whose body is not read, 408 and 413 for a slow or
-    large body, and 429 or 503 when the service cannot take more now; nothing but the 202 means that the event was kept.
+    large body, 400 and 415 for one whose `Content-Encoding` cannot be undone, and 429 or 503 when the service cannot take more now; nothing but the 202 means that the event was kept.
     `counts` is told of each.
     A synchronous webhook is answered by its sessions: see `answer_caller`.
     """
@@ -91,6 +93,7 @@ def create_webhooks(
         headers: Headers = scope["headers"]
         with BodyShare(budget) as share:
             body = await read_body(receive, declared_size(headers), limit, timeout_s, share)
+            await _check_codings(headers, body, limit)
             meta = event_meta(scope["method"], _target(scope), slug, headers)
             return await dispatcher.accept_webhook(slug, meta, headers, body)
 
@@ -120,6 +123,16 @@ def create_webhooks(
         await _confirm(send, accepted.recorded.event_id.encode())
 
     return serve
+
+
+async def _check_codings(headers: Headers, body: bytes, limit: int) -> None:
+    """Refuse a body that cannot be decoded within the limit; others need not wait where the limit is large."""
+    if not has_codings(headers):
+        return
+    if limit <= _QUICKLY_DECODED_BYTES:
+        check_codings(headers, body, limit)
+    else:
+        await anyio.to_thread.run_sync(check_codings, headers, body, limit)
 
 
 async def _confirm(send: Send, event_id: bytes) -> None:

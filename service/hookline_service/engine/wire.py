@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from hookline.values import encode, from_tree
+from hookline.values import encode, from_tree, to_tree
 from hookline_runner import fast_json
 from hookline_runner.frames import Frame
 from hookline_service.engine.contexts import StartContext
@@ -23,7 +23,7 @@ from hookline_service.model.sessions import (
     Session,
     SessionError,
 )
-from hookline_triggers.webhook import event_data
+from hookline_triggers.webhook import event_data, with_files_as
 
 _MAX_NUMBER = 2**53
 _MAX_TEXT = 70_000
@@ -297,4 +297,4 @@ def event_fields(
         return data, event.id, event.type, None
     full = event_data(data, event.body)  # pyright: ignore[reportUnknownArgumentType] - JSON object
     full["body"]["bytes"] = None
-    return full, event.id, event.type, event.body
+    return with_files_as(full, to_tree), event.id, event.type, event.body

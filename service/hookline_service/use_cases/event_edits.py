@@ -8,7 +8,7 @@ from typing import cast
 from hookline.errors import InvalidError
 from hookline.json_text import MAX_DEPTH, is_deeper
 from hookline_runner import fast_json
-from hookline_triggers.webhook import event_data
+from hookline_triggers.webhook import event_data, without_codings
 
 _ROOT = "data"
 _BODY = "body"
@@ -53,19 +53,21 @@ def edit_event(
         if len(parts) > MAX_DEPTH:
             raise EditInvalidError(path, _TOO_DEEP)
         if body is not None and parts[:1] == [_BODY]:
-            body = _edit_body(path, parts[1:], body, value)
+            body = _edit_body(path, parts[1:], tree, body, value)
+            tree = without_codings(tree)
         else:
             tree = _set_at(path, tree, parts, value)
     return tree, body
 
 
-def _edit_body(path: str, parts: list[str], body: bytes, value: object) -> bytes:
+def _edit_body(path: str, parts: list[str], meta: object, body: bytes, value: object) -> bytes:
     if parts == ["text"] and isinstance(value, str):
         return value.encode()
     if parts[:1] != ["json"]:
         problem = "of a request's body, `data.body.json` can be set, or `data.body.text` to a text"
         raise EditInvalidError(path, problem)
-    now = event_data({"headers": {}}, body)["body"]["json"]
+    known = cast("dict[str, object]", meta) if isinstance(meta, dict) else {}
+    now = event_data(known, body)["body"]["json"]
     return fast_json.write(_set_at(path, now, parts[1:], value))
 
 

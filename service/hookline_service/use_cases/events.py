@@ -15,6 +15,7 @@ from hookline_service.model.events import Event
 from hookline_service.model.ids import new_event_id
 from hookline_service.model.projects import Connection, Trigger
 from hookline_triggers.definitions import TriggerKind
+from hookline_triggers.webhook import check_codings, written_headers
 
 MAX_BODY_BYTES = 512 * 1024
 
@@ -118,12 +119,22 @@ def _request(trigger: Trigger, sent: SentEvent) -> tuple[JsonObject, bytes]:
     headers: object = given.pop("headers", None) or {}
     if not _is_object(url) or not _is_object(headers):
         raise EventInvalidError("data", "`url` and `headers` are JSON objects")
+    headers, repeated = written_headers(headers)
+    try:
+        check_codings(
+            [(b"content-encoding", str(headers.get("Content-Encoding", "")).encode())],
+            body,
+            MAX_BODY_BYTES,
+        )
+    except InvalidError as exc:
+        raise EventInvalidError("body", exc.message) from exc
     data: JsonObject = {
         "method": "POST",
         "raw_url": path,
         "url": {"path": path, "path_suffix": "", "query": {}, **url},
         "headers": headers,
         "trailers": {},
+        **repeated,
         **given,
     }
     if not isinstance(data["method"], str) or not data["method"]:

@@ -68,6 +68,7 @@ def test_a_request_has_the_shape_that_user_code_knows() -> None:
             "X-Github-Event": "push",
             "X-Hub-Signature-256": "sha256=ab",
         },
+        "repeated": {"query": {"q": ["1", "2"]}},
         "trailers": {},
         "body": {
             "bytes": b'{"b": 1, "a": [1.0, 2.5]}',
