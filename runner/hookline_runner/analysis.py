@@ -27,7 +27,7 @@ def analyse(files: Mapping[str, bytes]) -> Facts:
     Returns:
         path → `{"error": null or {line, column, message, source}, "names": {name: facts}, "imports": [facts],
         "sets_environment": whether variables of the environment are set when it is imported}`; the last is left out
-        where there is an error.
+        where there is an error. An error that is about what a file takes to be judged has `size` besides, which is true.
         A name's facts: `kind` (`function`, `async`, `class`, `value`, `import`), `line`, and for the first three `event`:
         `ok`, or why it cannot be called with one event, or `unknown` (decorated: only running it would tell); plus
         `session_id`, whether it asks for that.

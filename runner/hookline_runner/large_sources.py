@@ -110,7 +110,7 @@ class LargeSources:
 
 
 def _failed(message: str) -> Facts:
-    error = {"line": 1, "column": 1, "message": message, "source": ""}
+    error = {"line": 1, "column": 1, "message": message, "source": "", "size": True}
     return {"error": error, "warnings": [], "names": {}, "imports": []}
 
 

@@ -308,11 +308,13 @@ class _Check:
         self.findings.append(
             Finding(
                 level=level,
-                code="python.syntax",
+                code="python.too_large" if fault.is_size else "python.syntax",
                 file=path,
                 line=fault.line,
                 column=fault.column,
-                message=f"this is not valid Python: {fault.message}",
+                message=fault.message
+                if fault.is_size
+                else f"this is not valid Python: {fault.message}",
                 source=fault.source[:_MAX_LONG_SOURCE],
             )
         )

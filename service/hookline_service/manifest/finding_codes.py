@@ -40,6 +40,7 @@ FINDING_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "project.too_large": "The files of the project are too large together.",
         "project.too_many_files": "The project has too many files.",
         "python.syntax": "A file is not valid Python.",
+        "python.too_large": "A file takes more memory or time than there is to compile it.",
         "python.warning": "Python warns about a place in a file.",
         "requirements.invalid": "A line of the requirements cannot be installed.",
         "schedule.doubtful": "A schedule, written as it is, means something else in other systems.",

@@ -11,12 +11,16 @@ Facts = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntaxFault:
-    """What the interpreter of the project's environment says of one place, be it an error or a warning."""
+    """What the interpreter of the project's environment says of one place, be it an error or a warning.
+
+    `is_size` says that the file takes too much to be judged.
+    """
 
     line: int
     column: int
     message: str
     source: str
+    is_size: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,7 @@ def _syntax_fault(facts: Facts) -> SyntaxFault:
         column=_number(facts.get("column")),
         message=_text(facts.get("message")),
         source=_text(facts.get("source")),
+        is_size=facts.get("size") is True,
     )
 
 

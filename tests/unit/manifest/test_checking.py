@@ -442,6 +442,34 @@ def test_every_integration_can_be_connected(name):
     assert check({"main.py": HANDLER}, manifest) == ()
 
 
+def test_a_file_that_is_too_large_is_not_called_invalid():
+    message = "too large to be compiled within 1 MiB of memory"
+    error = {"line": 1, "column": 1, "message": message, "source": "", "size": True}
+    modules = analyse({"main.py": HANDLER}) | {
+        "data.py": {"error": error, "warnings": [], "names": {}, "imports": []}
+    }
+
+    findings = check({"main.py": "import data\n", "data.py": "x = 1\n"}, modules=modules)
+
+    assert ("python.too_large", "data.py", message) in [
+        (one.code, one.file, one.message) for one in findings
+    ]
+
+
+def test_the_service_itself_parses_no_large_files():
+    calls = "from autokitteh.slack import slack_client\na = slack_client('nope')\n"
+    filler = "#" * (256 * 1024)
+    files = {
+        "main.py": "from other import name\ndef run(event): ...\n",
+        "other.py": "x = 1\n" + calls + filler,
+    }
+
+    findings = check(files, provided={"autokitteh"})
+
+    assert [one.code for one in findings if one.code == "connection.unknown"] == []
+    assert [one.level for one in findings if one.code == "import.name"] == ["warning"]
+
+
 def test_a_helper_that_names_no_connection_is_found():
     source = """\
 from autokitteh.slack import slack_client
