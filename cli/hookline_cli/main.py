@@ -136,9 +136,9 @@ def run(arguments: Sequence[str], transport: httpx2.BaseTransport | None = None)
         _discard_output()
         return 0
     except (KeyboardInterrupt, click.Abort) as exc:
-        click.echo(err=True)
-        if exc.args:
-            click.echo(exc.args[0], err=True)
+        told = exc.args or getattr(exc.__cause__, "args", ())  # click makes an Abort of either
+        if told:
+            click.echo(told[0], err=True)
         return _INTERRUPTED
     except Exception as exc:
         if "--debug" in sys.orig_argv:

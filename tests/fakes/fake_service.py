@@ -36,7 +36,7 @@ class FakeService(httpx2.BaseTransport):
     variables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     deploy_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     requests: list[httpx2.Request] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
     records_per_connection: int | None = None
     silent_streams: bool = False
     waits_until_final: int = 0

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from hookline_cli.follow import session_goes_on
 from hookline_cli.main import run
 
 SESSION = "ses_06fq8vgw3rfk7a6m1m0zq5h2bc"
@@ -406,11 +405,14 @@ def test_a_session_that_runs_is_asked_to_stop(hookline, fake) -> None:
     assert f"asked {SESSION} to stop" in outcome.err
 
 
-def test_whoever_stops_following_a_session_is_told_that_it_goes_on() -> None:
-    with pytest.raises(KeyboardInterrupt) as interrupted, session_goes_on("ses_1"):
-        raise KeyboardInterrupt
+def test_whoever_stops_following_a_session_is_told_that_it_goes_on(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session(state="running")]
+    fake.failures = [KeyboardInterrupt()]
 
-    assert str(interrupted.value) == "ses_1 goes on; `hookline session stop ses_1` ends it"
+    outcome = hookline("session", "watch", SESSION)
+
+    assert outcome.code == 130
+    assert f"{SESSION} goes on; `hookline session stop {SESSION}` ends it" in outcome.err
 
 
 def test_a_session_is_restarted(hookline, fake) -> None:
