@@ -191,6 +191,7 @@ class AsyncCalls:
                     await self._pause(tries.wake_at)
                 except asyncio.CancelledError as exc:
                     return Outcome(ok=False, value=exc, is_cancelled=True)
+            tries.begin()
             outcome = await self._outcome(call, pending, tries.policy.timeout_s)
             if outcome.is_cancelled or not tries.fail(outcome, self._output):
                 return outcome

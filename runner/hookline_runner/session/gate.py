@@ -274,6 +274,7 @@ class Gate:
                 may_suspend = not has_running_activities()
                 self._waiting.pause(tries.wake_at, self._is_stopping, may_suspend=may_suspend)
                 self._stop.check()
+            tries.begin()
             outcome = self._limit.run(call, tries.policy.timeout_s)
             if not tries.fail(outcome, self._output):
                 return outcome

@@ -50,6 +50,25 @@ def handler(event):
     assert "in 0.002 s" in second
 
 
+@pytest.mark.parametrize("prefix", ["", "async "])
+def test_a_failed_try_is_recorded_from_its_begin_to_its_end(tmp_path: Path, prefix: str):
+    code = f"""
+@activity(retries=1, backoff=0.001)
+{prefix}def work():
+    effect(repr(time.time()))
+    raise ConnectionError
+{prefix}def handler(event):
+    {"await " if prefix else ""}work()
+"""
+    peer = peer_of(tmp_path, code)
+
+    peer.run()
+
+    failed, last = peer.entries
+    first_ran, second_ran = map(float, peer.effect_lines())
+    assert failed.started_at <= first_ran <= failed.ended_at < second_ran <= last.ended_at
+
+
 def test_the_last_failure_is_the_result(tmp_path: Path):
     code = """
 @activity(retries=2, backoff=0.001)
