@@ -19,8 +19,9 @@ from hookline_cli.project_files import find_project_directory
 from hookline_cli.replaying import code_of_build, fetch_history, make_launch, unpacked
 from hookline_runner.recordings import Recording, ReplayError
 from hookline_runner.replaying import Launch, compare, repeated_arguments, run_recording
-from hookline_service.model.secret import MASK
+from hookline_service.model.secret import SHORTEST_COVERED
 
+_STARS = "*" * SHORTEST_COVERED  # histories cover a secret with as many as it has bytes
 _TEST = '''\
 """Session {session}, as it went: made by `hookline session export`, which can make it again."""
 
@@ -108,7 +109,7 @@ def _with_values(recording: Recording, values: Mapping[str, str]) -> Recording:
 
 
 def _covered_in(recording: Recording) -> list[str]:
-    return [name for name, value in recording.variables.items() if MASK in value]
+    return [name for name, value in recording.variables.items() if _STARS in value]
 
 
 def _replayed(recording: Recording, files: Path, launch: Launch) -> Recording:
@@ -138,7 +139,9 @@ def _deciding_secrets(
 
     if not does_the_same({}):
         return []
-    return [name for name in covered if not does_the_same({name: MASK})] or covered
+    return [
+        name for name in covered if not does_the_same({name: recording.variables[name]})
+    ] or covered
 
 
 def _test_of(recording: Recording, wish: ExportWish) -> str:

@@ -203,9 +203,9 @@ class CoveredSecretError(UserCodeError):
 
     def __init__(self, session_id: str, names: Sequence[str], difference: str) -> None:
         listed = ", ".join(names)
-        noun = "the secret" if len(names) == 1 else "the secrets"
+        covered = f"the secret {listed} is" if len(names) == 1 else f"the secrets {listed} are"
         super().__init__(
-            f"session {session_id} cannot be exported: it does something else when {noun} {listed} is covered\n{difference}\n"
+            f"session {session_id} cannot be exported: it does something else when {covered} covered\n{difference}\n"
             "Put the code that looks at the secret, such as the check of a signature, into a function marked @hookline.activity: its "
             f"result is recorded then. Or give a value for tests with --var {names[0]}=VALUE, where the code does the same with it"
         )

@@ -66,7 +66,7 @@ def go(event):
 
 def decides(event):
     print("asked")
-    return os.environ["TOKEN"] == "a-long-secret"
+    return os.environ["TOKEN"] in ("a-long-secret", "s3cret")
 
 
 def signs(event):
@@ -425,6 +425,19 @@ def test_a_session_that_looks_at_a_secret_is_not_exported_as_if_it_did_not(
     assert "TOKNE is not a covered secret" in unknown.stderr
     assert with_value.returncode == 0, with_value.stderr
     assert run_tests(desk).returncode == 0
+
+
+def test_a_short_secret_is_named_as_the_cause_and_takes_a_value_for_tests(desk: Desk) -> None:
+    desk.service.cli("var", "set", "steps", "TOKEN", "s3cret", "--secret")
+    session = desk.run("decides")
+    export = ("session", "export", session, "--as-test", "-o", str(desk.project / "tests"))
+
+    refused = desk.service.cli(*export, check=False)
+    with_value = desk.service.cli(*export, "--var", "TOKEN=s3cret", check=False)
+
+    assert refused.returncode == 1
+    assert "does something else when the secret TOKEN is covered" in refused.stderr
+    assert with_value.returncode == 0, with_value.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-from hookline_service.model.secret import MASK
+from hookline_service.model.secret import MASK, SHORTEST_COVERED
 
-_SHORTEST = 6  # what is shorter stands in ordinary words, too
 _CUT_SIGNS = ("…", "\\u2026")  # what follows a text that was cut short, also in JSON
 
 
@@ -48,7 +47,7 @@ class Mask:
     def _cover_end(self, text: str) -> str:
         """The text without the beginning of a secret at its end, where it was cut."""
         for form in self._forms:
-            for size in range(min(len(form) - 1, len(text)), _SHORTEST - 1, -1):
+            for size in range(min(len(form) - 1, len(text)), SHORTEST_COVERED - 1, -1):
                 if text.endswith(form[:size]):
                     return text[:-size] + MASK
         return text
@@ -56,7 +55,7 @@ class Mask:
 
 def _forms_of(secret: str) -> Iterator[str]:
     for part in {secret, *secret.splitlines()}:
-        if len(part.strip()) < _SHORTEST:
+        if len(part.strip()) < SHORTEST_COVERED:
             continue
         written = repr(part)[1:-1]
         for form in {part, written, quote(part, safe=""), quote(part)}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import final
 
 MASK = "********"
+SHORTEST_COVERED = 6  # bytes of a secret; what is shorter stands in ordinary words, too
 
 
 @final
