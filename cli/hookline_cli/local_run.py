@@ -26,6 +26,7 @@ from hookline_cli.project_files import (
     pack_project,
     pack_without_manifest,
 )
+from hookline_cli.request_data import tell_of_missing_request
 from hookline_cli.session_log import follow_to_end
 from hookline_cli.settings import find_values
 from hookline_service.manifest.files import pack
@@ -105,10 +106,12 @@ def run_locally(run: LocalRun, patience: Patience) -> JsonObject:
         request = {**run.request, "project": name, "entry_point": project.entry_point}
         session = service.post("/sessions", request)
         try:
-            return follow_to_end(service, session, patience, as_json=run.as_json)
+            final = follow_to_end(service, session, patience, as_json=run.as_json)
         except KeyboardInterrupt:
             _stop(service, str(session["id"]))
             raise
+        tell_of_missing_request(service, request, final)
+        return final
 
 
 def _deploy(service: Service, project: LocalProject, packed: PackedProject) -> str:

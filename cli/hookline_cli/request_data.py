@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from hookline.errors import HooklineError
 from hookline.values import to_tree
+from hookline_cli.client import Service
+from hookline_cli.display import note
 from hookline_cli.failures import ArgumentInvalidError
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import read_bytes
@@ -57,6 +61,20 @@ def request_data(
         event_meta(method, target, "run", fields), None if body is None else read_bytes(body)
     )
     return with_files_as({**data, "body": {**data["body"], "bytes": None}}, to_tree)
+
+
+def tell_of_missing_request(service: Service, request: JsonObject, session: JsonObject) -> None:
+    """If a webhook's function was run without the data of a request, and failed, say how it gets some."""
+    if "input" in request or session["state"] != "error":
+        return
+    triggers: list[JsonObject] = []
+    with contextlib.suppress(HooklineError):  # the session's own end is what counts
+        triggers = service.list_newest("/triggers", limit=1000, project=str(session["project"]))
+    kinds = {one.get("kind") for one in triggers if one.get("call") == session["entry_point"]}
+    if "webhook" in kinds:
+        note(
+            "hint: a webhook calls this function; give it a request with --body, --header, --query or --method"
+        )
 
 
 def _pair(option: str, text: str, sign: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from hookline_cli.display import note, print_json
 from hookline_cli.follow import Patience, require_completed, session_goes_on
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import TargetOptions, json_option, read_json, timeout_option, with_target
-from hookline_cli.request_data import request_options
+from hookline_cli.request_data import request_options, tell_of_missing_request
 from hookline_cli.session_log import follow_to_end
 
 
@@ -82,6 +82,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
             note(f"session {session['id']}")
             with session_goes_on(str(session["id"])):
                 final = follow_to_end(service, session, patience, as_json=as_json)
+            tell_of_missing_request(service, request, final)
             require_completed(final)
         elif as_json:
             print_json(session)

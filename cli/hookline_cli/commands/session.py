@@ -160,7 +160,7 @@ def list_activities(service: Service, *, session: str, limit: int | None, as_jso
         return
     rows = [_activity_row(number, activity) for number, activity in enumerate(found, 1)]
     columns = ["number", "name", "at", "outcome", "took", "attempt", "volatile"]
-    print_table(rows, columns, empty="no activities are recorded of this session")
+    print_table(rows, columns, empty="" if rows else _why_no_activities(service, session))
 
 
 @command.command("wait", epilog=_EPILOG)
@@ -235,6 +235,16 @@ def read_forward(service: Service, path: str, limit: int | None) -> list[JsonObj
         if after is None or not found:
             break
     return items
+
+
+def _why_no_activities(service: Service, session: str) -> str:
+    found = service.get(_path(service, session))
+    if found.get("durable", True):
+        return "no activities are recorded of this session"
+    return (
+        f"session {found['id']} is not durable, so nothing of it is recorded; start it with `hookline run --durable`, "
+        "or leave out `is_durable: false` of its trigger"
+    )
 
 
 def _activity_row(number: int, activity: JsonObject) -> JsonObject:

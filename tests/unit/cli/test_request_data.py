@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.unit.cli.test_sessions_followed import SESSION, a_session, records
+
 
 def test_a_function_gets_the_data_of_a_request(hookline, fake) -> None:
     hookline(
@@ -32,3 +36,26 @@ def test_a_header_without_a_value_is_refused(hookline) -> None:
 
     assert outcome.code == 1
     assert "--header: 'X-A' is not of the form NAME:VALUE" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "state", "is_told"),
+    [
+        ((), "webhook", "error", True),
+        (("--query", "name=Ada"), "webhook", "error", False),
+        (("--event", "{}"), "webhook", "error", False),
+        ((), "schedule", "error", False),
+        ((), "webhook", "completed", False),
+    ],
+)
+def test_a_webhooks_function_that_failed_without_a_request_is_told_how_to_get_one(
+    hookline, fake, options: tuple[str, ...], kind: str, state: str, is_told: bool
+) -> None:
+    fake.things["sessions"] = [a_session(state=state, name="next")]
+    fake.things["triggers"] = [{"project": "hello", "kind": kind, "call": "hello.py:greet"}]
+    fake.logs[SESSION] = records(1)
+
+    outcome = hookline("run", "hello", "hello.py:greet", "--wait", *options)
+
+    assert ("hint: a webhook calls this function" in outcome.err) is is_told
+    assert outcome.code == (1 if state == "error" else 0)
