@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 import click
 
 from hookline_cli.client import Service, error_of
-from hookline_cli.display import note
+from hookline_cli.display import local_time, note
 from hookline_cli.failures import InternalAnswerError
 from hookline_cli.findings import write_findings
 from hookline_cli.json_values import JsonObject, as_object, object_of, objects_in
@@ -76,7 +76,7 @@ def trigger_lines(triggers: Sequence[JsonObject]) -> list[str]:
     for trigger in triggers:
         about = str(trigger.get("url") or trigger.get("description") or "")
         if trigger.get("next_fire_at"):
-            about += f"; next {trigger['next_fire_at']}"
+            about += f"; next {local_time(trigger['next_fire_at'])}"
         lines.append(f"  {trigger['kind']:<10} {trigger['name']:<{width}} {about}".rstrip())
     return lines
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hookline_cli.deploying import trigger_lines
+from hookline_cli.display import local_time
 from hookline_cli.failures import FileUnusableError
 from hookline_cli.json_values import JsonObject
 from hookline_cli.project_files import find_manifest
@@ -220,13 +221,13 @@ def test_the_lines_of_triggers_stay_aligned_whatever_the_length_of_their_names()
     triggers: list[JsonObject] = [
         {"name": "a", "kind": "webhook", "url": "http://x/1"},
         {"name": "a_name_of_more_than_twenty_letters", "kind": "webhook", "url": "http://x/2"},
-        {"name": "s", "kind": "schedule", "url": None, "description": "every hour, UTC", "next_fire_at": "T"},
+        {"name": "s", "kind": "schedule", "url": None, "description": "every hour, UTC", "next_fire_at": "2026-12-01T08:00:00.000Z"},
     ]  # fmt: skip
 
     lines = trigger_lines(triggers)
 
     assert len({line.index("http") for line in lines[:2]} | {lines[2].index("every hour")}) == 1
-    assert lines[2].endswith("every hour, UTC; next T")
+    assert lines[2].endswith(f"every hour, UTC; next {local_time('2026-12-01T08:00:00.000Z')}")
 
 
 @pytest.mark.parametrize(
