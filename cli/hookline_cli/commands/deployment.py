@@ -64,7 +64,7 @@ def deactivate_deployment(service: Service, *, deployment: str, as_json: bool) -
 @json_option
 @with_service
 def test_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
-    """Put a deployment in state `testing`: it can be run by hand, its triggers are not in force."""
+    """Put a deployment in state `testing`: it can be run by hand, its triggers are not active."""
     _show(service.post(f"/deployments/{segment(deployment)}/test"), as_json=as_json)
 
 

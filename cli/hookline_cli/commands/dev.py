@@ -10,7 +10,9 @@ from hookline_cli.display import note
 from hookline_cli.options import TargetOptions, project_files_options, with_target
 
 
-@click.command("dev")
+@click.command(
+    "dev", short_help="Deploy a project at each change of a file, and follow its new sessions."
+)
 @project_files_options
 @click.option(
     "--port",

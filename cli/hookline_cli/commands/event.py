@@ -162,7 +162,7 @@ def redispatch_event(  # noqa: PLR0913 (one parameter per option)
         f"{counts['woken']} woken"
     )
     if counts["skipped"]:
-        note(f"{counts['skipped']} events left out: their trigger is no longer in force")
+        note(f"{counts['skipped']} events left out: their trigger is no longer active")
     if counts["cut"]:
         note("there are more; the older ones were left out (--limit)")
 

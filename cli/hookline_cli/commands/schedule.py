@@ -24,7 +24,7 @@ def command() -> None:
 @json_option
 @with_service
 def list_schedules(service: Service, *, project: str | None, limit: int, as_json: bool) -> None:
-    """List the schedules in force with their next fire."""
+    """List active schedules with their next fire."""
     schedules = service.list_newest("/schedules", limit=limit, project=project)
     if as_json:
         print_json(schedules)
@@ -41,7 +41,7 @@ def list_schedules(service: Service, *, project: str | None, limit: int, as_json
         print_table(
             schedules,
             columns,
-            empty="no schedules are in force; a trigger with `schedule:` makes one",
+            empty="no schedules are active; a trigger with `schedule:` makes one",
         )
 
 

@@ -214,7 +214,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
     Endpoint(
         method="GET",
         path="/schedules",
-        summary="Schedules in force, by project and name",
+        summary="Active schedules, by project and name",
         handle=list_schedules,
         query=SchedulesQuery,
         body=NoBody,

@@ -114,7 +114,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
     Endpoint(
         method="GET",
         path="/triggers",
-        summary="Triggers in force, by project and name",
+        summary="Active triggers, by project and name",
         handle=list_triggers,
         query=TriggersQuery,
         body=NoBody,
@@ -123,7 +123,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
     Endpoint(
         method="GET",
         path="/triggers/{trigger}",
-        summary="One trigger in force",
+        summary="One active trigger",
         handle=show_trigger,
         query=NoQuery,
         body=NoBody,

@@ -431,6 +431,20 @@ def test_activities_are_listed_in_order(hookline, fake) -> None:
     assert [(one["number"], one["name"]) for one in outcome.document] == [(1, "compose"), (2, "send")]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("is_durable", "told"),
+    [(True, "no activities are recorded of this session"), (False, "is not durable, so nothing of it is recorded; start it with `hookline run --durable`")],
+)  # fmt: skip
+def test_a_session_without_activities_says_why(hookline, fake, is_durable: bool, told: str) -> None:
+    fake.things["sessions"] = [a_session(durable=is_durable)]
+    fake.things["activities"] = []
+
+    outcome = hookline("session", "activities", SESSION)
+
+    assert told in outcome.err
+    assert outcome.code == 0
+
+
 def test_activities_are_shown_with_their_place(hookline, fake) -> None:
     fake.things["activities"] = [{"position": 0, "name": "compose", "file": "hello.py", "line": 12, "result": "x"}]  # fmt: skip
 
