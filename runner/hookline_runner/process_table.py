@@ -5,11 +5,14 @@ Everything is read from a directory like /proc. A process that ends meanwhile ha
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
 import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STAT_BYTES = 4096
@@ -20,6 +23,8 @@ _ANONYMOUS = frozenset({b"Pss_Anon", b"SwapPss", b"Private_Hugetlb", b"Shared_Hu
 _MEMORY_FILE = "/memfd:"
 _KCMP = {"x86_64": 312, "aarch64": 272}
 _KCMP_VM = 1
+_PIDFD_GETFD = 438  # alike on all machines
+_PIDFD_THREAD = os.O_EXCL
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -98,17 +103,40 @@ class ProcessTable:
             pid: a process, or any thread of it.
             most: how many descriptors are looked at.
         """
-        directory = f"{self._root}/{pid}/fd"
+        try:
+            names = os.listdir(f"{self._root}/{pid}/fd")[:most]  # noqa: PTH208 - a hot path: no Path objects
+        except (
+            PermissionError
+        ):  # it may not be looked at through names, but by those who might trace it
+            return self._files_taken(pid, most)
+        except OSError:
+            return {}, 0
         files: dict[tuple[int, int], int] = {}
-        names = _listed(directory)[:most]
         for name in names:
-            path = f"{directory}/{name}"
+            path = f"{self._root}/{pid}/fd/{name}"
             try:
-                if os.readlink(path).startswith(_MEMORY_FILE):  # noqa: PTH115 - a hot path
-                    found = os.stat(path)  # noqa: PTH116 - as above
-                    files[found.st_dev, found.st_ino] = found.st_blocks * _BLOCK_BYTES
+                if os.readlink(path).startswith(_MEMORY_FILE):  # noqa: PTH115 - as above
+                    files |= _size_of(os.stat(path))  # noqa: PTH116 - as above
             except OSError:
                 continue
+        return files, len(names)
+
+    def _files_taken(self, pid: int, most: int) -> tuple[dict[tuple[int, int], int], int]:
+        """As `memory_files`, by taking copies of the descriptors for a moment."""
+        files: dict[tuple[int, int], int] = {}
+        names = _listed(f"{self._root}/{pid}/fdinfo")[:most]
+        mount = _mount_of_memory_files()
+        try:
+            process = _open_thread(pid)
+        except OSError:
+            return files, len(names)
+        try:
+            for name in names:
+                if mount in self._read_file(f"{pid}/fdinfo/{name}").splitlines():
+                    with contextlib.suppress(OSError):
+                        files |= _size_of_taken(process, int(name))
+        finally:
+            os.close(process)
         return files, len(names)
 
     def used_of(self, pid: int, place: str) -> int | None:
@@ -188,6 +216,41 @@ def share_memory(pid: int, other: int) -> bool:
         return False
     call = (ctypes.c_long(number), pid, other, _KCMP_VM, ctypes.c_ulong(0), ctypes.c_ulong(0))
     return _libc.syscall(*call) == 0
+
+
+def _size_of(found: os.stat_result) -> dict[tuple[int, int], int]:
+    return {(found.st_dev, found.st_ino): found.st_blocks * _BLOCK_BYTES}
+
+
+def _size_of_taken(process: int, descriptor: int) -> dict[tuple[int, int], int]:
+    """The size of a file that another process has open. Raises `OSError`."""
+    taken = _libc.syscall(_PIDFD_GETFD, process, descriptor, 0)
+    if taken < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    try:
+        return _size_of(os.fstat(taken))
+    finally:
+        os.close(taken)
+
+
+def _open_thread(thread: int) -> int:
+    """A descriptor for a process, by its first thread or another that is left. Raises `OSError`."""
+    try:
+        return os.pidfd_open(thread, _PIDFD_THREAD)
+    except OSError:  # before Linux 6.9
+        return os.pidfd_open(thread)
+
+
+@functools.cache
+def _mount_of_memory_files() -> bytes:
+    """The line of `fdinfo` that tells files in memory from others: all are on one mount of the kernel's own."""
+    descriptor = os.memfd_create("probe")
+    try:
+        content = Path(f"/proc/self/fdinfo/{descriptor}").read_bytes()
+    finally:
+        os.close(descriptor)
+    return next(line for line in content.splitlines() if line.startswith(b"mnt_id:"))
 
 
 def _listed(directory: str) -> list[str]:

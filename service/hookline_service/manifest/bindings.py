@@ -6,6 +6,7 @@ import re
 import symtable
 import warnings
 from collections.abc import Mapping
+from typing import Final
 
 # Words of code that gives its module names which nothing in the source binds.
 _DYNAMIC = re.compile(
@@ -19,6 +20,10 @@ _SET_FROM_OUTSIDE = (
 )
 
 
+MOST_BYTES: Final = 256 * 1024
+"""Larger sources are parsed by runner hosts alone, where memory and time are limited."""
+
+
 class ModuleBindings:
     """The names that the modules of a project can have; reads each file at most once, and only when asked."""
 
@@ -30,7 +35,7 @@ class ModuleBindings:
     def surely_lacks(self, path: str, name: str) -> bool:
         """Whether the module of this file has no such name, whatever is called; false in doubt.
 
-        In doubt are packages, what the service's Python cannot parse, code that binds names dynamically, and names
+        In doubt are packages, large files, what the service's Python cannot parse, code that binds names dynamically, and names
         that any file of the project sets on some object from outside.
         """
         if path not in self._bound:
@@ -48,7 +53,9 @@ _ANY = b"*"
 
 def _bound_names(path: str, source: bytes | None) -> frozenset[str] | None:
     """The names that the source binds in its module; None if it does not tell."""
-    if source is None or path.endswith("__init__.py") or _DYNAMIC.search(source):
+    if source is None or path.endswith("__init__.py") or len(source) > MOST_BYTES:
+        return None
+    if _DYNAMIC.search(source):
         return None
     try:
         with warnings.catch_warnings():

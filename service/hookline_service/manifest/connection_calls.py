@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hookline_service.manifest.bindings import MOST_BYTES
+
 _PACKAGES = ("autokitteh", "hookline")
 _SUFFIXES = ("_client", "_provider")
 _MARK = b"_client"
@@ -30,8 +32,8 @@ class ConnectionCall:
 
 
 def find_connection_calls(source: bytes) -> list[ConnectionCall]:
-    """The calls in this file of helpers that it imports from the SDK; none if it cannot be parsed here."""
-    if _MARK not in source and _OTHER_MARK not in source:
+    """The calls in this file of helpers that it imports from the SDK; none if it cannot be parsed here, or is large."""
+    if len(source) > MOST_BYTES or (_MARK not in source and _OTHER_MARK not in source):
         return []
     try:
         with warnings.catch_warnings():

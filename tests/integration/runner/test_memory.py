@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookline_runner.frames import FrameType
-from tests.builders.runner_host import running_host
+from tests.builders.runner_host import Tether, running_host
 from tests.fakes.service_link import FakeService
 
 pytestmark = pytest.mark.slow
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 LIMIT_MIB = 192
 DETAIL = f"over the limit of {LIMIT_MIB} MiB; HOOKLINE_MEMORY_LIMIT_MB sets it"
 SOURCE = """
-import ctypes, mmap, os, signal, subprocess, sys, threading
+import ctypes, mmap, os, signal, socket, subprocess, sys, threading
 
 MIB = 1 << 20
 EATER = "import os, signal; held = b'x' * (%d << 20); signal.pause()"
@@ -36,12 +36,13 @@ def started(_):
         subprocess.Popen([sys.executable, "-S", "-c", EATER % 80])
     wait_for_the_end()
 
-def orphaned(_):
+def orphaned(port):
     ctypes.CDLL(None).prctl(36, 0, 0, 0, 0)  # adopt no orphans
     for _ in range(4):
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
+                tie = socket.create_connection(("127.0.0.1", port))
                 held = b"x" * (80 * MIB)
                 wait_for_the_end()
             os._exit(0)
@@ -137,15 +138,17 @@ async def test_files_of_its_own_shared_memory_count_as_well(
         assert exited["reason"] == "memory"
 
 
-async def test_what_hides_from_its_session_ends_the_whole_build(
-    tmp_path: Path, sandbox: str
+async def test_what_hides_from_its_session_is_ended_all_the_same(
+    tmp_path: Path, sandbox: str, tether: Tether
 ) -> None:
+    """By the zygote, if it happens to notice; else with the whole build."""
     async with running_host(tmp_path, sandbox, memory_limit_bytes=LIMIT_MIB << 20) as service:
         await _prepared(service)
 
-        exited = await service.start("bld_1", "main.py:orphaned").exited()
+        service.start("bld_1", "main.py:orphaned", tether.port)
 
-        assert DETAIL in exited["detail"]
+        await tether.tied()
+        await tether.cut()
 
 
 async def test_pages_that_children_share_count_once(tmp_path: Path, sandbox: str) -> None:
