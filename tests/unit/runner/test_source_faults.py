@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from hookline_runner.compiled import compile_project
-from hookline_runner.prepare_step import main
 from hookline_runner.source_faults import TOO_DEEP, judge
 
 _FAULTS = [
@@ -95,6 +95,12 @@ def test_what_python_warns_of_is_kept_with_its_line() -> None:
     assert told == {2: "y = '\\d'", 3: "assert (x, 'always')"}
 
 
+def _prepare(files: Path, code: Path) -> None:
+    """In a process of its own, for it limits its memory."""
+    program = "import sys; from hookline_runner.prepare_step import main; main(sys.argv[1:])"
+    subprocess.run([sys.executable, "-c", program, files, code, str(1024**3)], check=True)
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -113,7 +119,7 @@ def test_what_python_compiles_is_never_refused_for_our_rewriting(
     code.mkdir()
     (files / "a.py").write_text(source)
 
-    main([str(files), str(code)])
+    _prepare(files, code)
 
     facts = json.loads((code / "facts.json").read_text())["modules"]["a.py"]
     assert facts["error"] is None
@@ -127,7 +133,7 @@ def test_the_names_of_a_file_that_parses_are_told_beside_its_error(tmp_path: Pat
     code.mkdir()
     (files / "a.py").write_text("def f(event): ...\nreturn 1\n")
 
-    main([str(files), str(code)])
+    _prepare(files, code)
 
     facts = json.loads((code / "facts.json").read_text())["modules"]["a.py"]
     assert facts["error"]["message"] == "'return' outside function"
