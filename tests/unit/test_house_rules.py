@@ -151,7 +151,7 @@ JSON_PLACES = {
     "sdk/hookline/json_text.py": "the one way",
     "runner/hookline_runner/fast_json.py": "the same, quicker",
     "runner/hookline_runner/codec.py": "results come back to their own session exactly, with half characters",
-    "service/hookline_service/engine/masking.py": "how a secret looks within a JSON text",
+    "service/hookline_service/engine/written_forms.py": "how a secret looks within a JSON text",
     **dict.fromkeys(
         [
             f"runner/hookline_runner/session/{name}.py"

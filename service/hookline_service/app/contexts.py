@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hookline_service.engine.admission import Limit
 from hookline_service.engine.contexts import BuildMaterial, StartContext
-from hookline_service.engine.masking import Mask
+from hookline_service.engine.masking import Mask, mask_of
 from hookline_service.engine.vault import ValueGuard
 from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.manifest.values import Manifest
@@ -92,7 +92,8 @@ class ContextReader:
 
     async def _mask(self, project_id: ProjectId) -> Mask:
         variables = await self._store.list_variables(project_id)
-        return Mask(open_variable(self._box, each) for each in variables if each.is_secret)
+        secrets = (open_variable(self._box, each) for each in variables if each.is_secret)
+        return mask_of(frozenset(secrets))
 
     async def _manifest(self, build_id: BuildId) -> Manifest:
         build = await self._store.find_build(build_id)

@@ -89,7 +89,8 @@ def names_of(value: Any, most: int) -> list[str]:  # Any: as above
 
 def shown_of(value: Any, mask: Mask, limit: int = _MAX_TEXT) -> str:  # Any: as above
     """A text for people, cut at `limit`, without secrets; raises `WireError`."""
-    return mask.cover(text_of(value, 2 * limit))[:limit]
+    text = text_of(value, 2 * limit)
+    return mask.cover(text, is_cut=len(text) == 2 * limit)[:limit]
 
 
 def _rows_of(value: Any) -> list[Any]:  # Any: as above
@@ -176,7 +177,7 @@ def read_log(frame: Frame, position: Position) -> list[LogRecord]:
                     at=time_of(at),
                     kind=LogKind(kind),
                     text=shown_of(text, position.mask),
-                    level=text_of(level, 40),
+                    level=shown_of(level, position.mask, 40),
                 )
             )
     except (KeyError, TypeError, ValueError) as exc:
@@ -198,7 +199,7 @@ def read_done(frame: Frame, mask: Mask = NO_MASK) -> Done:
             error=None
             if not error
             else SessionError(
-                type=text_of(error["type"], 1000),
+                type=shown_of(error["type"], mask, 1000),
                 message=shown_of(error["message"], mask, _MAX_ERROR_TEXT),
                 traceback=shown_of(error.get("traceback") or "", mask, _MAX_ERROR_TEXT),
             ),
