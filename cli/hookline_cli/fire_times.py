@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 
 from hookline_cli.failures import ArgumentInvalidError
 
+_FIRST_YEAR = 1900
+_LAST_YEAR = 3000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FireTimes:
@@ -58,4 +61,6 @@ def _parse_time(text: str | None) -> datetime:
     except ValueError as exc:
         problem = f"{text!r} is no time; write it as 2026-03-29T00:00Z"
         raise ArgumentInvalidError("--from", problem) from exc
+    if not _FIRST_YEAR < moment.year < _LAST_YEAR:
+        raise ArgumentInvalidError("--from", f"{text!r} is too far away")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -91,17 +91,17 @@ def project_files_options(command: Command) -> Command:
     return directory(manifest(project(command)))
 
 
-class Seconds(click.FloatRange):
-    """A length of time in seconds, which has an end."""
+class FiniteNumber(click.FloatRange):
+    """A number that is one, and not infinite."""
 
     def convert(
         self, value: float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """See `click.ParamType.convert`."""
-        seconds = float(super().convert(value, param, ctx))
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is no number of seconds", param, ctx)
-        return seconds
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 class ValueCommand(click.Command):
@@ -115,7 +115,7 @@ class ValueCommand(click.Command):
 
 timeout_option = click.option(
     "--timeout",
-    type=Seconds(min=0),
+    type=FiniteNumber(min=0),
     metavar="SECONDS",
     help="Give up waiting after this time (exit code 4). Without it: wait for ever.",
 )

@@ -9,6 +9,8 @@ from hookline_cli.client import Service
 from hookline_cli.failures import FileUnusableError
 
 _OWNER_ONLY = 0o600
+_DATABASE = "hookline.db"
+_OWN_FILES = frozenset({"secret.key", "token", "runner.token", "service.json", "hookline.lock"})
 
 
 def save_download(service: Service, path: str, file: Path, *, force: bool) -> int:
@@ -17,8 +19,10 @@ def save_download(service: Service, path: str, file: Path, *, force: bool) -> in
     The file appears when it is complete and on disk.
 
     Raises:
-        FileUnusableError: the file exists and `force` is not set, or cannot be written.
+        FileUnusableError: the file exists and `force` is not set, belongs to a service, or cannot be written.
     """
+    if _belongs_to_service(file.resolve()):
+        raise FileUnusableError(file, "is a service's own file; choose another one")
     if file.exists() and not force:
         raise FileUnusableError(file, "exists already; --force overwrites it")
     draft = file.with_name(f".{file.name}.part")
@@ -34,3 +38,10 @@ def save_download(service: Service, path: str, file: Path, *, force: bool) -> in
     finally:
         draft.unlink(missing_ok=True)
     return size
+
+
+def _belongs_to_service(file: Path) -> bool:
+    """Whether the file is one that a service keeps in its home: it would go on with the one that is replaced."""
+    if not (file.parent / _DATABASE).exists():
+        return False
+    return file.name in _OWN_FILES or file.name.startswith(_DATABASE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hookline import json_text
-from hookline_cli.failures import ServiceNotRunningError
+from hookline_cli.failures import ArgumentInvalidError, ServiceNotRunningError
 from hookline_service.model.secret import Secret
 
 DEFAULT_HOME = "~/.hookline"
@@ -33,8 +33,15 @@ def find_target(*, home: str | None, url: str | None, token: str | None) -> Targ
     it is never sent elsewhere by accident.
 
     Raises:
+        ArgumentInvalidError: the URL or the token cannot be one.
         ServiceNotRunningError: no URL was given and no service has left its address in the home.
     """
+    if token and not (token.isascii() and token.isprintable()):
+        raise ArgumentInvalidError("--token", "it has characters that no token has")
+    if url and not _is_url(url):
+        raise ArgumentInvalidError(
+            "--url", f"{url!r} is no URL of a service; write http://HOST:PORT"
+        )
     directory = Path(home or DEFAULT_HOME).expanduser()
     given = Secret(token) if token else None
     if url:
@@ -53,6 +60,17 @@ def is_loopback(url: str) -> bool:
 
     host = urlsplit(url).hostname or ""
     return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _is_url(text: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises for one that is none
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _read_address(home: Path) -> str | None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import marshal
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, cast
 
 from hookline_triggers.cel_hoist import Hoisting
+from hookline_triggers.cel_patterns import CHEAP, units_of_pattern, written_patterns
 from hookline_triggers.cel_scan import Token
 
 INLINE: Final = 10_000
 ENDLESS: Final = 1 << 40
 _BYTES_PER_UNIT: Final = 16
 _TOKENS_PER_STEP: Final = 8
+_PATTERN_PER_ITEM: Final = 32  # what a pattern costs a piece of text, beside being compiled
 _SHORT: Final = 100  # characters of a text that costs nothing to copy
 
 
@@ -26,7 +29,8 @@ class Weight:
     """What the text of a filter says about its work.
 
     `steps` grows with its length. `paths` are looked up once, under `names`. `loops_over_all` says that a loop names what may be as
-    large as all of the data, `has_pairs` that a function compares each item with each, and `is_unknown` that a pattern comes from the data.
+    large as all of the data, `has_pairs` that a function compares each item with each, and `is_unknown` that a pattern comes from the data. `patterns` are the units that it takes
+    to compile each of those that are written out once; a loop over something in the filter itself goes round `written` times at most.
     """
 
     steps: int = 0
@@ -36,11 +40,13 @@ class Weight:
     loops_over_all: bool = False
     has_pairs: bool = False
     is_unknown: bool = False
+    patterns: int = 0
+    written: int = 0
 
     @property
     def is_plain(self) -> bool:
         """True if the work grows with the data at most, and so is little on what is not large."""
-        return not (self.has_loops or self.has_pairs or self.is_unknown)
+        return not (self.has_loops or self.has_pairs or self.is_unknown or self.patterns > CHEAP)
 
     def lifted(self, data: Mapping[str, object]) -> dict[str, object] | None:
         """The values of the paths by name; None if one is not there."""
@@ -70,7 +76,15 @@ class Weight:
             )
             if large:
                 work += large * _longest(needed, size)
-        return self.steps * work
+        return self.steps * work + self._work_of_patterns(needed, size)
+
+    def _work_of_patterns(self, needed: Mapping[str, object], size: int) -> int:
+        if not self.patterns:
+            return 0
+        turns = 1
+        if self.has_loops:
+            turns = self.written + (size if self.loops_over_all else _longest(needed, size))
+        return self.patterns * turns + self.patterns * size // _PATTERN_PER_ITEM
 
 
 NOTHING: Final = Weight()
@@ -86,18 +100,17 @@ def weigh(tokens: list[Token], hoisting: Hoisting, functions: Collection[str]) -
         loops_over_all=hoisting.names_data or hoisting.is_nested,
         has_pairs=any(name.startswith(("sets.", "lists.")) for name in functions),
         is_unknown=_has_pattern_of_data(tokens),
+        patterns=sum(map(units_of_pattern, written_patterns(tokens))),
+        written=sum(token.text == "," for token in tokens) + 1,
     )
 
 
 def _has_pattern_of_data(tokens: list[Token]) -> bool:
     """Whether `matches` is called with anything but a text written out."""
-    return any(
-        token.text == "matches"
-        and index + 3 < len(tokens)
-        and tokens[index + 1].text == "("
-        and not (tokens[index + 2].kind == "string" and tokens[index + 3].text in {")", ","})
-        for index, token in enumerate(tokens)
+    calls = sum(
+        token.text == "matches" and following.text == "(" for token, following in pairwise(tokens)
     )
+    return calls > sum(1 for _ in written_patterns(tokens))
 
 
 def _units(value: object) -> int:

@@ -16,6 +16,7 @@ from hookline_triggers.cel_functions import RENAMED, find_functions, known_funct
 from hookline_triggers.cel_headers import with_header_names
 from hookline_triggers.cel_hoist import hoist
 from hookline_triggers.cel_order import Disorder, find_disorder
+from hookline_triggers.cel_patterns import find_bad_pattern
 from hookline_triggers.cel_scan import (
     Paths,
     References,
@@ -157,6 +158,7 @@ def _compile(text: str) -> Filter:
     references = find_references(tokens)
     _check_names(text, references)
     _check_bounds(text, tokens)
+    _check_patterns(text, tokens)
     hoisting = hoist(tokens)
     program = _program_of(text, list(hoisting.tokens))
     made = Filter(
@@ -193,6 +195,17 @@ def _check_bounds(text: str, tokens: list[Token]) -> None:
     if excess is not None:
         line, column = _place(text, excess.token)
         raise FilterInvalidError(text, excess.problem, line=line, column=column)
+
+
+def _check_patterns(text: str, tokens: list[Token]) -> None:
+    bad = find_bad_pattern(tokens)
+    if bad is not None:
+        line, column = _place(text, bad)
+        problem = f"{bad.text[:100]} is no regular expression that is read here"
+        hint = (
+            "its syntax is that of RE2: without look-around and back references, and not too large"
+        )
+        raise FilterInvalidError(text, problem, hint=hint, line=line, column=column)
 
 
 def _program_of(text: str, tokens: list[Token]) -> Program:

@@ -7,14 +7,14 @@ import click
 from hookline_cli.client import Service
 from hookline_cli.display import print_json
 from hookline_cli.json_values import JsonObject
-from hookline_cli.options import json_option, with_service
+from hookline_cli.options import FiniteNumber, json_option, with_service
 
 
 @click.command("prune")
 @click.option(
     "--older-than",
     "days",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     default=7.0,
     show_default=True,
     metavar="DAYS",

@@ -9,7 +9,7 @@ from hookline_cli.display import note, print_json
 from hookline_cli.failures import ValueNotFoundHereError
 from hookline_cli.json_values import JsonObject, texts_in
 from hookline_cli.options import (
-    Seconds,
+    FiniteNumber,
     ValueCommand,
     json_option,
     read_json,
@@ -61,7 +61,7 @@ def get_value(service: Service, *, project: str, key: str, as_json: bool) -> Non
 @click.argument("value", metavar="JSON|@FILE")
 @click.option(
     "--ttl",
-    type=Seconds(min=0, min_open=True),
+    type=FiniteNumber(min=0, min_open=True),
     metavar="SECONDS",
     help="Delete it after this time.",
 )

@@ -118,3 +118,56 @@ def test_a_backup_that_is_none_is_refused(hookline, tmp_path: Path) -> None:
     assert outcome.code == 1
     assert "is not a Hookline database" in outcome.err
     assert not (tmp_path / "home" / "hookline.db").exists()
+
+
+@pytest.mark.parametrize("number", ["nan", "1e400", "-1"])
+def test_a_number_of_days_that_is_none_is_refused(hookline, fake, number: str) -> None:
+    outcome = hookline("prune", "-y", "--older-than", number)
+
+    assert outcome.code == 2
+    assert "--older-than" in outcome.err
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--url", "http://[::1", "no URL of a service"),
+        ("--url", "http://127.0.0.1:99999", "no URL of a service"),
+        ("--url", "127.0.0.1:8000", "no URL of a service"),
+        ("--token", "secret-a\nb", "characters that no token has"),
+    ],
+)
+def test_an_address_or_token_that_cannot_be_one_is_refused_and_not_shown(
+    hookline, fake, option: str, value: str, told: str
+) -> None:
+    outcome = hookline("status", option, value)
+
+    assert outcome.code == 1
+    assert told in outcome.err
+    assert "secret-a" not in outcome.err
+    assert fake.requests == []
+
+
+def test_a_time_out_of_the_calendar_is_refused(hookline) -> None:
+    outcome = hookline("schedule", "next", "0 9 * * *", "--from", "0001-01-01T00:00+14:00")
+
+    assert outcome.code == 1
+    assert "too far away" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["hookline.db", "hookline.db-wal", "secret.key", "token"])
+def test_a_backup_never_takes_the_place_of_a_services_own_file(
+    hookline, fake, tmp_path: Path, name: str
+) -> None:
+    for each in ("hookline.db", name):
+        (tmp_path / each).write_text("precious")
+    (tmp_path / "link").symlink_to(tmp_path / name)
+
+    for target in (name, "link"):
+        outcome = hookline("backup", str(tmp_path / target), "--force")
+        assert outcome.code == 1
+        assert "a service's own file" in outcome.err
+
+    assert (tmp_path / name).read_text() == "precious"
+    assert fake.requests == []

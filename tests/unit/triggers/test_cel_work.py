@@ -57,6 +57,24 @@ def test_what_grows_with_the_square_of_the_data_is_much_work(text: str):
     assert compile_filter(text).work(data) > INLINE
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'data.body.json.a.exists(x, x.matches("\\pL{200}z"))',
+        r"data.body.json.a.exists(x, x.matches('^[\\w.]+@[\\w.]+[.][a-z]{2,}$'))",
+        " || ".join([r"data.method.matches(r'\pL{200}z')"] * 9),
+        "data.method.matches('(a{1,1000}){1,1000}')",
+        "[1, 2, 3, 4, 5, 6, 7, 8, 9].exists(x, data.method.matches(r'\\w{9}'))",
+        "matches('a', data.body.json.text)",
+    ],
+)
+def test_what_compiles_large_patterns_or_one_often_is_much_work(text: str):
+    made = compile_filter(text)
+
+    assert not made.is_plain
+    assert made.work(_data(a=WORDS, text="a")) > INLINE
+
+
 def test_a_pattern_that_comes_with_the_event_is_never_little_work():
     made = compile_filter("data.body.json.text.matches(data.body.json.pattern)")
 
