@@ -12,6 +12,8 @@ import signal
 from dataclasses import dataclass
 from typing import Final
 
+from hookline_runner.cells import PROJECT_PLACE
+
 ASK_SIGNAL: Final = signal.SIGRTMIN + 11  # hardly anybody else's
 DUMP_SIGNAL: Final = signal.SIGRTMIN + 12
 ANSWER_WAIT_S: Final = 1.0  # after which Python is asked for its dump
@@ -21,7 +23,8 @@ MOST_FRAMES: Final = 60  # of one
 MOST_BYTES: Final = 1024 * 1024  # of an answer
 
 _OURS: Final = "/hookline_runner/"
-_COPY: Final = re.compile(r"^.*?/work/\d+/project/")  # the session's copy of the project
+# The session's copy of the project, in a cell of its own and without one.
+_COPY: Final = re.compile(rf"^(?:{re.escape(PROJECT_PLACE)}|.*?/work/\d+/project)/")
 _HEAD: Final = re.compile(
     r"(Thread|Current thread) 0x([0-9a-f]+)(?: \[(.*)\])? \(most recent call first\):"
 )

@@ -16,7 +16,7 @@ Thread 0x00007f13 (most recent call first):
   File "/opt/hookline_runner/session/output.py", line 9 in _run
 
 Current thread 0x00007f11 (most recent call first):
-  File "/x/home/zygotes/1/work/12/project/main.py", line 3 in handler
+  File "/session/project/main.py", line 3 in handler
   File "/opt/hookline_runner/session/attempt.py", line 4 in run
   File "/work/12/project/main.py", line ??? in <module>
 """
