@@ -15,6 +15,7 @@ from hookline_cli.failures import (
     FileUnusableError,
     ReplayDiffersError,
 )
+from hookline_cli.paths import resolved
 from hookline_cli.project_files import find_project_directory
 from hookline_cli.replaying import code_of_build, fetch_history, make_launch, unpacked
 from hookline_runner.recordings import Recording, ReplayError
@@ -145,8 +146,8 @@ def _deciding_secrets(
 
 
 def _test_of(recording: Recording, wish: ExportWish) -> str:
-    output = wish.output.resolve()
-    project = (wish.project or find_project_directory(output) or Path()).resolve()
+    output = resolved(wish.output)
+    project = resolved(wish.project or find_project_directory(output) or Path())
     function = re.sub(r"\W", "_", recording.entry_point.rpartition(":")[2])
     where = Path(os.path.relpath(project, output)).as_posix()
     return _TEST.format(session=recording.session, project=where, function=function)

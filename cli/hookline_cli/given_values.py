@@ -17,6 +17,7 @@ from hookline_cli.display import note
 from hookline_cli.failures import AnswerError, ArgumentInvalidError, FileUnusableError
 from hookline_cli.json_values import objects_in
 from hookline_cli.options import segment
+from hookline_cli.paths import read_file
 from hookline_cli.project_files import PackedProject
 from hookline_service.manifest.values import Manifest, ManifestVariable
 
@@ -82,10 +83,9 @@ def _from_file(path: Path, declared: Manifest | None) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        problem = exc.strerror if isinstance(exc, OSError) else "is not UTF-8"
-        raise FileUnusableError(path, problem or "cannot be read") from exc
+        text = read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise FileUnusableError(path, "is not UTF-8") from exc
     found = dotenv_values(stream=io.StringIO(text), interpolate=False)
     known = {key for key, _ in _declared_variables(declared)}
     values = {name: value for name, value in found.items() if value is not None and name in known}

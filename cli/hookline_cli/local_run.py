@@ -19,6 +19,7 @@ from hookline_cli.follow import Patience, wait_final
 from hookline_cli.json_values import JsonObject, objects_in
 from hookline_cli.local_service import temporary_service
 from hookline_cli.options import segment
+from hookline_cli.paths import problem_of_file
 from hookline_cli.project_files import (
     PackedProject,
     find_manifest,
@@ -83,8 +84,11 @@ def find_local_project(target: str) -> LocalProject:
     if not path or not function:
         raise ArgumentInvalidError(target, "not of the form FILE:FUNC, as in orders.py:on_order")
     file = Path(path)
-    if not file.is_file():
-        raise FileUnusableError(file, "no such file")
+    problem = problem_of_file(file)
+    if problem is None and not file.is_file():
+        problem = "is no file of a project"
+    if problem is not None:
+        raise FileUnusableError(file, problem)
     file = file.absolute()
     directory = find_project_directory(file.parent)
     manifest = None if directory is None else find_manifest(directory)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from hookline import json_text
 from hookline.errors import HooklineError
 from hookline_cli.failures import (
     ArgumentInvalidError,
+    FileUnusableError,
     ManifestInvalidError,
     SessionNotCompletedError,
     error_document,
@@ -152,6 +154,10 @@ def _report_unexpected(error: Exception, arguments: Sequence[str]) -> int:
     spoilt = next((one for one in arguments if json_text.whole_text(one) != one), None)
     if isinstance(error, UnicodeError) and spoilt is not None:
         _report(ArgumentInvalidError(ascii(spoilt), "it is not UTF-8"), wants_json=False)
+        return 1
+    if isinstance(error, OSError) and error.filename is not None:
+        place = Path(os.fsdecode(error.filename))
+        _report(FileUnusableError(place, error.strerror or "cannot be used"), wants_json=False)
         return 1
     click.echo(
         f"internal error: {type(error).__name__}: {error}\n"

@@ -19,11 +19,11 @@ from hookline_cli.client import Service
 from hookline_cli.failures import (
     AnswerError,
     ArgumentInvalidError,
-    FileUnusableError,
     SessionNotFoundHereError,
     TriggerNotFoundHereError,
 )
 from hookline_cli.json_values import JsonObject
+from hookline_cli.paths import GivenDirectory, read_file
 from hookline_cli.target import DEFAULT_HOME, find_target
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ def limit_option(default: int = 50) -> Callable[[Command], Command]:
 
 def project_files_options(command: Command) -> Command:
     """DIRECTORY with the files of a project, which manifest in it counts, and the name that the project gets."""
-    directory = click.argument(
-        "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
-    )
+    directory = click.argument("directory", type=GivenDirectory(), default=".")
     manifest = click.option(
         "--manifest",
         metavar="FILE",
@@ -274,8 +272,4 @@ def read_bytes(text: str) -> bytes:
         return os.fsencode(text)
     if text == "@-":
         return sys.stdin.buffer.read()
-    path = Path(text[1:])
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise FileUnusableError(path, exc.strerror or "cannot be read") from exc
+    return read_file(Path(text[1:]))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
+from hookline_cli.display import note
 from hookline_cli.failures import FileUnusableError
+from hookline_cli.paths import problem_of_directory, problem_of_file, read_file, resolved
 from hookline_service.manifest.values import Manifest
 
 _MOST_BYTES = 512 * 1024 * 1024
 _MOST_FILES = 100_000
+_SHOWN = 8
+_DEEPEST = 4
+_MOST_FOLDERS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +44,97 @@ def find_manifest(directory: Path, given: str | None = None) -> str:
 
     if given is not None:
         path = directory / given
-        if not path.is_file():
-            raise FileUnusableError(path, "no such file")
-        if not path.resolve().is_relative_to(directory.resolve()):
+        problem = problem_of_file(path)
+        if problem is not None:
+            raise FileUnusableError(path, problem)
+        if not resolved(path).is_relative_to(resolved(directory)):
             raise FileUnusableError(path, f"is not inside the project {directory}")
         return Path(given).as_posix()
-    names = [entry.name for entry in directory.iterdir() if entry.is_file()]
+    names, spoilt = _names_in(directory)
     found = files.find_manifest(names)
-    if found is None:
-        known = " or ".join(files.MANIFEST_NAMES)
-        raise FileUnusableError(directory, f"holds no {known}; {_way_out(names)}")
-    return found
+    if found is not None:
+        return found
+    if (spoilt_manifest := files.find_manifest(spoilt)) is not None:
+        path = directory / spoilt_manifest
+        raise FileUnusableError(path, problem_of_file(path) or "cannot be read")
+    known = " or ".join(files.MANIFEST_NAMES)
+    raise FileUnusableError(directory, f"holds no {known}; {_way_out(directory, names)}")
 
 
-def _way_out(names: list[str]) -> str:
-    """What to do about a manifest that is there under a name of its own, such as `hookline.yml`."""
+def _names_in(directory: Path) -> tuple[list[str], list[str]]:
+    """The names of the files in the directory, and of all else.
+
+    Raises:
+        FileUnusableError: it is no directory, or may not be read.
+    """
+    problem = problem_of_directory(directory)
+    if problem is not None:
+        raise FileUnusableError(directory, problem)
+    names: tuple[list[str], list[str]] = ([], [])
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                names[0 if _is_file(entry) else 1].append(entry.name)
+    except OSError as exc:
+        raise FileUnusableError(directory, exc.strerror or "cannot be read") from exc
+    return names
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def _way_out(directory: Path, names: list[str]) -> str:
+    """What to do: take the folder that has a manifest, or name one that is there under a name of its own."""
+    likely = _likely_manifest(names)
+    if likely is not None:
+        meant = "autokitteh.yaml" if _stem(likely) == "autokitteh" else "hookline.yaml"
+        return f"rename {likely} to {meant}, or name it by --manifest {likely}"
+    if folders := _projects_below(directory):
+        shown = ", ".join(str(directory / one) for one in folders[:_SHOWN])
+        more = f" and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
+        return f"give one of the folders below it that do: {shown}{more}"
+    above = find_project_directory(resolved(directory).parent)
+    if above is not None:
+        return f"the project that it lies in is {above}"
+    return "name another by --manifest, or make a project with `hookline init`"
+
+
+def _projects_below(directory: Path) -> list[str]:
+    """The nearest folders below that hold a manifest, by their paths in the directory; it looks neither deep nor long."""
+    from hookline_service.manifest.files import find_manifest as manifest_among, is_skipped
+
+    found: list[str] = []
+    level = [""]
+    left = _MOST_FOLDERS
+    for _ in range(_DEEPEST):
+        below: list[str] = []
+        for base in level[:left]:
+            try:
+                entries = list(os.scandir(directory / base))
+            except OSError:
+                continue
+            if base and manifest_among(one.name for one in entries if _is_file(one)):
+                found.append(base.rstrip("/"))
+                continue
+            folders = (one.name for one in entries if one.is_dir(follow_symlinks=False))
+            below += [f"{base}{name}/" for name in folders if not is_skipped(name)]
+        left -= len(level)
+        level = sorted(below)
+        if left <= 0:
+            break
+    return sorted(found)
+
+
+def _likely_manifest(names: list[str]) -> str | None:
+    """The file that is meant to be the manifest, such as `hookline.yml`."""
     stems = {"hookline", "autokitteh"}
     likely = [name for name in sorted(names) if _is_yaml(name) and _stem(name) in stems]
     likely += get_close_matches("hookline.yaml", sorted(set(names) - set(likely)), n=1, cutoff=0.8)
-    if not likely:
-        return "name another by --manifest"
-    meant = "autokitteh.yaml" if _stem(likely[0]) == "autokitteh" else "hookline.yaml"
-    return f"rename {likely[0]} to {meant}, or name it by --manifest {likely[0]}"
+    return likely[0] if likely else None
 
 
 def _is_yaml(name: str) -> bool:
@@ -96,7 +170,10 @@ def _pack(directory: Path, manifest: str, text: bytes) -> PackedProject:
     from hookline_service.manifest import files, parse
 
     parsed = parse.parse_manifest(text, manifest).manifest
-    selection = files.select_files(_walk(directory), parsed.ignore if parsed else ())
+    links: list[str] = []
+    ignore = parsed.ignore if parsed else ()
+    selection = files.select_files(_walk(directory, links), ignore)
+    _tell_of_links(directory, files.select_files(links, ignore).files)
     _check_sizes({path: _size(directory / path) for path in selection.files})
     contents = {path: _read(directory / path) for path in selection.files}
     contents[manifest] = text
@@ -116,8 +193,8 @@ def has_manifest(directory: Path) -> bool:
     from hookline_service.manifest import files
 
     try:
-        names = [entry.name for entry in directory.iterdir() if entry.is_file()]
-    except OSError:
+        names, _ = _names_in(directory)
+    except FileUnusableError:
         return False
     return files.find_manifest(names) is not None
 
@@ -132,8 +209,18 @@ def _check_sizes(sizes: Mapping[str, int]) -> None:
         raise ProjectInvalidError(findings)
 
 
-def _walk(directory: Path) -> Iterator[str]:
-    """Paths of regular files below the directory, with `/`; what never belongs to a project is not entered."""
+def _tell_of_links(directory: Path, links: Sequence[str]) -> None:
+    for link in links[:_SHOWN]:
+        note(f"{directory / link}: not sent, for it is a link that leads to no file")
+    if len(links) > _SHOWN:
+        note(f"{directory}: {len(links) - _SHOWN} more links are not sent")
+
+
+def _walk(directory: Path, links: list[str] | None = None) -> Iterator[str]:
+    """Paths of regular files below the directory, with `/`; what never belongs to a project is not entered.
+
+    Links that lead to no file are put into `links`.
+    """
     from hookline_service.manifest.files import is_skipped
 
     pending = [""]
@@ -149,8 +236,10 @@ def _walk(directory: Path) -> Iterator[str]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 pending.append(name + "/")
-            elif entry.is_file():
+            elif _is_file(entry):
                 yield name
+            elif entry.is_symlink() and links is not None:
+                links.append(name)
 
 
 def _size(path: Path) -> int:
@@ -161,7 +250,4 @@ def _size(path: Path) -> int:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise FileUnusableError(path, exc.strerror or "cannot be read") from exc
+    return read_file(path)

@@ -18,6 +18,7 @@ from hookline_cli.display import note
 from hookline_cli.failures import FileUnusableError, TestEnvironmentError
 from hookline_cli.json_values import as_object, object_of
 from hookline_cli.local_service import local_directory
+from hookline_cli.paths import resolved
 from hookline_cli.project_files import find_project_directory
 from hookline_cli.replaying import requirements_in
 
@@ -50,7 +51,7 @@ def run_tests(directory: Path, arguments: Sequence[str], base: str | None) -> in
         FileUnusableError: there is no project here.
         TestEnvironmentError: the requirements cannot be installed.
     """
-    project = find_project_directory(directory.resolve())
+    project = find_project_directory(resolved(directory))
     if project is None:
         raise FileUnusableError(directory, "is not in a project: there is no manifest above it")
     python, requirements = requirements_in(project)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from pathlib import Path
 
 from hookline_cli.client import Service
 from hookline_cli.failures import FileUnusableError
+from hookline_cli.paths import kind_of, resolved
 
 _OWNER_ONLY = 0o600
 _DATABASE = "hookline.db"
@@ -21,10 +24,9 @@ def save_download(service: Service, path: str, file: Path, *, force: bool) -> in
     Raises:
         FileUnusableError: the file exists and `force` is not set, belongs to a service, or cannot be written.
     """
-    if _belongs_to_service(file.resolve()):
+    if _belongs_to_service(resolved(file)):
         raise FileUnusableError(file, "is a service's own file; choose another one")
-    if file.exists() and not force:
-        raise FileUnusableError(file, "exists already; --force overwrites it")
+    _check_place(file, force=force)
     draft = file.with_name(f".{file.name}.part")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
@@ -36,8 +38,25 @@ def save_download(service: Service, path: str, file: Path, *, force: bool) -> in
     except OSError as exc:
         raise FileUnusableError(file, exc.strerror or "cannot be written") from exc
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     return size
+
+
+def _check_place(file: Path, *, force: bool) -> None:
+    """Refuse what must not be overwritten, before anything is fetched."""
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        if not file.parent.is_dir():
+            raise FileUnusableError(file, f"there is no directory {file.parent}") from None
+        return
+    except OSError as exc:
+        raise FileUnusableError(file, exc.strerror or "cannot be written") from exc
+    if not stat.S_ISREG(mode):
+        raise FileUnusableError(file, f"is {kind_of(mode)}; name a file that is to be written")
+    if not force:
+        raise FileUnusableError(file, "exists already; --force overwrites it")
 
 
 def _belongs_to_service(file: Path) -> bool:

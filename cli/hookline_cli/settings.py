@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hookline_cli.failures import FileUnusableError
+from hookline_cli.paths import read_file
 
 VALUES_FILE = ".env"
 
@@ -54,12 +55,12 @@ def read_values(path: Path) -> dict[str, str]:
     Raises:
         FileUnusableError: it cannot be read.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, UnicodeDecodeError) as exc:
-        raise FileUnusableError(path, getattr(exc, "strerror", None) or "is not UTF-8") from exc
+    try:
+        text = read_file(path).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise FileUnusableError(path, "is not UTF-8") from exc
     matches = (_ASSIGNMENT.fullmatch(line.strip()) for line in text.splitlines())
     return {match[1]: _unquoted(match[2]) for match in matches if match}
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from hookline import json_text
 from hookline_cli.failures import ArgumentInvalidError, FileUnusableError
+from hookline_cli.paths import resolved
 
 MANIFEST: Final = "hookline.yaml"
 SCHEMA_FILE: Final = ".hookline/manifest.schema.json"
@@ -59,7 +60,7 @@ def project_name_of(directory: Path) -> str:
     Raises:
         ArgumentInvalidError: nothing of it could stand in a name.
     """
-    name = re.sub(r"\W+", "_", directory.resolve().name, flags=re.ASCII).strip("_")
+    name = re.sub(r"\W+", "_", resolved(directory).name, flags=re.ASCII).strip("_")
     name = f"_{name}" if name[:1].isdigit() else name
     return check_name(name[:_LONGEST_NAME])
 

@@ -13,7 +13,7 @@ from hookline_cli.saving import save_download
 
 
 @click.command("backup")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 @with_service
 def command(service: Service, *, file: Path, force: bool) -> None:

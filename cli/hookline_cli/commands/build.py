@@ -59,7 +59,7 @@ def get_build(service: Service, *, build: str, as_json: bool) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="File to write.  [default: BUILD.tar]",
 )
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")

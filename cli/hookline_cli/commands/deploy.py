@@ -10,6 +10,7 @@ from hookline_cli.client import Service
 from hookline_cli.display import print_json
 from hookline_cli.json_values import objects_in
 from hookline_cli.options import json_option, project_files_options, with_service
+from hookline_cli.paths import GivenFile
 
 
 @click.command("deploy")
@@ -24,7 +25,7 @@ from hookline_cli.options import json_option, project_files_options, with_servic
 @click.option(
     "--env-file",
     "env_files",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=GivenFile(),
     multiple=True,
     help="Set the declared variables that this file of NAME=VALUE lines has.",
 )

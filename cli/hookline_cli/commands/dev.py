@@ -8,6 +8,7 @@ import click
 
 from hookline_cli.display import note
 from hookline_cli.options import TargetOptions, project_files_options, with_target
+from hookline_cli.paths import resolved
 
 
 @click.command(
@@ -35,7 +36,7 @@ def command(
     """
     from hookline_cli.developing import Development, develop, service_at_hand
 
-    development = Development(directory=directory.resolve(), manifest=manifest, project=project)
+    development = Development(directory=resolved(directory), manifest=manifest, project=project)
     try:
         with service_at_hand(options, port) as service:
             develop(service, development)

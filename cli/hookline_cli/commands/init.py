@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hookline_cli.display import note
+from hookline_cli.paths import DirectoryToMake
 from hookline_cli.templates import (
     DEFAULT,
     SCHEMA_FILE,
@@ -21,7 +22,7 @@ _LIST = "\b\n" + "\n".join(f"  {name:<9} {what}" for name, (_, what) in TEMPLATE
 
 
 @click.command("init", epilog=f"Templates:\n\n{_LIST}")
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
+@click.argument("directory", type=DirectoryToMake(), default=".")
 @click.option(
     "--template",
     type=click.Choice(list(TEMPLATES)),

@@ -9,13 +9,12 @@ import click
 
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_json
-from hookline_cli.failures import FileUnusableError, ManifestInvalidError
+from hookline_cli.failures import ManifestInvalidError
 from hookline_cli.json_values import JsonObject, objects_in
 from hookline_cli.options import json_option, with_service
+from hookline_cli.paths import read_file
 
-directory_argument = click.argument(
-    "directory", type=click.Path(exists=True, path_type=Path), default="."
-)
+directory_argument = click.argument("directory", type=click.Path(path_type=Path), default=".")
 
 
 @click.group("manifest")
@@ -37,11 +36,8 @@ def check_manifest(*, directory: Path, as_json: bool) -> None:
     from hookline_service.manifest.parse import parse_manifest
     from hookline_service.manifest.values import has_errors, sort_findings
 
-    path = directory if directory.is_file() else directory / find_manifest(directory, None)
-    try:
-        parsed = parse_manifest(path.read_bytes(), path.name)
-    except OSError as exc:
-        raise FileUnusableError(path, exc.strerror or "cannot be read") from exc
+    path = directory / find_manifest(directory) if directory.is_dir() else directory
+    parsed = parse_manifest(read_file(path), path.name)
     deeper = check_parsed(parsed.manifest) if parsed.manifest is not None else ()
     found = sort_findings([*parsed.findings, *deeper])
     is_valid = parsed.is_valid and not has_errors(found)

@@ -8,9 +8,10 @@ import click
 
 from hookline_cli.display import note
 from hookline_cli.failures import FileUnusableError
+from hookline_cli.paths import GivenFile
 from hookline_cli.target import DEFAULT_HOME
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = GivenFile()
 
 
 @click.command("restore")
@@ -30,17 +31,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def command(*, file: Path, home: str, secret_key: Path | None, yes: bool) -> None:
     """Make the backup in FILE the database of the home, while no service runs on it.
 
-    The file is checked first. The database that was there stays beside the new one.
+    The file is checked first, then you are asked. The database that was there stays beside the new one.
     """
     from hookline_service.app import restore_database
 
     place = Path(home).expanduser().absolute()
-    if (place / "hookline.db").exists() and not yes:
-        click.confirm(
-            f"Replace the database of {place}? It is kept beside the new one.", abort=True, err=True
-        )
     try:
-        restored = restore_database(place, file, secret_key)
+        restored = restore_database(place, file, secret_key, None if yes else _ask)
     except OSError as exc:
         raise FileUnusableError(
             Path(exc.filename or file), exc.strerror or "cannot be used"
@@ -52,3 +49,8 @@ def command(*, file: Path, home: str, secret_key: Path | None, yes: bool) -> Non
             f"{place}/secret.key is not there: put it beside the database, or secrets cannot be opened"
         )
     note(f"restored {place}; start it with `hookline up`")
+
+
+def _ask(database: Path) -> None:
+    question = f"Replace the database of {database.parent}? It is kept beside the new one."
+    click.confirm(question, abort=True, err=True)

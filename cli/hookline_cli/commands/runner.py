@@ -10,6 +10,7 @@ from hookline_cli.client import Service
 from hookline_cli.display import print_json, print_table
 from hookline_cli.json_values import objects_in
 from hookline_cli.options import json_option, with_service
+from hookline_cli.paths import GivenFile
 from hookline_cli.target import DEFAULT_HOME
 
 
@@ -46,7 +47,7 @@ def list_runners(service: Service, *, as_json: bool) -> None:
 @click.option("--name", default="extra", show_default=True, help="Shown to people; one per host.")
 @click.option(
     "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=GivenFile(),
     help="File with the token for runner hosts.  [default: HOME/runner.token, else HOOKLINE_RUNNER_TOKEN]",
 )
 def start_runner(*, home: str, name: str, token_file: Path | None) -> None:

@@ -21,6 +21,7 @@ from hookline_cli.options import (
     with_service,
     with_target,
 )
+from hookline_cli.paths import DirectoryToMake, GivenDirectory
 from hookline_cli.session_log import follow_to_end
 
 
@@ -94,7 +95,7 @@ def fork_session(  # noqa: PLR0913 (one parameter per option)
 @click.option(
     "--dir",
     "directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=GivenDirectory(),
     help="Replay the project in this directory.  [default: the build of the session]",
 )
 @click.option("--pdb", "debugs", is_flag=True, help="Debug it, from the function's first line on.")
@@ -132,7 +133,7 @@ def replay_session(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=DirectoryToMake(),
     default=".",
     show_default=True,
     metavar="DIR",
@@ -141,7 +142,7 @@ def replay_session(
 @click.option(
     "--dir",
     "directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=GivenDirectory(),
     help="The project that the test is of.  [default: the nearest above DIR with a manifest]",
 )
 @click.option(

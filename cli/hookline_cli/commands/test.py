@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from hookline_cli.paths import GivenDirectory
+
 
 @click.command("test", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--dir",
     "directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=GivenDirectory(),
     default=".",
     show_default=True,
     help="A directory of the project.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hookline_service.storage.sqlite import check_backup, own_file
+from hookline_service.storage.sqlite import check_backup, fold_log, own_file
 from hookline_service.use_cases.private_files import ensure_home, replace_file
-from hookline_service.use_cases.secrets import KEY_FILE, decode_keys
+from hookline_service.use_cases.secrets import KEY_FILE, SecretKeyInvalidError, decode_keys
 
 DATABASE_FILE = "hookline.db"
 _COMPANIONS = ("-wal", "-shm")
@@ -22,11 +23,23 @@ class Restored:
     former: Path | None
 
 
-def restore_database(home: Path, backup: Path, key_file: Path | None = None) -> Restored:
+def restore_database(
+    home: Path,
+    backup: Path,
+    key_file: Path | None = None,
+    confirm: Callable[[Path], None] | None = None,
+) -> Restored:
     """Make the backup the database of this home; keys in `key_file` that the home has not are added to its own.
 
-    The copy is checked before anything is touched. What was there stays beside it, whole, whatever happens; cut off, the
-    command can be given again.
+    Everything given is checked before anything is touched. What was there stays beside it, whole, whatever happens; cut
+    off, the command can be given again.
+
+    Args:
+        home: the directory of the service, made if it is missing.
+        backup: the file that `hookline backup` wrote.
+        key_file: a `secret.key` that was kept.
+        confirm: is called with the database that is to be replaced, if there is one, when all has been checked; what it
+            raises leaves everything as it was.
 
     Raises:
         StorageLockedError: a service runs on the home.
@@ -41,9 +54,13 @@ def restore_database(home: Path, backup: Path, key_file: Path | None = None) -> 
         fresh = home / f"{DATABASE_FILE}.restoring"
         _copy(backup, fresh)
         try:
-            check_backup(fresh)
-            if key_file is not None:
-                _add_keys(home / KEY_FILE, key_file)
+            check_backup(fresh, backup)
+            keys = None if key_file is None else _keys_in(key_file)
+            if confirm is not None and _is_there(database):
+                confirm(database)
+            if keys is not None:
+                _add_keys(home / KEY_FILE, keys)
+            fold_log(database)
             former = _set_aside(database)
             for (
                 suffix
@@ -65,9 +82,13 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(copy.fileno())
 
 
+def _is_there(database: Path) -> bool:
+    return database.exists() and database.stat().st_size > 0
+
+
 def _set_aside(database: Path) -> Path | None:
     """A second name for the database and its log of writes, which stay where they are; None if there is no database."""
-    if not database.exists() or database.stat().st_size == 0:
+    if not _is_there(database):
         return None
     number = 1
     while (former := database.with_name(f"{database.name}.before-restore-{number}")).exists():
@@ -82,10 +103,17 @@ def _set_aside(database: Path) -> Path | None:
     return former
 
 
-def _add_keys(own: Path, given: Path) -> None:
+def _keys_in(file: Path) -> list[str]:
+    try:
+        lines = file.read_text("utf-8").split()
+    except UnicodeDecodeError as exc:
+        raise SecretKeyInvalidError(str(file)) from exc
+    decode_keys(",".join(lines), str(file))
+    return lines
+
+
+def _add_keys(own: Path, added: list[str]) -> None:
     present = own.read_text("utf-8").split() if own.exists() else []
-    added = given.read_text("utf-8").split()
-    decode_keys(",".join(added), str(given))
     lines = [*present, *(line for line in added if line not in present)]
     replace_file(own, "".join(f"{line}\n" for line in lines))
 

@@ -90,8 +90,10 @@ class StorageForeignError(InvalidError):
 
     code = "storage.foreign"
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path} is not a Hookline database: {reason}; choose another --home")
+    def __init__(self, path: str, reason: str, *, is_backup: bool = False) -> None:
+        way = "give a file that `hookline backup` wrote" if is_backup else "choose another --home"
+        super().__init__(f"{path} is not a Hookline database: {reason}; {way}")
+        self.reason = reason
 
 
 class StorageDamagedError(InvalidError):
@@ -99,9 +101,10 @@ class StorageDamagedError(InvalidError):
 
     code = "storage.damaged"
 
-    def __init__(self, path: str, findings: tuple[str, ...]) -> None:
+    def __init__(self, path: str, findings: tuple[str, ...], *, is_backup: bool = False) -> None:
+        way = "take another" if is_backup else "restore a"
         super().__init__(
-            f"{path} is damaged ({findings[0]}); restore a backup with `hookline restore FILE`"
+            f"{path} is damaged ({findings[0]}); {way} backup with `hookline restore FILE`"
         )
         self.findings = findings
 

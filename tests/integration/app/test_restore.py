@@ -13,7 +13,7 @@ from hookline_service.storage.errors import (
     StorageForeignError,
     StorageLockedError,
 )
-from hookline_service.storage.sqlite import open_sqlite_store
+from hookline_service.storage.sqlite import fold_log, open_sqlite_store
 from hookline_service.use_cases.secrets import SecretKeyInvalidError
 from tests.builders.projects import a_project, a_release
 
@@ -146,5 +146,88 @@ async def test_a_file_that_holds_no_key_changes_nothing(tmp_path: Path, backup: 
 
     with pytest.raises(SecretKeyInvalidError):
         restore_database(home, backup, keys)
+
+    assert await _names_in(home / "hookline.db") == ["former"]
+
+
+async def test_a_file_of_keys_that_is_no_text_changes_nothing(tmp_path: Path, backup: Path) -> None:
+    keys = tmp_path / "secret.key"
+    keys.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(SecretKeyInvalidError, match=str(keys)):
+        restore_database(tmp_path / "home", backup, keys)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"", "it is empty"), (b"def main(event):\n" * 500, "file is not a database")],
+)
+async def test_what_is_no_backup_is_told_by_its_own_name(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    given = tmp_path / "m.py"
+    given.write_bytes(content)
+
+    with pytest.raises(StorageForeignError) as failure:
+        restore_database(tmp_path / "home", given)
+
+    assert str(failure.value) == (
+        f"{given} is not a Hookline database: {told}; give a file that `hookline backup` wrote"
+    )
+
+
+async def test_a_damaged_backup_is_told_by_its_own_name(tmp_path: Path, backup: Path) -> None:
+    _spoil(backup)
+
+    with pytest.raises(StorageDamagedError, match=f"^{backup} is damaged .* take another backup"):
+        restore_database(tmp_path / "home", backup)
+
+
+async def test_nobody_is_asked_about_what_cannot_be_restored(tmp_path: Path) -> None:
+    home, other = tmp_path / "home", tmp_path / "m.py"
+    await _store_with(home / "hookline.db", "former")
+    other.write_bytes(b"no database at all" * 500)
+    asked: list[Path] = []
+
+    with pytest.raises(StorageForeignError):
+        restore_database(home, other, confirm=asked.append)
+
+    assert asked == []
+
+
+async def test_a_refusal_leaves_everything_as_it_was(tmp_path: Path, backup: Path) -> None:
+    home, keys = tmp_path / "home", tmp_path / "secret.key"
+    await _store_with(home / "hookline.db", "former")
+    keys.write_text(f"{NEW}\n")
+
+    def refuse(database: Path) -> None:
+        raise InterruptedError(str(database))
+
+    with pytest.raises(InterruptedError):
+        restore_database(home, backup, keys, confirm=refuse)
+
+    assert await _names_in(home / "hookline.db") == ["former"]
+    assert not (home / "secret.key").exists()
+
+
+async def test_an_empty_home_asks_nothing(tmp_path: Path, backup: Path) -> None:
+    asked: list[Path] = []
+
+    restore_database(tmp_path / "new", backup, confirm=asked.append)
+
+    assert asked == []
+
+
+async def test_a_restore_cut_off_before_the_new_database_is_there_loses_no_write(
+    tmp_path: Path,
+) -> None:
+    home, running = tmp_path / "home", tmp_path / "running" / "hookline.db"
+    home.mkdir()
+    async with await open_sqlite_store(running) as store:
+        await store.apply_release(a_release(a_project(name="former")))
+        _copy_as_it_is(running, home)
+
+    fold_log(home / "hookline.db")
+    (home / "hookline.db-wal").unlink(missing_ok=True)  # as `restore` does before the last step
 
     assert await _names_in(home / "hookline.db") == ["former"]

@@ -228,7 +228,7 @@ def test_a_directory_that_is_missing_is_told(hookline, tmp_path: Path) -> None:
     outcome = hookline("backup", str(tmp_path / "nope" / "copy.db"))
 
     assert outcome.code == 1
-    assert "No such file or directory" in outcome.err
+    assert f"there is no directory {tmp_path}/nope" in outcome.err
 
 
 def test_a_download_that_breaks_leaves_no_file(hookline, fake, tmp_path: Path) -> None:

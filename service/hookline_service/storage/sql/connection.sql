@@ -93,3 +93,7 @@ COMMIT;
 -- name: rollback
 -- Undo the transaction.
 ROLLBACK;
+
+-- name: checkpoint_everything
+-- Bring the whole log of writes into the file and empty it; nobody else may have the file open.
+PRAGMA wal_checkpoint (TRUNCATE);

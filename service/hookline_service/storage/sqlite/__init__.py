@@ -6,8 +6,16 @@ from hookline_service.storage.sqlite.store import (
     SqliteStore,
     check_backup,
     check_file,
+    fold_log,
     open_sqlite_store,
     own_file,
 )
 
-__all__ = ["SqliteStore", "check_backup", "check_file", "open_sqlite_store", "own_file"]
+__all__ = [
+    "SqliteStore",
+    "check_backup",
+    "check_file",
+    "fold_log",
+    "open_sqlite_store",
+    "own_file",
+]

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Generator
-from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -198,20 +198,45 @@ def check_file(path: Path) -> None:
         raise StorageDamagedError(str(path), (str(exc),)) from exc
 
 
-def check_backup(path: Path) -> None:
+def check_backup(path: Path, named: Path | None = None) -> None:
     """Look at the whole of a copy that nobody has open, and whether this version can read it.
+
+    Args:
+        path: the copy.
+        named: what it is a copy of, which errors name.
 
     Raises:
         StorageDamagedError, StorageForeignError, StorageNewerError: it cannot be used.
     """
+    told = str(path if named is None else named)
+    try:
+        _look_at_copy(path, told)
+    except StorageForeignError as exc:
+        raise StorageForeignError(told, exc.reason, is_backup=True) from exc
+    except StorageDamagedError as exc:
+        raise StorageDamagedError(told, exc.findings, is_backup=True) from exc
+
+
+def _look_at_copy(path: Path, told: str) -> None:
     try:
         with closing(open_copy(path)) as database:
-            check_version(database, str(path), load_migrations())
+            check_version(database, told, load_migrations())
             _check(database, path)
     except sqlite3.Error as exc:
-        raise _refusal(exc, str(path)) from exc
+        raise _refusal(exc, told) from exc
     except UnicodeDecodeError as exc:
-        raise StorageDamagedError(str(path), ("its schema cannot be read",)) from exc
+        raise StorageDamagedError(told, ("its schema cannot be read",)) from exc
+
+
+def fold_log(path: Path) -> None:
+    """Bring what stands in the log of writes into the file, which nobody may have open; a damaged one is left as it is.
+
+    After it the file alone is the whole database, whenever the process dies.
+    """
+    if not path.exists():
+        return
+    with suppress(sqlite3.Error, UnicodeDecodeError), closing(open_copy(path)) as database:
+        database.rows("checkpoint_everything")
 
 
 @contextmanager
