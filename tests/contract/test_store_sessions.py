@@ -377,6 +377,34 @@ async def test_due_sessions_come_earliest_first(store: Store, release: Release) 
     assert await store.next_due_at() == after(5)
 
 
+async def test_what_is_due_and_what_has_not_begun_is_listed_by_project(
+    store: Store, release: Release
+) -> None:
+    waiting, created = SessionState.WAITING, SessionState.CREATED
+    others = a_release()
+    idle, later = a_release(), a_release()
+    for each in (others, idle, later):
+        await store.apply_release(each)
+    mine = [a_session(release, state=waiting, wake_at=after(1)) for _ in range(5)]
+    due = [a_session(others, state=waiting, wake_at=after(number)) for number in (9, 8, 20)]
+    fresh = [a_session(others, state=created), a_session(others, state=created, wake_at=after(8.5))]
+    await store.add_sessions([*mine, *due, *fresh])
+    await store.add_sessions([a_session(idle, state=SessionState.COMPLETED)])
+    await store.add_sessions([a_session(later, state=waiting, wake_at=after(99))])
+
+    found = await store.list_due(after(10), 10, others.project.id)
+
+    assert found == [due[1], fresh[1], due[0]]
+    assert await store.list_due(after(10), 1, others.project.id) == found[:1]
+    assert await store.list_due(after(10), 10, idle.project.id) == []
+    assert await store.list_created(others.project.id, None, 10) == fresh
+    assert await store.list_created(others.project.id, None, 1) == fresh[:1]
+    assert await store.list_created(others.project.id, fresh[0].id, 10) == fresh[1:]
+    in_need = [release.project.id, others.project.id]
+    assert await store.list_projects_in_need(after(10)) == sorted(in_need)
+    assert await store.list_projects_in_need(after(0)) == [others.project.id]
+
+
 async def test_nothing_is_due_in_an_empty_store(store: Store) -> None:
     assert await store.next_due_at() is None
     assert await store.list_due(after(1), 10) == []

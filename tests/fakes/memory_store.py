@@ -20,6 +20,7 @@ from hookline_service.model.errors import (
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import (
     EventId,
+    ProjectId,
     SessionId,
     TriggerId,
 )
@@ -162,10 +163,24 @@ class MemoryStore(MemoryCalls):
         ]
         return sorted(found, key=by_id)[:limit]
 
-    async def list_due(self, now: datetime, limit: int) -> list[Session]:
+    async def list_created(
+        self, project_id: ProjectId, after: SessionId | None, limit: int
+    ) -> list[Session]:
+        found = await self.list_unfinished([SessionState.CREATED], after, len(self._sessions))
+        return [each for each in found if each.project_id == project_id][:limit]
+
+    async def list_due(
+        self, now: datetime, limit: int, project_id: ProjectId | None = None
+    ) -> list[Session]:
         times = {each.id: at for each in self._sessions.values() if (at := due_at(each))}
         due = sorted((at, session_id) for session_id, at in times.items() if at <= now)
-        return [self._sessions[session_id] for _, session_id in due[:limit]]
+        found = [self._sessions[session_id] for _, session_id in due]
+        return [each for each in found if project_id in {None, each.project_id}][:limit]
+
+    async def list_projects_in_need(self, now: datetime) -> list[ProjectId]:
+        found = [*await self.list_due(now, len(self._sessions))]
+        found += [each for each in self._sessions.values() if each.state is SessionState.CREATED]
+        return sorted({each.project_id for each in found})
 
     async def next_due_at(self) -> datetime | None:
         return min((at for each in self._sessions.values() if (at := due_at(each))), default=None)

@@ -48,7 +48,7 @@ from hookline_service.engine.waking import Waker
 from hookline_service.engine.wire import start_header
 from hookline_service.model.errors import SessionFinalError
 from hookline_service.model.events import Event, Woken
-from hookline_service.model.ids import SessionId
+from hookline_service.model.ids import ProjectId, SessionId
 from hookline_service.model.sessions import (
     FINAL_STATES,
     AttemptOutcome,
@@ -62,8 +62,10 @@ logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-_MAX_QUEUED = 20_000
-_QUEUE_LOW = 100
+_MAX_QUEUED = (
+    20_000  # of all projects; each has room for its share of this, whatever the others have
+)
+_QUEUE_LOW = 100  # of one project
 _EVENTS_KEPT = 500  # beyond this a queued session's event is read again when its turn comes
 _STORE_RETRY_S = 1.0
 
@@ -119,8 +121,8 @@ class EmbeddedEngine:
         if self.is_known(session.id):
             return
         # What has begun is nobody else's to find again, so it is never left in the store.
-        if session.state is SessionState.CREATED and len(self._queue) >= _MAX_QUEUED:
-            self.source.has_backlog = True
+        if session.state is SessionState.CREATED and self.room(session.project_id) == 0:
+            self.source.behind.add(session.project_id)
             return
         context = self._contexts.find_context(session)
         if context is None:
@@ -205,13 +207,17 @@ class EmbeddedEngine:
 
     def pump(self) -> None:
         """Begin as many attempts as there is room for."""
+        behind = self.source.behind
         while (host := self._pool.pick()) is not None:
             ticket = self._queue.pop()
             if ticket is None:
                 break
             self._begin(ticket, host)
-        if self.source.has_backlog and len(self._queue) < _QUEUE_LOW:
-            self.source.notice()
+            if behind and self._has_run_low(ticket.session.project_id):
+                self.source.notice()
+
+    def _has_run_low(self, project_id: ProjectId) -> bool:
+        return project_id in self.source.behind and self.wants_more(project_id)
 
     def gauges(self) -> dict[str, float]:
         """Figures for monitoring."""
@@ -229,13 +235,14 @@ class EmbeddedEngine:
         """See `Taker.held`."""
         return len(self._queue) + len(self._live) + len(self._changing)
 
-    def wants_more(self) -> bool:
+    def wants_more(self, project_id: ProjectId) -> bool:
         """See `Taker.wants_more`."""
-        return len(self._queue) <= _MAX_QUEUED // 2
+        share = self._queue.share(project_id, _MAX_QUEUED)
+        return self._queue.count(project_id) <= min(_QUEUE_LOW, share // 2)
 
-    def room(self) -> int:
-        """How many more sessions the queue takes."""
-        return max(0, _MAX_QUEUED - len(self._queue))
+    def room(self, project_id: ProjectId) -> int:
+        """See `Taker.room`."""
+        return self._queue.room(project_id, _MAX_QUEUED)
 
     def _begin(self, ticket: Ticket, host: Host) -> None:
         session = ticket.session
@@ -374,7 +381,7 @@ class EmbeddedEngine:
         self._live.pop(attempt.session.id, None)
         self._lately.add(attempt.session.id)
         attempt.host.attempts.pop(attempt.channel, None)
-        self._queue.release(attempt.limits)
+        self._queue.release(attempt.session.project_id, attempt.limits)
 
     def finish(self, attempt: LiveAttempt, how: Exit) -> None:
         """The attempt's process is gone: decide what comes next, and write it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,7 +16,7 @@ from hookline.errors import HooklineError
 from hookline_service.clock import Clock
 from hookline_service.engine.launch import due_at
 from hookline_service.engine.store import EngineStore
-from hookline_service.model.ids import SessionId
+from hookline_service.model.ids import ProjectId, SessionId
 from hookline_service.model.sessions import (
     AttemptOutcome,
     LogKind,
@@ -37,6 +39,7 @@ _LONGEST_REST_S = 0.5
 _MOST_HELD = 4_000
 _STORE_RETRY_S = 1.0
 _BACKLOG_WAIT_S = 0.25
+_LONGEST_BACKLOG_WAIT_S = 1.0
 
 
 class Taker(Protocol):
@@ -50,12 +53,12 @@ class Taker(Protocol):
         """Whether the engine holds the session already."""
         ...
 
-    def room(self) -> int:
-        """How many more sessions it takes."""
+    def room(self, project_id: ProjectId) -> int:
+        """How many more sessions of this project it takes."""
         ...
 
-    def wants_more(self) -> bool:
-        """Whether there is so much room that looking for more is worth it."""
+    def wants_more(self, project_id: ProjectId) -> bool:
+        """Whether it holds so few of this project that looking for more is worth it."""
         ...
 
     def held(self) -> int:
@@ -68,7 +71,10 @@ class Taker(Protocol):
 
 
 class SessionSource:
-    """Looks at the store when told to, when a time has come, and now and then for what was missed."""
+    """Looks at the store when told to, when a time has come, and now and then for what was missed.
+
+    `behind` are the projects of which sessions were left in the store, because the engine had no room for them.
+    """
 
     def __init__(self, store: EngineStore, clock: Clock, taker: Taker) -> None:
         self._store = store
@@ -78,7 +84,7 @@ class SessionSource:
         self._swept_at = 0.0
         self._look_s = 0.0
         self._next_at: datetime | None = None
-        self.has_backlog = False
+        self.behind: set[ProjectId] = set()
 
     def notice(self) -> None:
         """Something to look at was written."""
@@ -92,7 +98,7 @@ class SessionSource:
             async with anyio.create_task_group() as tasks:
                 for session in page:
                     tasks.start_soon(self._take_up_cut_off, session, name="take up")
-        await self._take_created()
+        await self._take_created(await self._projects_in_need())
         self._swept_at = anyio.current_time()
 
     async def watch(self) -> None:
@@ -125,11 +131,12 @@ class SessionSource:
         began = anyio.current_time()
         is_sweep = began - self._swept_at >= _SWEEP_S
         taken = await self._take_due()
-        if is_sweep or (self.has_backlog and self._taker.wants_more()):
-            await self._take_created()
         if is_sweep:
+            await self._take_created(await self._projects_in_need())
             self._swept_at = began
             await self._take_forgotten()
+        elif self.behind:
+            await self._take_created([each for each in self.behind if self._taker.wants_more(each)])
         self._look_s = anyio.current_time() - began
         return taken > 0
 
@@ -144,31 +151,53 @@ class SessionSource:
         wait_s = _SWEEP_S
         if next_at is not None:
             wait_s = min(wait_s, (next_at - self._clock.now()).total_seconds())
-        least_s = _BACKLOG_WAIT_S if self.has_backlog else _LEAST_WAIT_S
+        least_s = _LEAST_WAIT_S
+        if self.behind:
+            least_s, wait_s = _BACKLOG_WAIT_S, min(wait_s, _LONGEST_BACKLOG_WAIT_S)
         with anyio.move_on_after(max(wait_s, least_s, _REST_FACTOR * self._look_s)):
             await self._noticed.wait()
 
     async def _take_due(self) -> int:
-        """Hand on what is due; look a little ahead, past those that the engine holds and has no room for."""
+        """Hand on what is due, of each project for which there is room; look a little ahead, past what the engine holds."""
         now = self._clock.now()
-        self._next_at = now + _HORIZON
-        limit = min(_PAGE, self._taker.room())
-        if limit == 0:
-            self.has_backlog = True
-            return 0
-        held = min(self._taker.held(), _MOST_HELD)
-        seen = await self._store.list_due(self._next_at, limit + held)
-        fresh = [session for session in seen if not self._taker.is_known(session.id)]
-        due = [session for session in fresh if due_at(session) <= now][:limit]
-        for number, session in enumerate(due, start=1):
+        self._next_at = horizon = now + _HORIZON
+        most = _PAGE + min(self._taker.held(), _MOST_HELD)
+        seen = await self._store.list_due(horizon, most)
+        taken = await self._take_page(seen, now)
+        if len(seen) == most:  # other projects may stand behind these
+            for project_id in await self._projects_in_need():
+                if self._taker.wants_more(project_id):
+                    page = await self._store.list_due(horizon, _PAGE, project_id)
+                    taken += await self._take_page(page, now)
+        else:
+            self._next_at = self._look_again_at(seen, now)
+        return taken
+
+    async def _take_page(self, seen: Sequence[Session], now: datetime) -> int:
+        """Take those of these that are due, unknown and have room; how many."""
+        taken = 0
+        for session in seen:
+            if due_at(session) > now or taken >= _PAGE:
+                break
+            if self._taker.is_known(session.id):
+                continue
+            if self._taker.room(session.project_id) == 0:
+                self.behind.add(session.project_id)
+                continue
             await self._take_one(session, now)
-            if number % _TAKEN_AT_ONCE == 0:
+            taken += 1
+            if taken % _TAKEN_AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
-        if len(due) < len(fresh):
-            self._next_at = due_at(fresh[len(due)])
-        elif len(fresh) == len(seen):
-            self._next_at = None
-        return len(due)
+        return taken
+
+    def _look_again_at(self, seen: Sequence[Session], now: datetime) -> datetime | None:
+        """The first time ahead among these, which are all there are; None if the store must be asked."""
+        if ahead := next((at for each in seen if (at := due_at(each)) > now), None):
+            return ahead
+        return now + _HORIZON if seen else None
+
+    async def _projects_in_need(self) -> list[ProjectId]:
+        return await self._store.list_projects_in_need(self._clock.now())
 
     async def _take_one(self, session: Session, now: datetime) -> None:
         if session.deadline_at is not None and session.deadline_at <= now:
@@ -177,17 +206,22 @@ class SessionSource:
         else:
             await self._taker.take(replace(session, wake_at=None))
 
-    async def _take_created(self) -> None:
-        self.has_backlog = False
+    async def _take_created(self, projects: Sequence[ProjectId]) -> None:
+        """Hand on sessions of these projects that are not begun, page by page in turn, while there is room for them."""
         now = self._clock.now()
-        after: SessionId | None = None
-        while page := await self._store.list_unfinished([SessionState.CREATED], after, _PAGE):
-            after = page[-1].id
+        places = deque[tuple[ProjectId, SessionId | None]]((each, None) for each in projects)
+        while places:
+            project_id, after = places.popleft()
+            page = await self._store.list_created(project_id, after, _PAGE)
+            if after is None:
+                self.behind.discard(project_id)
             for session in page:
+                if project_id in self.behind:
+                    break
                 if session.wake_at is None or session.wake_at <= now:
                     await self._taker.take(session)
-            if self.has_backlog:
-                return
+            if len(page) == _PAGE and project_id not in self.behind:
+                places.append((project_id, page[-1].id))
 
     async def _take_forgotten(self) -> None:
         """A net under everything else: no session may be called running that nobody runs."""

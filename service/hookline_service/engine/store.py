@@ -49,8 +49,20 @@ class EngineStore(Protocol):
         """See `SessionStore.list_unfinished`."""
         ...
 
-    async def list_due(self, now: datetime, limit: int) -> list[Session]:
+    async def list_created(
+        self, project_id: ProjectId, after: SessionId | None, limit: int
+    ) -> list[Session]:
+        """See `SessionStore.list_created`."""
+        ...
+
+    async def list_due(
+        self, now: datetime, limit: int, project_id: ProjectId | None = None
+    ) -> list[Session]:
         """See `SessionStore.list_due`."""
+        ...
+
+    async def list_projects_in_need(self, now: datetime) -> list[ProjectId]:
+        """See `SessionStore.list_projects_in_need`."""
         ...
 
     async def next_due_at(self) -> datetime | None:

@@ -275,8 +275,23 @@ class SessionStore(Protocol):
         """Sessions in these states, oldest first, with ids above `after`."""
         ...
 
-    async def list_due(self, now: datetime, limit: int) -> list[Session]:
-        """Created and waiting sessions whose `wake_at` or `deadline_at` is not after `now`, earliest first."""
+    async def list_created(
+        self, project_id: ProjectId, after: SessionId | None, limit: int
+    ) -> list[Session]:
+        """Sessions of the project that have not begun, oldest first, with ids above `after`."""
+        ...
+
+    async def list_due(
+        self, now: datetime, limit: int, project_id: ProjectId | None = None
+    ) -> list[Session]:
+        """Created and waiting sessions, of a project if one is given, whose `wake_at` or `deadline_at` is not after `now`.
+
+        The earliest come first.
+        """
+        ...
+
+    async def list_projects_in_need(self, now: datetime) -> list[ProjectId]:
+        """The projects with sessions that have not begun, or for which `list_due` has some; the oldest project first."""
         ...
 
     async def next_due_at(self) -> datetime | None:

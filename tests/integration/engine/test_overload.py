@@ -105,7 +105,7 @@ async def test_a_queue_of_large_events_holds_few_of_them(rig: EngineRig) -> None
 
     for _ in range(embedded._EVENTS_KEPT + 50):
         await rig.start(event)
-    held = sum(ticket.event is not None for ticket in rig.engine._queue._ready)
+    held = sum(ticket.event is not None for ticket in rig.engine._queue._waiting.values())
     async with rig.host(script=script):
         await all_end(rig, embedded._EVENTS_KEPT + 50)
 

@@ -127,7 +127,7 @@ class Stirrer:
     async def leave(self) -> None:
         """A session that the engine has to find by itself."""
         self.sessions.append(await self.rig.add())
-        self.rig.engine.source.has_backlog = True
+        self.rig.engine.source.behind.add(self.rig.release.project.id)
         self.rig.engine.source.notice()
 
     async def stop(self) -> None:
@@ -195,7 +195,7 @@ async def come_to_rest(rig: EngineRig, witness: Witness) -> None:
     async with rig.host(capacity=20, script=witness.play):
         for _ in range(1_000):
             rig.advance(10)
-            rig.engine.source.has_backlog = True
+            rig.engine.source.behind.add(rig.release.project.id)
             await anyio.sleep(0.02)
             unfinished = await rig.store.list_unfinished(list(SessionState)[:3], None, 5)
             if not unfinished:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+
+import pytest
 
 from hookline_service.engine.admission import AdmissionQueue, Limit, Ticket
 from hookline_service.model.ids import BuildId, ProjectId, SessionId
@@ -9,12 +12,13 @@ from hookline_service.model.sessions import Session, SessionState
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ONE_AT_A_TIME = Limit("trigger:a", 1)
 TWO_AT_A_TIME = Limit("project:p", 2)
+PROJECT = ProjectId("prj_1")
 
 
-def a_ticket(name: str, *limits: Limit) -> Ticket:
+def a_ticket(name: str, *limits: Limit, project: str = PROJECT) -> Ticket:
     session = Session(
         id=SessionId(name),
-        project_id=ProjectId("prj_1"),
+        project_id=ProjectId(project),
         build_id=BuildId("bld_1"),
         deployment_id=None,
         trigger_id=None,
@@ -25,6 +29,12 @@ def a_ticket(name: str, *limits: Limit) -> Ticket:
         created_at=NOON,
     )
     return Ticket(session, None, limits)
+
+
+def tickets(queue: AdmissionQueue, names: str) -> None:
+    """Push a ticket for each name such as `a1`, whose letter is its project."""
+    for name in names.split():
+        queue.push(a_ticket(name, project=name[0]))
 
 
 def names_popped(queue: AdmissionQueue) -> list[str]:
@@ -58,7 +68,7 @@ def test_a_release_lets_the_next_one_go() -> None:
         queue.push(a_ticket(name, ONE_AT_A_TIME))
     names_popped(queue)
 
-    queue.release((ONE_AT_A_TIME,))
+    queue.release(PROJECT, (ONE_AT_A_TIME,))
 
     assert names_popped(queue) == ["second"]
 
@@ -70,7 +80,7 @@ def test_a_ticket_removed_while_it_waits_aside_passes_its_turn_on() -> None:
     names_popped(queue)
 
     removed = queue.remove(SessionId("second"))
-    queue.release((ONE_AT_A_TIME,))
+    queue.release(PROJECT, (ONE_AT_A_TIME,))
 
     assert removed is not None
     assert names_popped(queue) == ["third"]
@@ -85,8 +95,99 @@ def test_two_limits_hold_at_once_and_nobody_is_forgotten() -> None:
     order = names_popped(queue)
 
     for limits in ((TWO_AT_A_TIME,), (TWO_AT_A_TIME,), (ONE_AT_A_TIME, TWO_AT_A_TIME)):
-        queue.release(limits)
+        queue.release(PROJECT, limits)
         order += names_popped(queue)
 
     assert order == ["p1", "p2", "both1", "both2"]
     assert len(queue) == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        pytest.param(["+a1 a2 a3", "3"], "a1 a2 a3", id="one alone has all the room"),
+        pytest.param(["+a1 a2 a3 a4 b1", "5"], "a1 b1 a2 a3 a4", id="one of many, and one"),
+        pytest.param(["+a1 a2 b1 b2 c1 c2", "6"], "a1 b1 c1 a2 b2 c2", id="turn by turn"),
+        pytest.param(["+a1 a2 a3 a4", "2", "+b1", "-a", "2"], "a1 a2 b1 a3", id="a latecomer is next"),
+        pytest.param(["+a1 a2 a3 b1 b2", "2", "-a", "1"], "a1 b1 a2", id="back at fewest"),
+        pytest.param(["+a1 a2 b1 b2", "1", "-a", "1", "-b", "1", "-a", "1"], "a1 b1 a2 b2", id="one place"),
+        pytest.param(["+a1 a2", "1", "+b1", "-a", "1", "+c1", "-b", "1"], "a1 b1 a2", id="who waits longer"),
+        pytest.param(["+a1 b1", "2", "+a2 a3 b2", "-a", "3"], "a1 b1 a2 b2 a3", id="by what runs"),
+        pytest.param(["+a1 b1 a2", "~b1", "2"], "a1 a2", id="one whose ticket left"),
+        pytest.param(["+b1 a1", "~b1", "+b2", "2"], "a1 b2", id="left and came again"),
+    ],
+)  # fmt: skip
+def test_the_next_place_goes_to_the_project_with_the_fewest(
+    steps: Sequence[str], expected: str
+) -> None:
+    """`+` pushes, `-` releases one of a project, `~` removes, a number pops as many."""
+    queue = AdmissionQueue()
+    popped: list[str] = []
+
+    for step in steps:
+        match step[0]:
+            case "+":
+                tickets(queue, step[1:])
+            case "-":
+                queue.release(ProjectId(step[1:]), ())
+            case "~":
+                queue.remove(SessionId(step[1:]))
+            case _:
+                popped += [t.session.id for _ in range(int(step)) if (t := queue.pop())]
+
+    assert " ".join(popped) == expected
+
+
+def test_a_project_whose_limit_is_used_up_leaves_its_turn_to_others() -> None:
+    queue = AdmissionQueue()
+    for name in ("a1", "a2", "a3"):
+        queue.push(a_ticket(name, ONE_AT_A_TIME, project="a"))
+    tickets(queue, "b1 b2")
+
+    first = names_popped(queue)
+    queue.release(ProjectId("a"), (ONE_AT_A_TIME,))
+
+    assert first == ["a1", "b1", "b2"]
+    assert names_popped(queue) == ["a2"]
+
+
+def test_any_number_that_runs_and_waits_is_shared_out_to_the_last() -> None:
+    queue = AdmissionQueue()
+    names = [f"{project}{number}" for project in "abcdefg" for number in range(60)]
+    tickets(queue, " ".join(names))
+    running = [ticket for _ in range(20) if (ticket := queue.pop())]
+    popped = [ticket.session.id for ticket in running]
+
+    for step in range(len(names)):
+        place = (step * 7) % max(1, len(running))
+        for ticket in running[place : place + 1]:
+            running.remove(ticket)
+            queue.release(ticket.session.project_id, ticket.limits)
+        if (ticket := queue.pop()) is not None:
+            running.append(ticket)
+            popped.append(ticket.session.id)
+    for ticket in running:
+        queue.release(ticket.session.project_id, ticket.limits)
+
+    assert sorted(popped) == sorted(names)
+    assert (queue._lines, queue._turns, queue._waiting) == ({}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("waiting", "room_of_a", "room_of_b"),
+    [
+        pytest.param("", 6, 6, id="empty"),
+        pytest.param("a1 a2", 4, 4, id="some room"),
+        pytest.param("a1 a2 a3 a4 a5 a6", 0, 3, id="one has filled it"),
+        pytest.param("a1 a2 a3 a4 a5 a6 b1 b2 b3", 0, 0, id="both have their share"),
+        pytest.param("a1 c1 c2 c3 c4 c5", 2, 2, id="a third has most"),
+    ],
+)
+def test_one_project_cannot_take_the_room_of_another(
+    waiting: str, room_of_a: int, room_of_b: int
+) -> None:
+    queue = AdmissionQueue()
+    tickets(queue, waiting)
+
+    assert queue.room(ProjectId("a"), 6) == room_of_a
+    assert queue.room(ProjectId("b"), 6) == room_of_b

@@ -62,6 +62,23 @@ SELECT * FROM session_values WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3;
 -- Created and waiting sessions whose time has come, earliest first.
 SELECT * FROM session_values WHERE due_at <= ? ORDER BY due_at LIMIT ?;
 
+-- name: list_created_of_project
+-- Sessions of a project that have not begun above an id, oldest first.
+SELECT * FROM session_values WHERE project_key = ? AND state = 'created' AND id > ? ORDER BY id LIMIT ?;
+
+-- name: list_due_of_project
+-- Created and waiting sessions of a project whose time has come, earliest first.
+SELECT * FROM session_values WHERE project_key = ? AND due_at <= ? ORDER BY due_at LIMIT ?;
+
+-- name: list_projects_in_need
+-- The projects with sessions that have not begun, or whose time has come.
+SELECT p.id FROM projects AS p
+WHERE p.deleted_at IS NULL AND (
+    EXISTS (SELECT 1 FROM sessions AS s WHERE s.project_key = p.key AND s.state = 'created')
+    OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.project_key = p.key AND s.due_at <= ?)
+)
+ORDER BY p.key;
+
 -- name: next_due_at
 -- When the next created or waiting session is due.
 SELECT due_at FROM sessions WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1;

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from hookline_service.model.errors import SessionNotFoundError
-from hookline_service.model.ids import SessionId, TriggerId
+from hookline_service.model.ids import ProjectId, SessionId, TriggerId
 from hookline_service.model.sessions import (
     FINAL_STATES,
     Attempt,
@@ -73,9 +73,22 @@ class SessionTables(Tables):
         """See `SessionStore.list_unfinished`."""
         return await self._readers.run(_list_unfinished, states, after or "", limit)
 
-    async def list_due(self, now: datetime, limit: int) -> list[Session]:
+    async def list_created(
+        self, project_id: ProjectId, after: SessionId | None, limit: int
+    ) -> list[Session]:
+        """See `SessionStore.list_created`."""
+        return await self._readers.run(_list_created, project_id, after or "", limit)
+
+    async def list_due(
+        self, now: datetime, limit: int, project_id: ProjectId | None = None
+    ) -> list[Session]:
         """See `SessionStore.list_due`."""
-        return await self._readers.run(_list_due, to_us(now), limit)
+        return await self._readers.run(_list_due, to_us(now), limit, project_id)
+
+    async def list_projects_in_need(self, now: datetime) -> list[ProjectId]:
+        """See `SessionStore.list_projects_in_need`."""
+        rows = await self._readers.run(Database.rows, "list_projects_in_need", (to_us(now),))
+        return [ProjectId(row[0]) for row in rows]
 
     async def next_due_at(self) -> datetime | None:
         """See `SessionStore.next_due_at`."""
@@ -235,8 +248,22 @@ def _key_or_missing(database: Database, statement: str, name: str | None) -> int
     return -1 if key is None else key
 
 
-def _list_due(database: Database, now_us: int, limit: int) -> list[Session]:
-    return [session_of(row) for row in database.rows("list_due", (now_us, limit))]
+def _list_created(
+    database: Database, project_id: ProjectId, after: str, limit: int
+) -> list[Session]:
+    project = _key_or_missing(database, "find_project_key", project_id)
+    rows = database.rows("list_created_of_project", (project, after, limit))
+    return [session_of(row) for row in rows]
+
+
+def _list_due(
+    database: Database, now_us: int, limit: int, project_id: ProjectId | None
+) -> list[Session]:
+    if project_id is None:
+        return [session_of(row) for row in database.rows("list_due", (now_us, limit))]
+    project = _key_or_missing(database, "find_project_key", project_id)
+    rows = database.rows("list_due_of_project", (project, now_us, limit))
+    return [session_of(row) for row in rows]
 
 
 def _list_unfinished(
