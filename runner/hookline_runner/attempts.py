@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from hookline_runner import fast_json
+from hookline_runner.budget import LINE_COST_BYTES, cost_of
 from hookline_runner.errors import StartUnreadableError
+from hookline_runner.flow import Flow
 from hookline_runner.frames import LINK_CHANNEL, FrameType
+from hookline_runner.large_frames import LargeFrames
 from hookline_runner.output_limit import OutputLimit
 from hookline_runner.relay import RawFrame
 from hookline_runner.session_process import ProcessSource, SessionProcess
@@ -20,22 +23,39 @@ _RETIRE_S = 2.0
 _READS_BEFORE_A_KILL = 16  # more than a socket holds
 _CLOSED_SOCKET_S = 1.0
 _RECORDS_PER_FRAME = 1000  # the service reads a frame in one go
-_MAX_HEADER_BYTES = 16 * 1024 * 1024  # as above; a session sends a tenth of that
-_PASSED_ON = frozenset({FrameType.STARTED, FrameType.APPEND, FrameType.LOG, FrameType.CALL})
+_MIB = 1024 * 1024
+# The most that an honest process sends as a header, several times over: the service reads it in one go.
+_HEADER_LIMITS = {
+    FrameType.STARTED: 1024,
+    FrameType.LOG: 2 * _MIB,
+    FrameType.APPEND: 16 * _MIB,
+    FrameType.CALL: 16 * _MIB,
+    FrameType.SUSPEND: 16 * _MIB,
+    FrameType.DONE: 16 * _MIB,
+    FrameType.STACK_TAKEN: 16 * _MIB,
+}
+_WITH_PAYLOAD = frozenset({FrameType.APPEND, FrameType.DONE})
 _LAST_WORDS = frozenset({FrameType.DONE, FrameType.SUSPEND})
+_LOG_COST = 4  # each record becomes a row
+_MOST_UNREAD_BYTES = 64 * _MIB  # of what it was sent since it started
 
 
 class LinkSender(Protocol):
     """The link to the service, as attempts use it."""
 
-    def send_bytes(self, data: bytes) -> None:
-        """Send frames that are encoded already."""
+    @property
+    def large(self) -> LargeFrames:
+        """The room for large frames that are to pass it."""
+        ...
+
+    def send_bytes(self, data: bytes, project: str = "") -> None:
+        """Send a frame that is encoded already, when it is the turn of the project."""
         ...
 
     def send(
-        self, frame_type: FrameType, channel: int, header: object, payload: bytes = b""
+        self, frame_type: FrameType, channel: int, header: object, *, project: str = ""
     ) -> None:
-        """Encode and send a frame."""
+        """Encode and send a frame without a payload."""
         ...
 
 
@@ -44,6 +64,7 @@ class StartRequest:
     """What the host reads of a START; 0 stands for no limit."""
 
     build_id: str
+    project: str
     reuse: bool
     memory_limit_bytes: int
     log_limit_lines: int
@@ -56,6 +77,7 @@ def read_start(header: bytes) -> StartRequest:
         fields: dict[str, Any] = fast_json.read_header(header)  # Any: JSON of the service
         return StartRequest(
             build_id=str(fields["build"]),
+            project=str(fields.get("project") or ""),
             reuse=fields.get("process") == "reuse",
             memory_limit_bytes=int(fields.get("memory_limit_bytes") or 0),
             log_limit_lines=int(fields.get("log_limit_lines") or 0),
@@ -96,6 +118,7 @@ class Attempt:
         self.channel = start.channel
         self.request = request
         self.is_ended = False
+        self.flow = Flow(request.project, link.large, self._frame_is_late)
         self._link = link
         self._now = now
         self._on_ended = on_ended
@@ -103,6 +126,7 @@ class Attempt:
         self._source: ProcessSource | None = None
         self._process: SessionProcess | None = None
         self._has_spoken = False
+        self._has_started = False
         self._kill_reason = ""
         self._kill_detail = ""
         self._is_stopping = False
@@ -118,6 +142,13 @@ class Attempt:
         """Whether it got a process."""
         return self._process is not None
 
+    @property
+    def unread_bytes(self) -> int:
+        """How much the host keeps for it until it reads it."""
+        if self._process is None:
+            return sum(len(data) for data in self._unsent)
+        return self._process.unread_bytes
+
     # From the service.
 
     def pass_on(self, frame: RawFrame) -> None:
@@ -125,8 +156,12 @@ class Attempt:
         data = frame.on_channel(LINK_CHANNEL)
         if self._process is None:
             self._unsent.append(data)
-        else:
-            self._process.send(data)
+            return
+        self._process.send(data)
+        if frame.type == FrameType.REPLY:
+            self.flow.note_reply()
+        if self._has_started and self._process.unread_bytes > _MOST_UNREAD_BYTES:
+            self.reads_too_little(_MOST_UNREAD_BYTES)
 
     def stop(self, frame: RawFrame) -> None:
         """Obey a STOP: politely first, then by force; at once when nothing runs yet."""
@@ -155,7 +190,8 @@ class Attempt:
         if self._stack_timer is not None and not self.is_ended:
             self._clear_stack_timer()
             header = taken_header(parse_dump(text), is_dump=True)
-            self._link.send(FrameType.STACK_TAKEN, self.channel, header)
+            project = self.request.project
+            self._link.send(FrameType.STACK_TAKEN, self.channel, header, project=project)
 
     # From the zygote.
 
@@ -163,6 +199,7 @@ class Attempt:
         """See `Applicant.process_found`."""
         self._source = source
         self._process = process
+        self.flow.attach(process)
         unsent, self._unsent = self._unsent, []
         for data in unsent:
             process.send(data)
@@ -195,19 +232,66 @@ class Attempt:
         if self.is_ended:
             return
         self._has_spoken = True
-        if frame.header_size > _MAX_HEADER_BYTES:
-            self.protocol_broken(f"a header of {frame.header_size} bytes")
-        elif frame.type in _PASSED_ON:
-            self._link.send_bytes(frame.on_channel(self.channel))
+        problem = self._problem_of(frame)
+        if problem:
+            self.protocol_broken(problem)
         elif frame.type in _LAST_WORDS:
             self._finish(frame)
         elif frame.type == FrameType.STACK_TAKEN:
             is_fine = frame.header_size <= MOST_BYTES
             if is_fine and self._stack_timer is not None:  # or nobody asked, or it comes late
                 self._clear_stack_timer()
-                self._link.send_bytes(frame.on_channel(self.channel))
+                self._link.send_bytes(frame.on_channel(self.channel), self.request.project)
+            self._account(frame)
         else:
-            self.protocol_broken(f"a frame of type {frame.type}")
+            self._link.send_bytes(frame.on_channel(self.channel), self.request.project)
+            self._account(frame)
+
+    def _problem_of(self, frame: RawFrame) -> str:
+        """What is wrong with a frame; "" when it may pass."""
+        limit = _HEADER_LIMITS.get(cast("FrameType", frame.type))
+        if limit is None:
+            return f"a frame of type {frame.type}"
+        kind = FrameType(frame.type)
+        if frame.header_size > limit:
+            return (
+                f"a header of {frame.header_size} bytes in a {kind.name}, which has up to {limit}"
+            )
+        if len(frame.body) > frame.header_size and kind not in _WITH_PAYLOAD:
+            return f"a {kind.name} with a payload"
+        if kind is FrameType.STARTED and self._has_started:
+            return "a second STARTED"
+        return ""
+
+    def _account(self, frame: RawFrame) -> None:
+        cost = cost_of(frame.header_size, len(frame.body) - frame.header_size)
+        if frame.type == FrameType.CALL:
+            self.flow.note_call()
+        elif frame.type == FrameType.STARTED:
+            self._has_started = True
+        self.flow.spend(cost * _LOG_COST if frame.type == FrameType.LOG else cost)
+
+    def frame_announced(self, size_bytes: int) -> None:
+        """See `ProcessListener.frame_announced`."""
+        self.flow.announce(size_bytes)
+
+    def frame_whole(self) -> None:
+        """See `ProcessListener.frame_whole`."""
+        self.flow.note_whole()
+
+    def _frame_is_late(self, size_bytes: int, wait_s: float) -> None:
+        """A large frame takes room from others: it has to come in time."""
+        if self._process is not None:
+            self._process.drain_socket(size_bytes // _MIB + _READS_BEFORE_A_KILL)
+        if self.flow.awaits_frame:
+            self.protocol_broken(f"a frame of {size_bytes} bytes was not whole within {wait_s:g} s")
+
+    def reads_too_little(self, limit_bytes: int) -> None:
+        """What the host keeps for it is more than there is room for."""
+        self.protocol_broken(
+            f"it does not read what it is sent: {self.unread_bytes} bytes wait for it, "
+            f"and together up to {limit_bytes} may"
+        )
 
     def lines_written(self, kind: str, lines: list[str]) -> None:
         """See `ProcessListener.lines_written`."""
@@ -218,7 +302,8 @@ class Attempt:
         records = self._limit.records(self._now(), kind, lines)
         for start in range(0, len(records), _RECORDS_PER_FRAME):
             part = records[start : start + _RECORDS_PER_FRAME]
-            self._link.send(FrameType.LOG, self.channel, {"r": part})
+            self._link.send(FrameType.LOG, self.channel, {"r": part}, project=self.request.project)
+        self.flow.spend(len(lines) * LINE_COST_BYTES + sum(map(len, lines)))
 
     def protocol_broken(self, problem: str) -> None:
         """See `ProcessListener.protocol_broken`."""
@@ -238,7 +323,7 @@ class Attempt:
         if process is None or source is None:
             return
         process.drain_output()
-        self._link.send_bytes(frame.on_channel(self.channel))
+        self._link.send_bytes(frame.on_channel(self.channel), self.request.project)
         may_stay = self.request.reuse and not self._is_stopping and _is_clean(frame)
         self._end("exited")
         if may_stay:
@@ -273,7 +358,8 @@ class Attempt:
         self._clear_timer()
         self._clear_stack_timer()
         header = exit_header(reason, status=status, signal_number=signal_number, detail=detail)
-        self._link.send(FrameType.EXITED, self.channel, header)
+        self._link.send(FrameType.EXITED, self.channel, header, project=self.request.project)
+        self.flow.close()
         self._on_ended(self)
 
     def _set_timer(self, delay_s: float, action: Callable[[], None]) -> None:

@@ -30,6 +30,8 @@ from hookline_runner.zygote_pool import ZygotePool
 logger = logging.getLogger(__name__)
 
 _BUILD_WAIT_S = 60.0
+_MUCH_UNREAD_BYTES = 4 * 1024 * 1024
+_MOST_UNREAD_BYTES = 512 * 1024 * 1024
 
 
 class Dispatch:
@@ -84,10 +86,29 @@ class Dispatch:
                 attempt.take_stack()
             else:
                 attempt.pass_on(frame)
+                if attempt.unread_bytes > _MUCH_UNREAD_BYTES:
+                    self._bound_unread()
         elif frame.type == FrameType.PREPARE:
             self._tasks.start_soon(self._prepare, frame, name="prepare")
         elif frame.type == FrameType.BUILD:
             self._receive_build(frame)
+
+    def hold(self, channel: int) -> None:
+        """Read nothing more of an attempt: the service does not keep up with it."""
+        if (attempt := self._attempts.get(channel)) is not None:
+            attempt.flow.hold_for_link()
+
+    def ease(self, channel: int) -> None:
+        """The service has caught up with an attempt."""
+        if (attempt := self._attempts.get(channel)) is not None:
+            attempt.flow.ease_link()
+
+    def _bound_unread(self) -> None:
+        """End the attempt that leaves the most unread, when all together leave too much."""
+        attempts = self._attempts.values()
+        if sum(attempt.unread_bytes for attempt in attempts) > _MOST_UNREAD_BYTES:
+            most = max(attempts, key=lambda attempt: attempt.unread_bytes)
+            most.reads_too_little(_MOST_UNREAD_BYTES)
 
     def _start(self, frame: RawFrame) -> None:
         try:
@@ -159,17 +180,17 @@ class Dispatch:
         finally:
             del self._build_sent[build_id]
         frame = self._sent_builds.pop(build_id)
-        return await self._preparation.keep(build_id, _spec_of(_fields_of(frame)), frame.payload)
+        return await self._preparation.keep(build_id, _spec_of(read_fields(frame)), frame.payload)
 
     def _receive_build(self, frame: RawFrame) -> None:
-        build_id = str(_fields_of(frame).get("build"))
+        build_id = str(read_fields(frame).get("build"))
         if (sent := self._build_sent.get(build_id)) is not None:
             self._sent_builds[build_id] = frame
             sent.set()
 
     async def _prepare(self, frame: RawFrame) -> None:
         """Carry out a PREPARE and answer it, whatever comes."""
-        fields = _fields_of(frame)
+        fields = read_fields(frame)
         request = fields.get("request")
 
         async def report(text: str) -> None:
@@ -203,8 +224,15 @@ async def _ignore_progress(text: str) -> None:
     del text
 
 
-def _fields_of(frame: RawFrame) -> dict[str, Any]:  # Any: JSON of the service, which is trusted
-    return cast("dict[str, Any]", fast_json.read_header(frame.header))
+def read_fields(frame: RawFrame) -> dict[str, Any]:  # Any: JSON of the service
+    """The fields of a frame of the service; none when they cannot be read, which is logged."""
+    try:
+        fields: object = fast_json.read_header(frame.header)
+    except (ValueError, RecursionError) as exc:
+        facts = {"frame": frame.type, "problem": str(exc)}
+        logger.warning("a frame of the service cannot be read", extra=facts)
+        return {}
+    return cast("dict[str, Any]", fields) if isinstance(fields, dict) else {}
 
 
 def _spec_of(fields: dict[str, Any]) -> BuildSpec:  # Any: as above

@@ -11,17 +11,16 @@ import sys
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from anyio.abc import TaskGroup
 
 from hookline.errors import HooklineError
-from hookline_runner import fast_json
 from hookline_runner.builds import Builds
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.clock import now_s
-from hookline_runner.dispatch import Dispatch
+from hookline_runner.dispatch import Dispatch, read_fields
 from hookline_runner.environments import Environments
 from hookline_runner.errors import (
     LinkRefusedError,
@@ -49,6 +48,7 @@ _CONNECT_WAIT_S = 10.0
 _CONNECT_RETRY_S = 0.05
 _CLEAN_UP_AFTER_S = 15.0
 _DEFAULT_HEARTBEAT_S = 2.0
+_SHORTEST_HEARTBEAT_S, _LONGEST_HEARTBEAT_S = 0.01, 60.0
 _ANSWER_WAIT_S = 60.0
 _DESCRIPTORS = 16_384
 _EXIT_STATUS = {"unauthenticated": 3, "unavailable": 4, "internal": 70}
@@ -99,23 +99,27 @@ class RunnerHost:
     def frame_received(self, frame: RawFrame) -> None:
         """See `LinkListener.frame_received`."""
         if frame.type == FrameType.WELCOME:
-            fields: dict[str, Any] = fast_json.read_header(frame.header)  # Any: JSON of the service
-            self._heartbeat_s = float(fields.get("heartbeat_s") or _DEFAULT_HEARTBEAT_S)
+            fields = read_fields(frame)
+            self._heartbeat_s = _heartbeat_of(fields.get("heartbeat_s"))
             self._welcomed.set()
             logger.info("welcomed by the service", extra={"runner": fields.get("runner")})
         elif frame.type == FrameType.UNNEEDED:
-            self._unneeded = tuple(map(str, fast_json.read_header(frame.header)["builds"]))
+            builds = read_fields(frame).get("builds")
+            if isinstance(builds, list):
+                self._unneeded = tuple(map(str, cast("list[object]", builds)))
             self._has_answer.set()
         elif self._dispatch is not None:
             self._dispatch.receive(frame)
 
-    def link_paused(self) -> None:
-        """See `LinkListener.link_paused`."""
-        self._pool.pause()
+    def channel_held(self, channel: int) -> None:
+        """See `LinkListener.channel_held`."""
+        if self._dispatch is not None:
+            self._dispatch.hold(channel)
 
-    def link_resumed(self) -> None:
-        """See `LinkListener.link_resumed`."""
-        self._pool.resume()
+    def channel_eased(self, channel: int) -> None:
+        """See `LinkListener.channel_eased`."""
+        if self._dispatch is not None:
+            self._dispatch.ease(channel)
 
     def link_lost(self, problem: str) -> None:
         """See `LinkListener.link_lost`."""
@@ -208,13 +212,15 @@ class RunnerHost:
             dispatch = self._dispatch
             channels = [] if dispatch is None else dispatch.channels
             beat = {
-                "channels": channels,
+                # An end that has not left yet may come behind this: until then its attempt lives.
+                "channels": [*({*channels, *self._link.waiting_channels()} - {LINK_CHANNEL})],
                 "starts": 0 if dispatch is None else dispatch.starts_read,
                 "free": max(0, self._settings.capacity - len(channels)),
                 "rss_bytes": _own_rss_bytes(),
             }
             self._link.send(FrameType.HEARTBEAT, LINK_CHANNEL, beat)
             self._pool.tend()
+            self._link.large.tend()
             self._pool.end_orphans(self._processes.pids)
             await anyio.sleep(self._heartbeat_s)
 
@@ -263,6 +269,13 @@ def run(settings: RunnerSettings) -> int:
         return 0
     logger.error("runner host ended: %s", problem)
     return _EXIT_STATUS.get(problem.kind, 1)
+
+
+def _heartbeat_of(value: object) -> float:
+    """How often to beat, in seconds; as usual when the service does not say it, or what cannot be."""
+    if isinstance(value, int | float) and _SHORTEST_HEARTBEAT_S <= value <= _LONGEST_HEARTBEAT_S:
+        return float(value)
+    return _DEFAULT_HEARTBEAT_S
 
 
 def _first_leaf(group: BaseExceptionGroup[HooklineError]) -> HooklineError:

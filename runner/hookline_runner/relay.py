@@ -45,6 +45,11 @@ class FrameCutter:
         self._buffer = bytearray()
         self._needed = 0
 
+    @property
+    def announced_bytes(self) -> int:
+        """The size of the frame that has begun and is not whole, as its prefix says; 0 if there is none."""
+        return self._needed if len(self._buffer) >= _PREFIX_SIZE else 0
+
     def feed(self, data: bytes) -> list[RawFrame]:
         """The frames that `data` completes.
 

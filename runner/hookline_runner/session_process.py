@@ -10,7 +10,9 @@ import stat
 from collections import deque
 from typing import Protocol
 
+from hookline_runner.flow import Hold
 from hookline_runner.frames import FrameError
+from hookline_runner.large_frames import SMALL_FRAME_BYTES
 from hookline_runner.output_pipe import OutputPipe
 from hookline_runner.relay import FrameCutter, RawFrame
 
@@ -35,6 +37,14 @@ class ProcessListener(Protocol):
         """The process sent what are no frames, or takes none."""
         ...
 
+    def frame_announced(self, size_bytes: int) -> None:
+        """The process began a large frame that is not whole yet."""
+        ...
+
+    def frame_whole(self) -> None:
+        """The large frame that it announced last is whole, and comes next."""
+        ...
+
     def socket_closed(self) -> None:
         """The process closed its socket; it may still live."""
         ...
@@ -49,7 +59,8 @@ class SessionProcess:
 
     __slots__ = (
         "_cutter",
-        "_is_paused",
+        "_frames",
+        "_is_large",
         "_is_readable",
         "_is_watching_pipes",
         "_loop",
@@ -58,6 +69,7 @@ class SessionProcess:
         "_pipes",
         "_socket",
         "directory",
+        "holds",
         "idle_since",
         "is_gone",
         "listener",
@@ -75,7 +87,9 @@ class SessionProcess:
         self._cutter = FrameCutter()
         self._outgoing: deque[bytes] = deque()
         self._outgoing_bytes = 0
-        self._is_paused = False
+        self._frames: deque[RawFrame] = deque()  # cut, and held back with the rest
+        self.holds = Hold(0)
+        self._is_large = False  # whether the frame that has begun is a large one
         self._is_readable = False
         self._is_watching_pipes = False
 
@@ -86,6 +100,8 @@ class SessionProcess:
             self._is_watching_pipes = True
             self._is_readable = True
             self._watch()
+        elif not self._is_readable:
+            self._loop.call_soon(listener.protocol_broken, "it said much between two sessions")
 
     def detach(self) -> None:
         """The attempt is over; the process may wait for another."""
@@ -109,16 +125,24 @@ class SessionProcess:
             self._keep_back(data[sent:])
             self._loop.add_writer(self._socket.fileno(), self._write_more)
 
-    def pause(self) -> None:
-        """Read nothing more for now: what comes cannot be passed on."""
-        if not self._is_paused:
-            self._is_paused = True
-            self._unwatch()
+    @property
+    def unread_bytes(self) -> int:
+        """How much it was sent and has not read, beyond what its socket holds."""
+        return self._outgoing_bytes
 
-    def resume(self) -> None:
-        """Read again."""
-        if self._is_paused:
-            self._is_paused = False
+    def hold(self, reason: Hold) -> None:
+        """Read nothing more for this reason."""
+        if not self.holds:
+            self._unwatch()
+        self.holds |= reason
+
+    def let_go(self, reason: Hold) -> None:
+        """The reason is gone; pass on what was held back, and read again if there is no other."""
+        if not self.holds & reason:
+            return
+        self.holds &= ~reason
+        self._pass_on()
+        if not self.holds:
             self._watch()
 
     def drain_output(self) -> None:
@@ -132,8 +156,9 @@ class SessionProcess:
 
     def drain_socket(self, most_reads: int = _MAX_SOCKET_READS_AT_END) -> None:
         """Pass on the frames that stand in the socket now; for a process that has died, or is about to be killed."""
+        self._pass_on(is_last=True)
         for _ in range(most_reads):
-            if not self._is_readable or not self._read_socket():
+            if not self._is_readable or not self._read_socket(is_last=True):
                 return
 
     def close(self) -> None:
@@ -150,7 +175,7 @@ class SessionProcess:
             os.close(pipe.descriptor)
 
     def _watch(self) -> None:
-        if self.is_gone or not self._is_watching_pipes:
+        if self.is_gone or self.holds or not self._is_watching_pipes:
             return
         if self._is_readable:
             self._loop.add_reader(self._socket.fileno(), self._read_socket)
@@ -165,7 +190,7 @@ class SessionProcess:
         for pipe in self._pipes:
             self._loop.remove_reader(pipe.descriptor)
 
-    def _read_socket(self) -> bool:
+    def _read_socket(self, *, is_last: bool = False) -> bool:
         """Pass on what one read brings; false when there is nothing to read now."""
         try:
             data = self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)  # whatever others set
@@ -179,14 +204,38 @@ class SessionProcess:
                 self.listener.socket_closed()
             return False
         try:
-            for frame in self._cutter.feed(data):
-                if self.listener is not None:
-                    self.listener.frame_sent(frame)
+            frames = self._cutter.feed(data)
         except FrameError as exc:
             self._stop_reading()
             if self.listener is not None:
                 self.listener.protocol_broken(str(exc))
+            return True
+        self._note_large(is_over=bool(frames))
+        self._frames += frames
+        self._pass_on(is_last=is_last)
         return True
+
+    def _note_large(self, *, is_over: bool) -> None:
+        """Tell of large frames that begin or are whole."""
+        if self._is_large and is_over:
+            self._is_large = False
+            if self.listener is not None:
+                self.listener.frame_whole()
+        size_bytes = self._cutter.announced_bytes
+        if size_bytes <= SMALL_FRAME_BYTES or self._is_large:
+            return
+        if self.listener is None:
+            self._stop_reading()
+            return
+        self._is_large = True
+        self.listener.frame_announced(size_bytes)
+
+    def _pass_on(self, *, is_last: bool = False) -> None:
+        """Pass on the frames that were cut, until it is held back; all of them if these are its last."""
+        while self._frames and (is_last or not self.holds):
+            frame = self._frames.popleft()
+            if self.listener is not None:
+                self.listener.frame_sent(frame)
 
     def _stop_reading(self) -> None:
         self._is_readable = False
@@ -206,7 +255,8 @@ class SessionProcess:
         self._outgoing.append(data)
         self._outgoing_bytes += len(data)
         if self._outgoing_bytes > _MAX_UNSENT_BYTES and self.listener is not None:
-            self.listener.protocol_broken("it does not read what it is sent")
+            problem = f"it does not read what it is sent: {self._outgoing_bytes} bytes wait for it"
+            self.listener.protocol_broken(problem)
 
     def _write_more(self) -> None:
         while self._outgoing:

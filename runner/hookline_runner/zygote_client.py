@@ -212,16 +212,6 @@ class Zygote:
             else:
                 self.kill(self._processes[number])
 
-    def pause(self) -> None:
-        """Read nothing from session processes for now."""
-        for process in self._processes.values():
-            process.pause()
-
-    def resume(self) -> None:
-        """Read from session processes again."""
-        for process in self._processes.values():
-            process.resume()
-
     def tend(self, now: float) -> None:
         """Let surplus processes go; called every few seconds."""
         self._ahead.note_time(now)

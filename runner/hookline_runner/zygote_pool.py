@@ -81,16 +81,6 @@ class ZygotePool:
             if target is not None and target.root == excess.root:
                 zygote.end_oversized(excess.number)
 
-    def pause(self) -> None:
-        """Read nothing from session processes for now."""
-        for zygote in self._zygotes.values():
-            zygote.pause()
-
-    def resume(self) -> None:
-        """Read from session processes again."""
-        for zygote in self._zygotes.values():
-            zygote.resume()
-
     def tend(self) -> None:
         """End what has been idle for long; called every few seconds."""
         now = self._loop.time()

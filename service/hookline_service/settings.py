@@ -318,7 +318,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="queue_limit_mb",
         read=_whole(1, 65536),
-        description="Data waiting to be written, and beside it bodies that are arriving, in MiB, above which webhooks are answered 429.",
+        description="Accepted webhooks that wait to be written, and beside them bodies that are arriving, in MiB, above which webhooks are answered 429.",
     ),
     Setting(
         name="event_stream_heartbeat_s",

@@ -77,10 +77,6 @@ class DispatchStore(Protocol):
         """See `ProjectStore.find_active_deployment`."""
         ...
 
-    def pending_bytes(self) -> int:
-        """See `Store.pending_bytes`."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
@@ -124,6 +120,7 @@ class Dispatcher:
         self._routes = routes
         self._clock = clock
         self._queue_limit_bytes = queue_limit_bytes
+        self._pending_bytes = 0  # of events that are being recorded
         self._subscriptions = SubscriptionTable() if subscriptions is None else subscriptions
         self._answers = AnswerBoard() if answers is None else answers
         self._judge = InlineJudge() if judge is None else judge
@@ -147,7 +144,7 @@ class Dispatcher:
         route = await self._routes.find_by_slug(slug)
         if route is None:
             return None
-        if self._store.pending_bytes() > self._queue_limit_bytes:
+        if self._pending_bytes > self._queue_limit_bytes:
             raise RateLimitedError("too many events at once; try again in a second")
         trigger = route.trigger
         dedupe = trigger.definition.dedupe
@@ -321,9 +318,14 @@ class Dispatcher:
         return recorded  # noqa: RET504 # pyright: ignore[reportPossiblyUnboundVariable] - a scope nobody cancels
 
     async def _record_and_start(self, plan: _Plan, answers: AnswerWaiter | None) -> Recorded:
-        recorded = await self._store.record_event(
-            plan.event, plan.sessions, plan.schedule, plan.deliveries
-        )
+        size_bytes = len(plan.event.data) + len(plan.event.body or b"")
+        self._pending_bytes += size_bytes
+        try:
+            recorded = await self._store.record_event(
+                plan.event, plan.sessions, plan.schedule, plan.deliveries
+            )
+        finally:
+            self._pending_bytes -= size_bytes
         if recorded.is_new:
             if answers is not None and not plan.sessions:
                 answers.expect(recorded.woken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
@@ -74,10 +75,14 @@ class CallRuns(Protocol):
 
 
 class CallDesk:
-    """Takes calls of attempts. Everything happens on the event loop but the reading of large ones."""
+    """Takes calls of attempts. Everything happens on the event loop but the reading of large ones.
 
-    def __init__(self, parts: EngineParts, engine: CallRuns) -> None:
+    `on_eased` is called whenever one of those has been read.
+    """
+
+    def __init__(self, parts: EngineParts, engine: CallRuns, on_eased: Callable[[], None]) -> None:
         self._engine = engine
+        self._on_eased = on_eased
         self._store = parts.store
         self._clock = parts.clock
         self._changes = parts.changes
@@ -133,6 +138,7 @@ class CallDesk:
             await self._take_slowly(attempt, call)
         finally:
             self._waiting_bytes -= _TIMES_AS_LARGE * size
+            self._on_eased()
 
     async def _take_slowly(self, attempt: LiveAttempt, call: CallFrame) -> None:
         if attempt.is_closed or attempt.verdict is not None:

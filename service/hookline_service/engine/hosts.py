@@ -40,6 +40,7 @@ class LiveAttempt:
     is_launched: bool = False
     launch: int = 0
     is_closed: bool = False
+    has_started: bool = False
     has_recorded: bool = False
     done: Done | None = None
     suspension: Suspension | None = None

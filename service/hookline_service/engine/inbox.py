@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 
 from hookline.errors import HooklineError
+from hookline_runner.fair_queue import FairQueue
 from hookline_runner.frames import LINK_CHANNEL, Frame, FrameType
 from hookline_service.engine.calls import CallDesk, CallRuns
 from hookline_service.engine.ending import Exit
@@ -33,9 +34,14 @@ from hookline_service.model.sessions import LogKind, LogRecord
 
 logger = logging.getLogger(__name__)
 
-_PENDING_HIGH = 64 * 1024 * 1024
-_PENDING_LOW = 16 * 1024 * 1024
+_WRITING_BYTES = (
+    2 * 1024 * 1024
+)  # of frames at the store at once: what comes to it later waits no longer
+_WAITING_HIGH = 4 * 1024 * 1024
+_WAITING_LOW = 3 * 1024 * 1024  # near: what others have to say may stand in the link
+_BYTES_PER_TURN = 256 * 1024  # read in one turn of the loop
 _PRESSURE_CHECK_S = 0.02
+_FRAME_BYTES = 200
 _MOST_BUILDS = 1_000
 _LOOKS_PER_LEASE = 4
 _MOST_FEATURES = 100
@@ -54,11 +60,15 @@ class Runs(CallRuns, Protocol):
 
 
 class FrameInbox:
-    """See `LinkListener`. Leases: a host that is silent for `lease_s` is dropped, and its attempts are lost."""
+    """See `LinkListener`. Leases: a host that is silent for `lease_s` is dropped, and its attempts are lost.
+
+    Frames of attempts are acted on at once while the store keeps up. When it does not, they wait here, project by
+    project in turn, and at last in the links; never more than a little of them at the store, for webhooks go there too.
+    """
 
     def __init__(self, parts: EngineParts, engine: Runs) -> None:
         self._engine = engine
-        self._calls = CallDesk(parts, engine)
+        self._calls = CallDesk(parts, engine, self._let_in_soon)
         self._pool = parts.pool
         self._store = parts.store
         self._contexts = parts.contexts
@@ -72,6 +82,9 @@ class FrameInbox:
         )  # prints, raw output
         self._tasks: anyio.abc.TaskGroup | None = None
         self._is_paused = False
+        self._waiting: FairQueue[tuple[LiveAttempt, Frame]] = FairQueue()
+        self._writing_bytes = 0
+        self._has_turn = False  # whether the loop is about to let the next frames in
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Watch leases and answer requests for builds until cancelled."""
@@ -134,6 +147,18 @@ class FrameInbox:
         attempt = host.attempts.get(frame.channel)
         if attempt is None:
             return
+        if self._waiting or self._is_full():
+            size_bytes = _size_of(frame)
+            project = attempt.session.project_id
+            self._waiting.push(project, attempt.session.id, size_bytes, (attempt, frame))
+            self._ease_pressure()
+            self._let_in_soon()
+        else:
+            self._act_for(attempt, frame)
+
+    def _act_for(self, attempt: LiveAttempt, frame: Frame) -> None:
+        if attempt.is_closed:
+            return
         try:
             self._attempt_frame(attempt, frame)
         except WireError as exc:
@@ -145,6 +170,8 @@ class FrameInbox:
 
     def link_closed(self, link: RunnerLink) -> None:
         """See `LinkListener.link_closed`."""
+        while self._waiting:  # what was heard counts
+            self._act_for(*self._waiting.pop())
         host = self._pool.remove(link)
         if host is None:
             return
@@ -167,27 +194,29 @@ class FrameInbox:
                 self._log(attempt, frame)
             case FrameType.CALL:
                 self._calls.take(attempt, frame)
-                self._ease_pressure()
             case FrameType.DONE:
                 attempt.done = read_done(frame, attempt.mask)
             case FrameType.SUSPEND:
                 attempt.suspension = read_suspend(frame)
             case FrameType.EXITED:
                 self._engine.finish(attempt, read_exit(frame, attempt.mask))
-            case FrameType.STARTED:
-                pass
             case FrameType.STACK_TAKEN:
                 take_report(attempt, frame)
+            case FrameType.STARTED if not attempt.has_started:
+                attempt.has_started = True
             case _:
                 raise WireError(f"an unexpected {frame.type.name}")
 
     def _append(self, attempt: LiveAttempt, frame: Frame) -> None:
         number, entries = read_entries(frame, attempt.position)
         attempt.seq += len(entries)
-        self._store.append_soon(entries, (), partial(self._appended, attempt, number))
-        self._ease_pressure()
+        size_bytes = self._begin_writing(frame)
+        self._store.append_soon(entries, (), partial(self._appended, attempt, number, size_bytes))
 
-    def _appended(self, attempt: LiveAttempt, number: int, error: Exception | None) -> None:
+    def _appended(
+        self, attempt: LiveAttempt, number: int, size_bytes: int, error: Exception | None
+    ) -> None:
+        self._end_writing(size_bytes)
         if error is not None:
             logger.error(
                 "journal entries not recorded; ending the attempt",
@@ -219,11 +248,14 @@ class FrameInbox:
             del records[0 if is_too_large else room :]
             text = "log cut: more records in this attempt, or longer ones, than the limits allow"
             records.append(attempt.record(self._clock.now(), LogKind.WARNING, text))
-        stored = partial(self._logged, attempt, gap + len(records))
+        size_bytes = self._begin_writing(frame)
+        stored = partial(self._logged, attempt, gap + len(records), size_bytes)
         self._store.append_soon((), [*missing, *records], stored)
-        self._ease_pressure()
 
-    def _logged(self, attempt: LiveAttempt, count: int, error: Exception | None) -> None:
+    def _logged(
+        self, attempt: LiveAttempt, count: int, size_bytes: int, error: Exception | None
+    ) -> None:
+        self._end_writing(size_bytes)
         if error is not None:
             attempt.log_gap += count
             facts = {"session_id": attempt.session.id, "error": str(error)}
@@ -236,9 +268,10 @@ class FrameInbox:
         try:
             self._act_on(host, frame.type, read_header(frame))
         except WireError as exc:
-            facts = {"runner": host.name, "error": str(exc)}
+            facts = {"runner": host.name, "frame": frame.type.name, "error": str(exc)}
             logger.warning("a malformed frame from a runner host", extra=facts)
-            host.link.close()
+            if frame.type is FrameType.PREPARED:
+                self._pool.refuse_answer(host.link, str(exc))
 
     def _act_on(self, host: Host, frame_type: FrameType, header: dict[str, Any]) -> None:
         match frame_type:
@@ -266,10 +299,18 @@ class FrameInbox:
             raise WireError("a HEARTBEAT without channels")
         alive = {each for each in cast("list[object]", channels) if isinstance(each, int)}
         starts_read = header.get("starts")
-        if not isinstance(starts_read, int):  # an older host: nobody knows what it had heard
+        if not isinstance(starts_read, int) or isinstance(
+            starts_read, bool
+        ):  # an older host: nobody knows what it had heard
             return
         for channel, attempt in list(host.attempts.items()):
-            if channel not in alive and attempt.is_launched and attempt.launch <= starts_read:
+            was_known = attempt.is_launched and attempt.launch <= starts_read
+            # Its end may be among what was read before this, and waits for its turn.
+            if (
+                channel not in alive
+                and was_known
+                and not self._waiting.bytes_of(attempt.session.id)
+            ):
                 how = Exit(reason="lost", detail="the host forgot it")
                 self._engine.abort(attempt, how)
                 self._engine.finish(attempt, how)
@@ -318,20 +359,46 @@ class FrameInbox:
 
     # -- back-pressure -----------------------------------------------------------------------
 
+    def _is_full(self) -> bool:
+        """Whether there is enough for the store to write, and to read in threads."""
+        return self._writing_bytes + self._calls.waiting_bytes >= _WRITING_BYTES
+
+    def _begin_writing(self, frame: Frame) -> int:
+        size_bytes = _size_of(frame)
+        self._writing_bytes += size_bytes
+        return size_bytes
+
+    def _end_writing(self, size_bytes: int) -> None:
+        self._writing_bytes -= size_bytes
+        self._let_in_soon()
+
+    def _let_in_soon(self) -> None:
+        if self._waiting and not self._has_turn and not self._is_full():
+            self._has_turn = True
+            asyncio.get_running_loop().call_soon(self._let_in)
+
+    def _let_in(self) -> None:
+        """Act on frames that wait, a little at a time, for others wait for the loop."""
+        self._has_turn = False
+        size_bytes = 0
+        while self._waiting and size_bytes < _BYTES_PER_TURN and not self._is_full():
+            attempt, frame = self._waiting.pop()
+            size_bytes += _size_of(frame)
+            self._act_for(attempt, frame)
+        self._let_in_soon()
+
     def _ease_pressure(self) -> None:
-        """Stop reading from hosts while there is too much to read in threads, and for the store to write."""
-        if self._is_paused or self._pending_bytes() < _PENDING_HIGH:
+        """Stop reading from hosts while too much waits; what waits there has its turn, too."""
+        if self._is_paused or self._waiting.size_bytes < _WAITING_HIGH:
             return
         self._is_paused = True
         for host in self._pool.hosts():
             host.link.pause()
         asyncio.get_running_loop().call_later(_PRESSURE_CHECK_S, self._resume_when_eased)
 
-    def _pending_bytes(self) -> int:
-        return self._store.pending_bytes() + self._calls.waiting_bytes
-
     def _resume_when_eased(self) -> None:
-        if self._pending_bytes() > _PENDING_LOW:
+        self._let_in_soon()
+        if self._waiting.size_bytes > _WAITING_LOW:
             asyncio.get_running_loop().call_later(_PRESSURE_CHECK_S, self._resume_when_eased)
             return
         self._is_paused = False
@@ -347,3 +414,7 @@ def _features_of(hello: dict[str, object]) -> frozenset[str]:
         return frozenset(names_of(hello.get("features", []), _MOST_FEATURES))
     except WireError:
         return frozenset()
+
+
+def _size_of(frame: Frame) -> int:
+    return len(frame.header) + len(frame.payload) + _FRAME_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
@@ -130,8 +130,15 @@ class RunnerPool:
     def deliver(self, kind: str, header: dict[str, Any]) -> None:
         """Pass a PROGRESS or PREPARED on to the request that waits for it."""
         request = header.get("request")
-        if isinstance(request, int):
+        if isinstance(request, int) and not isinstance(request, bool):
             self._tell(request, (kind, header))
+
+    def refuse_answer(self, link: RunnerLink, problem: str) -> None:
+        """A host's answer to a PREPARE cannot be read, nor to which: what it was preparing fails, with this reason."""
+        error = {"code": "environment.failed", "message": f"the runner host's answer: {problem}"}
+        for number, (owner, _) in list(self._requests.items()):
+            if owner is link:
+                self._tell(number, ("prepared", {"ok": False, "error": error}))
 
     def _tell(self, request: int, message: _Message) -> None:
         entry = self._requests.get(request)
@@ -175,7 +182,8 @@ class RunnerPool:
 
 def prepared_of(header: dict[str, Any]) -> Prepared:
     """The value of a PREPARED header; foreign code in the environment may have written what it found."""
-    error: dict[str, Any] = header.get("error") or {}
+    found: object = header.get("error")
+    error = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     return Prepared(
         environment=str(header.get("environment") or ""),
         python=str(header.get("python") or ""),

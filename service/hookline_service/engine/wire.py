@@ -105,7 +105,7 @@ def read_header(frame: Frame) -> dict[str, Any]:  # Any: the caller checks each 
     """The header as a JSON object; raises `WireError`."""
     try:
         header = fast_json.read_header(frame.header)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise WireError("the header is not JSON") from exc
     if not isinstance(header, dict):
         raise WireError("the header is not an object")

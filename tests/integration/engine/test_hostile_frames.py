@@ -158,21 +158,27 @@ async def test_frames_for_a_channel_that_never_was_are_dropped(rig: EngineRig) -
         (FrameType.IDLE_BUILDS, b"{}"),
         (FrameType.IDLE_BUILDS, b'{"builds": ["a", 7]}'),
         (FrameType.HEARTBEAT, b"{"),
+        (FrameType.HEARTBEAT, b"[" * 200_000),
+        (FrameType.HEARTBEAT, b'{"channels": [], "starts": ' + b"9" * 10_000 + b"}"),
+        (FrameType.WELCOME, b"{}"),
+        (FrameType.START, b"{}"),
     ],
 )
-async def test_a_mad_host_costs_nothing_but_its_own_link(
+async def test_a_frame_of_a_host_that_cannot_be_read_costs_neither_it_nor_others(
     rig: EngineRig, kind: FrameType, header: bytes
 ) -> None:
     async with rig.host() as mad, rig.host() as host:
         await rig.connected(2)
         await mad.send_raw(kind, LINK_CHANNEL, header)
         await rig.quiet()
+        was_kept = len(rig.pool.hosts()) == 2
         session = await rig.start()
         await mad.disconnect()
         seen = await host.next_start()
         await host.done(seen)
         ended = await rig.until(session)
 
+    assert was_kept
     assert ended.state is SessionState.COMPLETED
 
 

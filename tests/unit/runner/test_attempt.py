@@ -11,7 +11,9 @@ import pytest
 
 from hookline_runner.attempts import Attempt, StartRequest, read_start
 from hookline_runner.errors import StartUnreadableError
+from hookline_runner.flow import Hold
 from hookline_runner.frames import FrameReader, FrameType, encode_frame
+from hookline_runner.large_frames import LargeFrames
 from hookline_runner.relay import FrameCutter, RawFrame
 from hookline_runner.session_process import SessionProcess
 
@@ -24,15 +26,19 @@ def anyio_backend() -> str:
 class FakeLink:
     def __init__(self) -> None:
         self.sent: list[tuple[FrameType, int, dict[str, Any]]] = []
+        self.projects: set[str] = set()
+        self.large = LargeFrames(lambda: 0)
 
-    def send_bytes(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes, project: str = "") -> None:
+        self.projects.add(project)
         for frame in FrameReader().feed(data):
             self.sent.append((frame.type, frame.channel, json.loads(frame.header)))
 
     def send(
-        self, frame_type: FrameType, channel: int, header: object, payload: bytes = b""
+        self, frame_type: FrameType, channel: int, header: object, *, project: str = ""
     ) -> None:
-        self.send_bytes(encode_frame(frame_type, channel, json.dumps(header).encode(), payload))
+        data = encode_frame(frame_type, channel, json.dumps(header).encode())
+        self.send_bytes(data, project)
 
     def kinds(self) -> list[FrameType]:
         return [kind for kind, _, _ in self.sent]
@@ -46,6 +52,14 @@ class FakeProcess:
         self.attempt: Attempt | None = None
         self.unread_output: list[str] = []
         self.unread_frames: list[RawFrame] = []
+        self.unread_bytes = 0
+        self.holds = Hold(0)
+
+    def hold(self, reason: Hold) -> None:
+        self.holds |= reason
+
+    def let_go(self, reason: Hold) -> None:
+        self.holds &= ~reason
 
     def send(self, data: bytes) -> None:
         self.received.append(data)
@@ -100,6 +114,7 @@ class Stage:
         request = StartRequest(
             **{
                 "build_id": "bld_1",
+                "project": "demo",
                 "reuse": False,
                 "memory_limit_bytes": 0,
                 "log_limit_lines": 0,
@@ -251,10 +266,13 @@ async def test_a_process_that_sends_a_huge_header_is_killed() -> None:
 
 
 def test_the_host_reads_of_a_start_what_it_needs() -> None:
-    request = read_start(b'{"build":"bld_7","process":"reuse","memory_limit_bytes":5,"x":1}')
+    request = read_start(
+        b'{"build":"bld_7","project":"demo","process":"reuse","memory_limit_bytes":5,"x":1}'
+    )
 
     assert request == StartRequest(
         build_id="bld_7",
+        project="demo",
         reuse=True,
         memory_limit_bytes=5,
         log_limit_lines=0,
@@ -367,3 +385,137 @@ async def test_an_attempt_without_a_process_is_not_asked_where_it_hangs() -> Non
     stage.attempt.stack_dumped("")
 
     assert stage.link.kinds() == []
+
+
+def _broken_by(stage: Stage, frame: RawFrame) -> bool:
+    stage.attempt.frame_sent(frame)
+    return stage.source.calls == ["kill"]
+
+
+async def test_a_second_started_ends_the_attempt() -> None:
+    stage = Stage()
+    stage.give_process()
+    stage.attempt.frame_sent(a_frame(FrameType.STARTED, {}))
+
+    assert _broken_by(stage, a_frame(FrameType.STARTED, {}))
+    stage.attempt.process_ended(None, 9)
+    assert "a second STARTED" in stage.exits()[0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        (FrameType.STARTED, 2_000),
+        (FrameType.LOG, 3 * 1024 * 1024),
+        (FrameType.CALL, 17 * 1024 * 1024),
+        (FrameType.APPEND, 17 * 1024 * 1024),
+        (FrameType.DONE, 17 * 1024 * 1024),
+    ],
+)
+async def test_a_header_larger_than_its_kind_needs_ends_the_attempt(
+    kind: FrameType, size: int
+) -> None:
+    stage = Stage()
+    stage.give_process()
+
+    assert _broken_by(stage, a_frame(kind, {"x": "x" * size}))
+    stage.attempt.process_ended(None, 9)
+    assert kind.name in stage.exits()[0]["detail"]
+
+
+@pytest.mark.parametrize("kind", [FrameType.STARTED, FrameType.LOG, FrameType.CALL])
+async def test_a_payload_where_there_is_none_ends_the_attempt(kind: FrameType) -> None:
+    (frame,) = FrameCutter().feed(encode_frame(kind, 0, b"{}", b"x"))
+    stage = Stage()
+    stage.give_process()
+
+    assert _broken_by(stage, frame)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in FrameType if kind.value < FrameType.APPEND or kind is FrameType.EXITED],
+)
+async def test_a_frame_that_only_others_send_ends_the_attempt(kind: FrameType) -> None:
+    stage = Stage()
+    stage.give_process()
+
+    assert _broken_by(stage, a_frame(kind, {}))
+
+
+async def test_many_frames_at_once_hold_the_process_back_and_are_not_lost() -> None:
+    stage = Stage()
+    stage.give_process()
+
+    sent = 0
+    while not stage.process.holds:
+        stage.attempt.frame_sent(a_frame(FrameType.LOG, {"r": []}))
+        sent += 1
+
+    assert stage.process.holds == Hold.BUDGET
+    assert len(stage.link.sent) == sent
+    assert stage.source.calls == []
+
+
+async def test_much_output_holds_the_process_back() -> None:
+    stage = Stage()
+    stage.give_process()
+
+    while not stage.process.holds:
+        stage.attempt.lines_written("stdout", ["y"] * 1_000)
+
+    assert stage.process.holds == Hold.BUDGET
+
+
+async def test_calls_without_an_answer_hold_the_process_back_until_they_have_one() -> None:
+    stage = Stage()
+    stage.give_process()
+    asked = 0
+    while not stage.process.holds:
+        stage.attempt.frame_sent(a_frame(FrameType.CALL, {"n": asked}))
+        asked += 1
+
+    held = stage.process.holds
+    for number in range(asked):
+        stage.attempt.pass_on(a_frame(FrameType.REPLY, {"n": number}, channel=5))
+
+    assert held == Hold.CALLS
+    assert stage.process.holds == Hold(0)
+
+
+async def test_who_does_not_read_what_it_asked_for_is_ended() -> None:
+    stage = Stage()
+    stage.give_process()
+    stage.attempt.frame_sent(a_frame(FrameType.STARTED, {}))
+    stage.process.unread_bytes = 65 * 1024 * 1024
+
+    stage.attempt.pass_on(a_frame(FrameType.REPLY, {"n": 1}, channel=5))
+
+    assert stage.source.calls == ["kill"]
+
+
+async def test_the_end_of_an_attempt_lets_its_process_go() -> None:
+    stage = Stage(reuse=True)
+    stage.give_process()
+    while not stage.process.holds:
+        stage.attempt.lines_written("stdout", ["y"] * 1_000)
+    stage.attempt.flow.hold_for_link()
+
+    stage.attempt.frame_sent(a_frame(FrameType.DONE, {"dirty": None}))
+
+    assert stage.process.holds == Hold(0)
+
+
+async def test_a_large_frame_waits_for_room_and_gives_it_back() -> None:
+    stage = Stage()
+    stage.give_process()
+    others = [stage.link.large.ask("demo", 64 * 1024 * 1024, lambda: None) for _ in range(2)]
+
+    stage.attempt.frame_announced(64 * 1024 * 1024)
+    waiting = stage.process.holds
+    stage.link.large.release(others[0])
+    granted = stage.process.holds
+    stage.attempt.frame_whole()
+
+    assert (waiting, granted) == (Hold.ROOM, Hold(0))
+    assert stage.link.large.ask("demo", 64 * 1024 * 1024, lambda: None).is_granted
