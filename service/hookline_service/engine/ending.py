@@ -125,6 +125,8 @@ def describe_exit(how: Exit) -> str:
     sentence = _SENTENCES.get(how.reason)
     if sentence is not None:
         return sentence.replace("{detail}", how.detail)
+    if how.reason == "killed" and how.detail:
+        return f"its host killed the process: {how.detail}"
     if how.signal is not None:
         return f"the process was killed by {_name_of_signal(how.signal)}"
     if how.status is None:

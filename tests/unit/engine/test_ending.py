@@ -75,6 +75,12 @@ def test_the_end_of_an_attempt_decides_where_its_session_goes(
     assert (ending.state, ending.next) == (state, following)
 
 
+def test_a_process_that_its_host_killed_is_named_with_the_reason() -> None:
+    how = Exit(reason="killed", signal=9, detail="a second STARTED")
+
+    assert describe_exit(how) == "its host killed the process: a second STARTED"
+
+
 def test_a_killed_process_is_named_with_its_signal() -> None:
     ending = decide_ending(replace(FACTS, exit=KILLED, is_durable=False))
 
