@@ -131,7 +131,7 @@ class Flow:
             self._refill.cancel()
             self._refill = None
         process, self._process = self._process, None
-        if process is not None:
+        if process is not None and process.holds:
             for reason in Hold:
                 process.let_go(reason)
 
