@@ -17,6 +17,7 @@ _REFUSAL = (
 
 
 _MOST_WAITING = 16  # requests of a connection that are read ahead of their turn
+_VERSIONS = frozenset({"1.0", "1.1"})
 _NAMED_ONCE = frozenset({b"host", b"authorization", b"transfer-encoding"})
 
 
@@ -47,7 +48,7 @@ class CarefulHttpProtocol(HttpToolsProtocol):
     Request line and headers together may have `head_limit_bytes`, and must be there `head_timeout_s` after the connection, or
     their own first byte; else the answer is 431 or 408, and the connection is closed. So it is after a head that
     can be read in two ways: 400 for none or several of a header that there is one of, 501 for a transfer coding that
-    is not read here.
+    is not read here, 505 for another version, 417 for an expectation that is not met.
 
     Of requests that are sent before the answers to former ones, a few are read. Those behind them are not: the
     connection is closed after the last answer, as RFC 9112 (9.3.2, 9.6) lets a server do. No refusal comes before the
@@ -120,6 +121,10 @@ class CarefulHttpProtocol(HttpToolsProtocol):
         name = name.lower()
         if name in _NAMED_ONCE:
             self._check_only(name, value)
+        elif name == b"expect" and value.strip().lower() != b"100-continue":
+            self._turn_away(
+                "417 Expectation Failed", "the one expectation met here is 100-continue"
+            )
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -160,7 +165,11 @@ class CarefulHttpProtocol(HttpToolsProtocol):
             self._turn_away("501 Not Implemented", "the one transfer coding read here is chunked")
 
     def _check_version(self) -> None:
-        is_old = self.parser is not None and self.parser.get_http_version() == "1.0"
+        version = self.parser.get_http_version() if self.parser is not None else "1.1"
+        if version not in _VERSIONS:
+            text = f"HTTP/{version} is not spoken here, only HTTP/1.1 and HTTP/1.0"
+            self._turn_away("505 HTTP Version Not Supported", text)
+        is_old = version == "1.0"
         if is_old and b"transfer-encoding" in self._seen:
             self._turn_away("400 Bad Request", "HTTP/1.0 has no transfer-encoding")
         if not is_old and b"host" not in self._seen:

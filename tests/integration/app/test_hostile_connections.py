@@ -292,3 +292,27 @@ async def test_a_head_that_two_readers_read_differently_is_refused(
         answer = await _talk(port, request_bytes)
 
         assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/0.9\r\nHost: x\r\n", b"505"),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n", b"505"),
+        (b"PRI * HTTP/2.0\r\n", b"400"),
+        (b"GET / HTTP/1.2\r\nHost: x\r\n", b"400"),
+        (b"GET / HTTP/3.0\r\nHost: x\r\n", b"400"),
+        (b"GET / http/1.1\r\nHost: x\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\n", b"417"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nExpect:\r\n", b"417"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nexpect: 100-continue, tea\r\n", b"417"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\n", b"100"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nExpect: tea\r\n", b"417"),
+        (b"GET / HTTP/1.0\r\n", b"200"),
+    ],
+)
+async def test_what_is_not_spoken_or_met_here_is_refused(head: bytes, status: bytes) -> None:
+    async with _serving(_Patient) as port:
+        answer = await _talk(port, head + b"Connection: close\r\n\r\n")
+
+    assert answer.split(b" ", 2)[1] == status
