@@ -110,7 +110,11 @@ def _with_values(recording: Recording, values: Mapping[str, str]) -> Recording:
 
 
 def _covered_in(recording: Recording) -> list[str]:
-    return [name for name, value in recording.variables.items() if _STARS in value]
+    return [name for name, value in recording.variables.items() if _is_covered(value)]
+
+
+def _is_covered(value: str) -> bool:
+    return _STARS in value or (bool(value) and not value.strip("*"))
 
 
 def _replayed(recording: Recording, files: Path, launch: Launch) -> Recording:

@@ -14,6 +14,7 @@ from hookline.errors import (
     UserCodeError,
 )
 from hookline_cli.json_values import JsonObject, object_of
+from hookline_service.model.likeness import meant
 
 _SESSION_PREFIX = "ses_"
 
@@ -111,13 +112,15 @@ class SessionNotFoundHereError(NotFoundError):
 
     code = "session.not_found"
 
-    def __init__(self, name: str, *, is_project: bool = True) -> None:
+    def __init__(self, name: str, *, is_project: bool = True, near: str = "") -> None:
         if is_project:
             message = f"project {name!r} has no session yet; start one with `hookline run`"
         elif name.startswith(_SESSION_PREFIX):
             message = f"session {name!r} not found; `hookline session list` shows the ids"
         else:
-            message = f"{name!r} is neither the id of a session nor the name of a project"
+            message = (
+                f"{name!r} is neither the id of a session nor the name of a project{meant(near)}"
+            )
         super().__init__(message)
         self.name = name
 
@@ -127,8 +130,8 @@ class TriggerNotFoundHereError(NotFoundError):
 
     code = "trigger.not_found"
 
-    def __init__(self, project: str, name: str) -> None:
-        super().__init__(f"project {project!r} has no trigger {name!r} in force")
+    def __init__(self, project: str, name: str, near: str = "") -> None:
+        super().__init__(f"project {project!r} has no trigger {name!r} in force{meant(near)}")
         self.name = name
 
 
@@ -137,8 +140,8 @@ class VariableNotFoundHereError(NotFoundError):
 
     code = "var.not_found"
 
-    def __init__(self, project: str, name: str) -> None:
-        super().__init__(f"project {project!r} has no variable {name!r}")
+    def __init__(self, project: str, name: str, near: str = "") -> None:
+        super().__init__(f"project {project!r} has no variable {name!r}{meant(near)}")
         self.name = name
 
 
@@ -147,8 +150,8 @@ class ValueNotFoundHereError(NotFoundError):
 
     code = "store.value_not_found"
 
-    def __init__(self, project: str, key: str) -> None:
-        super().__init__(f"the store of project {project!r} has no {key!r}")
+    def __init__(self, project: str, key: str, near: str = "") -> None:
+        super().__init__(f"the store of project {project!r} has no {key!r}{meant(near)}")
         self.key = key
 
 

@@ -31,6 +31,7 @@ from hookline_cli.request_data import tell_of_missing_request
 from hookline_cli.session_log import follow_to_end
 from hookline_cli.settings import find_values
 from hookline_service.manifest.files import pack
+from hookline_service.manifest.keys import MAX_NAME
 from hookline_service.manifest.parse import parse_manifest
 from hookline_service.manifest.values import Manifest, ManifestVariable
 
@@ -184,7 +185,8 @@ def _least_manifest(name: str, connections: Sequence[JsonObject] = ()) -> bytes:
 def _project_name(directory: Path) -> str:
     """A project's name that resembles the directory's."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", directory.name).strip("_")
-    return name if name and not name[0].isdigit() else f"local_{name}".rstrip("_")
+    name = name if name and not name[0].isdigit() else f"local_{name}".rstrip("_")
+    return name[:MAX_NAME]
 
 
 def _stop(service: Service, session_id: str) -> None:

@@ -25,6 +25,7 @@ from hookline_cli.failures import (
 from hookline_cli.json_values import JsonObject
 from hookline_cli.paths import GivenDirectory, read_file
 from hookline_cli.target import DEFAULT_HOME, find_target
+from hookline_service.model.likeness import nearest
 
 if TYPE_CHECKING:
     import httpx2
@@ -34,6 +35,7 @@ Arguments = ParamSpec("Arguments")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _MOST_TRIGGERS = 10_000
+_MOST_PROJECTS = 1000
 _MINUS_BEFORE_VALUE = re.compile(r"-(\.?\d|Infinity|.*\s)", re.DOTALL)
 _QUOTED = (b"{", b"[", b'"')
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -196,7 +198,8 @@ def session_id_of(service: Service, name: str) -> str:
     except AnswerError as exc:
         if exc.answer_code != "project.not_found":
             raise
-        raise SessionNotFoundHereError(name, is_project=False) from exc
+        near = nearest(name, project_names(service))
+        raise SessionNotFoundHereError(name, is_project=False, near=near) from exc
     if not latest:
         raise SessionNotFoundHereError(name)
     return str(_first_of_family(service, latest[0])["id"])
@@ -226,10 +229,17 @@ def find_trigger(service: Service, name: str) -> JsonObject:
     project, slash, trigger = name.partition("/")
     if not slash:
         return service.get(f"/triggers/{segment(name)}")
-    for found in service.list_newest("/triggers", limit=_MOST_TRIGGERS, project=project):
+    triggers = service.list_newest("/triggers", limit=_MOST_TRIGGERS, project=project)
+    for found in triggers:
         if found.get("name") == trigger:
             return found
-    raise TriggerNotFoundHereError(project, trigger)
+    near = nearest(trigger, (str(found.get("name")) for found in triggers))
+    raise TriggerNotFoundHereError(project, trigger, near)
+
+
+def project_names(service: Service) -> list[str]:
+    """What the projects of the service are called."""
+    return [str(one.get("name")) for one in service.list_newest("/projects", limit=_MOST_PROJECTS)]
 
 
 def segment(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 from hookline import json_text
 from hookline_cli.failures import ArgumentInvalidError, FileUnusableError
 from hookline_cli.paths import resolved
+from hookline_service.manifest.keys import MAX_NAME, is_symbol
 
 MANIFEST: Final = "hookline.yaml"
 SCHEMA_FILE: Final = ".hookline/manifest.schema.json"
@@ -30,8 +31,6 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
 
 _MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}\n"
 _GITIGNORE = ".env\n.venv/\n__pycache__/\n"
-_SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_LONGEST_NAME = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def project_name_of(directory: Path) -> str:
     """
     name = re.sub(r"\W+", "_", resolved(directory).name, flags=re.ASCII).strip("_")
     name = f"_{name}" if name[:1].isdigit() else name
-    return check_name(name[:_LONGEST_NAME])
+    return check_name(name[:MAX_NAME])
 
 
 def check_name(name: str) -> str:
@@ -71,8 +70,11 @@ def check_name(name: str) -> str:
     Raises:
         ArgumentInvalidError: it may not.
     """
-    if not _SYMBOL.fullmatch(name) or len(name) > _LONGEST_NAME:
-        problem = f"{name!r} cannot be a project's name: letters, digits and _, not beginning with a digit"
+    if not is_symbol(name):
+        problem = (
+            f"{name[:200]!r} cannot be a project's name: letters, digits and _, "
+            f"not beginning with a digit, and at most {MAX_NAME} characters"
+        )
         raise ArgumentInvalidError("--name", problem)
     return name
 

@@ -16,6 +16,7 @@ from hookline_cli.options import (
     segment,
     with_service,
 )
+from hookline_service.model.likeness import nearest
 
 
 @click.group("store")
@@ -48,7 +49,9 @@ def get_value(service: Service, *, project: str, key: str, as_json: bool) -> Non
     """Write one value as JSON; with --json together with its key."""
     found = service.get(_path(project), key=key)
     if found.get("value") is None:
-        raise ValueNotFoundHereError(project, key)
+        keys = texts_in(service.get(f"/projects/{segment(project)}/store"), "items")
+
+        raise ValueNotFoundHereError(project, key, nearest(key, keys))
     if as_json:
         print_json(found)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 
 import click
@@ -15,7 +14,8 @@ from hookline_cli.failures import (
     VariableNotFoundHereError,
 )
 from hookline_cli.json_values import JsonObject, objects_in
-from hookline_cli.options import ValueCommand, json_option, segment, with_service
+from hookline_cli.options import ValueCommand, json_option, project_names, segment, with_service
+from hookline_service.model.likeness import nearest
 
 connection_option = click.option("--connection", metavar="NAME", help="Of this connection.")
 
@@ -81,7 +81,9 @@ def get_variable(
     """Write the value of one variable; that of a secret is masked."""
     found = _find(service, project, name, connection, reveal=reveal)
     if found is None:
-        raise VariableNotFoundHereError(project, name)
+        listed = _list(service, project, connection or "", reveal=False)
+        near = nearest(name, (str(one.get("name")) for one in listed))
+        raise VariableNotFoundHereError(project, name, near)
     if as_json:
         print_json(found)
     else:
@@ -137,10 +139,8 @@ def _find_or_make(service: Service, project: str, name: str, connection: str | N
     except AnswerError as exc:
         if exc.answer_code != "project.not_found":
             raise
-        names = [str(one["name"]) for one in service.list_newest("/projects", limit=1000)]
-        close = difflib.get_close_matches(project, names, n=1)
-        if close:
-            raise ProjectMistypedError(project, close[0]) from exc
+        if close := nearest(project, project_names(service)):
+            raise ProjectMistypedError(project, close) from exc
     service.post("/projects", {"name": project})
     note(f"made project {project}; nothing is deployed yet")
     return {}

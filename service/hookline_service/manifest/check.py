@@ -29,6 +29,7 @@ from hookline_service.manifest.values import (
     sort_findings,
 )
 from hookline_service.model.errors import Finding
+from hookline_service.model.secret import TOO_SHORT, is_too_short
 from hookline_triggers.calls import EntryPoint, parse_call
 from hookline_triggers.cron import parse_schedule
 from hookline_triggers.definitions import TriggerDefinition, TriggerKind
@@ -257,6 +258,13 @@ class _Check:
         ]
         for scope, base, variables in scopes:
             for variable in variables:
+                if variable.is_secret and is_too_short(variable.text):
+                    label = f"{scope}/{variable.name}" if scope else variable.name
+                    message = f"the secret {label!r} cannot be hidden: {TOO_SHORT}"
+                    place = f"{base}.{variable.name}"
+                    self._in_manifest(
+                        "warning", "var.short_secret", place, message, "take a longer one"
+                    )
                 if variable.text or (scope, variable.name) in self._around.variables:
                     continue
                 if variable.is_required or variable.is_secret:

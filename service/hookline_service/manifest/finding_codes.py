@@ -47,6 +47,7 @@ FINDING_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "trigger.not_yet": "Nothing delivers events to the trigger yet but `hookline event send`.",
         "trigger.unmatchable": "No event can be what the trigger asks for.",
         "var.undeclared": "A value was given with the deploy for a variable that the manifest does not declare.",
+        "var.short_secret": "A secret is too short to be masked where it stands in a text.",
         "var.unset": "A required variable, or a secret, has no value.",
     }
 )

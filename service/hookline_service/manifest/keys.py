@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,16 @@ MAX_VARIABLES = 64
 MAX_TEXT = 10_000
 MAX_ITEMS = 1000
 MAX_PATTERNS = 200
+
+
+def is_symbol(text: str) -> bool:
+    """Whether a project, a trigger or a connection may be called this."""
+    return len(text) <= MAX_NAME and re.fullmatch(SYMBOL, text) is not None
+
+
+def is_variable_name(text: str) -> bool:
+    """Whether a variable may be called this."""
+    return len(text) <= MAX_NAME and re.fullmatch(WORD, text) is not None
 
 
 class Shape(StrEnum):

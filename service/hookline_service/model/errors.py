@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hookline.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from hookline_service.model.likeness import meant, nearest
 
 _SHOWN_SOURCES: Final = 20
 
@@ -17,8 +18,7 @@ class _MissingError(NotFoundError):
     noun = "thing"
 
     def __init__(self, name: str, near: str = "") -> None:
-        guess = f"; did you mean {near!r}?" if near else ""
-        super().__init__(f"{self.noun} {name!r} not found{guess}")
+        super().__init__(f"{self.noun} {name!r} not found{meant(near)}")
         self.name = name
 
     @property
@@ -148,7 +148,8 @@ class SourceNotFoundError(NotFoundError):
         there = ", ".join(known[:_SHOWN_SOURCES]) + (", …" if len(known) > _SHOWN_SOURCES else "")
         hint = f"it has {there}" if known else "it has none"
         super().__init__(
-            f'source "{source}" not found among the triggers and connections of the project; {hint}'
+            f'source "{source}" not found among the triggers and connections of the project; '
+            f"{hint}{meant(nearest(source, known))}"
         )
         self.source = source
 

@@ -6,6 +6,14 @@ from typing import final
 
 MASK = "********"
 SHORTEST_COVERED = 6  # bytes of a secret; what is shorter stands in ordinary words, too
+TOO_SHORT = (
+    f"it has less than {SHORTEST_COVERED} bytes, so it is not masked in logs, values and recordings"
+)
+
+
+def is_too_short(secret: str) -> bool:
+    """Whether this is a secret that cannot be masked where it stands in a text."""
+    return 0 < len(secret.encode("utf-8", "surrogatepass")) < SHORTEST_COVERED
 
 
 @final

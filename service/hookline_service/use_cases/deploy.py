@@ -38,6 +38,7 @@ from hookline_service.settings import Settings
 from hookline_service.use_cases.deploy_preparing import Preparation, Progress, prepare_source
 from hookline_service.use_cases.deploy_source import Source, read_source
 from hookline_service.use_cases.deploy_state import DeployStore, ProjectState, read_state
+from hookline_service.use_cases.projects import check_project_name
 from hookline_service.use_cases.releases import declared_connections, put_in_force, set_schedules
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 from hookline_service.use_cases.webhook_urls import webhook_url
@@ -113,6 +114,7 @@ class Deployer:
         Raises:
             ArchiveInvalidError: the archive is no project's.
             ProjectInvalidError: with everything that is wrong with the project.
+            ProjectNameInvalidError: the name that takes the place of the manifest's cannot be a new project's.
             RunnerUnavailableError: no runner host is there to build it, and nothing is known to be wrong.
             PreparationLostError: the runner host was lost, or too slow.
         """
@@ -120,6 +122,8 @@ class Deployer:
         limit = self.settings.deploy_limit_bytes
         source = await anyio.to_thread.run_sync(read_source, request, limit)
         before = await self._read_state(source)
+        if request.project is not None and before.project is None:
+            check_project_name(request.project)
 
         async def is_hopeless(so_far: Preparation) -> bool:
             return has_errors(await _find_all(source, so_far, before))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Protocol
 
 import anyio.to_thread
@@ -14,11 +13,11 @@ from hookline_runner.analysis import analyse_module
 from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.files import unpack
 from hookline_service.model.ids import BuildId
+from hookline_service.model.likeness import nearest
 from hookline_triggers.calls import EntryPoint, parse_call
 
 _CALLED = frozenset({"function", "async", "class"})
 _REMEMBERED = 10_000
-_COMPARED = 200
 _LISTED = 10
 
 
@@ -28,9 +27,9 @@ class EntryPointNotFoundError(NotFoundError):
     code = "entry_point.not_found"
 
     def __init__(self, problem: str, wanted: str, known: Collection[str]) -> None:
-        near = get_close_matches(wanted[:_COMPARED], sorted(known)[:_COMPARED], n=1)
+        near = nearest(wanted, sorted(known))
         listed = ", ".join(sorted(known)[:_LISTED]) + (", …" if len(known) > _LISTED else "")
-        hint = f"; did you mean `{near[0]}`?" if near else f"; it has {listed}" if listed else ""
+        hint = f"; did you mean `{near}`?" if near else f"; it has {listed}" if listed else ""
         super().__init__(problem + hint)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from hookline.errors import ConflictError, InvalidError, NotFoundError
 from hookline_service.model.errors import TriggerNotFoundError
 from hookline_service.model.ids import ProjectId
+from hookline_service.model.likeness import meant, nearest
 from hookline_service.model.projects import Connection, Project, Trigger
 from hookline_service.use_cases.triggers import TriggerReads, get_trigger
 
@@ -26,8 +27,10 @@ class EventSourceNotFoundError(NotFoundError):
 
     code = "event.source_not_found"
 
-    def __init__(self, project: str, name: str) -> None:
-        super().__init__(f"project {project!r} has no trigger and no connection {name!r}")
+    def __init__(self, project: str, name: str, near: str = "") -> None:
+        super().__init__(
+            f"project {project!r} has no trigger and no connection {name!r}{meant(near)}"
+        )
 
 
 class EventSourceAmbiguousError(ConflictError):
@@ -72,7 +75,8 @@ async def find_source(
         case (None, str(name), None):
             found = await _find_connection(store, project, name)
             if found is None:
-                raise EventSourceNotFoundError(project.name, name)
+                names = [each.name for each in await store.list_connections(project.id)]
+                raise EventSourceNotFoundError(project.name, name, nearest(name, names))
             return found
         case (None, None, str(name)):
             return await _find_either(store, project, name)
@@ -86,7 +90,10 @@ async def _find_either(store: SourceReads, project: Project, name: str) -> Trigg
         trigger = await get_trigger(store, project, name)
     except TriggerNotFoundError:
         if connection is None:
-            raise EventSourceNotFoundError(project.name, name) from None
+            names = [each.definition.name for each in await store.list_triggers(project.id)]
+            names += [each.name for each in await store.list_connections(project.id)]
+            near = nearest(name, names)
+            raise EventSourceNotFoundError(project.name, name, near) from None
         return connection
     if connection is not None:
         raise EventSourceAmbiguousError(name)

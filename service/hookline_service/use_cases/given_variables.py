@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import Final, cast
 
 from hookline import json_text
 from hookline_service.manifest.files import ArchiveInvalidError
+from hookline_service.manifest.keys import is_variable_name
 from hookline_service.manifest.values import Manifest, ManifestVariable
 from hookline_service.model.errors import Finding
+from hookline_service.model.likeness import nearest
 from hookline_service.model.secret import Secret
-from hookline_service.use_cases.variables import MAX_VALUE_BYTES, VARIABLE_NAME
+from hookline_service.use_cases.variables import MAX_VALUE_BYTES
 
 GIVEN_FILE: Final = ".hookline/variables.json"
 """The member of the archive that holds them: a JSON object of `NAME` or `CONNECTION/NAME` to a text.
@@ -63,9 +64,7 @@ def with_given(manifest: Manifest, given: Given) -> tuple[Manifest, tuple[Findin
     findings = [
         _unknown(manifest, scope, name)
         for scope, name in given
-        if scope not in scopes
-        or (not scope and name not in declared)
-        or not VARIABLE_NAME.fullmatch(name)
+        if scope not in scopes or (not scope and name not in declared) or not is_variable_name(name)
     ]
     connections = tuple(
         dataclasses.replace(one, variables=_filled(one.variables, one.name, given))
@@ -94,7 +93,7 @@ def _filled(
         filled += [
             ManifestVariable(name=name, value=Secret(value), is_secret=True)
             for name, value in values.items()
-            if VARIABLE_NAME.fullmatch(name)
+            if is_variable_name(name)
         ]
     return tuple(filled)
 
@@ -105,11 +104,12 @@ def _unknown(manifest: Manifest, scope: str, name: str) -> Finding:
     known = [one.name for one in manifest.variables] + [f"{each}/NAME" for each in connections]
     if scope and scope not in connections:
         message = f"a value was given for {label!r}, but there is no connection {scope!r}"
-        close = [f"{each}/{name}" for each in difflib.get_close_matches(scope, connections, n=1)]
+        near = nearest(scope, connections)
+        close = f"{near}/{name}" if near else ""
     else:
         message = f"a value was given for {label!r}, which the manifest does not declare"
-        close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "declare it under `vars`"
+        close = nearest(name, known)
+    hint = f"did you mean {close!r}?" if close else "declare it under `vars`"
     if not close and known:
         hint += f"; there are {', '.join(known)}"
     return Finding(

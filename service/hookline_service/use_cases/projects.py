@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from difflib import get_close_matches
 from typing import Protocol
 
 import anyio
@@ -11,19 +9,19 @@ import anyio
 from hookline.errors import HooklineError, InvalidError
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine
-from hookline_service.manifest.keys import MAX_NAME, SYMBOL
+from hookline_service.manifest.keys import MAX_NAME, is_symbol
 from hookline_service.model.errors import (
     ProjectNotFoundError,
     SessionFinalError,
     SessionNotFoundError,
 )
 from hookline_service.model.ids import DeploymentId, ProjectId, new_project_id
+from hookline_service.model.likeness import nearest
 from hookline_service.model.projects import Deployment, DeploymentState, Project
 from hookline_service.model.sessions import Session, SessionFilter, SessionState
 
 UNFINISHED = (SessionState.CREATED, SessionState.RUNNING, SessionState.WAITING)
 _TOGETHER = 100
-_COMPARED = 200
 
 
 class ProjectReads(Protocol):
@@ -95,9 +93,18 @@ async def get_project(store: ProjectReads, key: str) -> Project:
         return project
     if not key.startswith("prj_"):
         names = [each.name for each in await store.list_projects()]
-        near = get_close_matches(key[:MAX_NAME], names[:_COMPARED], n=1)
-        raise ProjectNotFoundError(key, near[0] if near else "")
+        raise ProjectNotFoundError(key, nearest(key, names))
     return await store.get_project(ProjectId(key))
+
+
+def check_project_name(name: str) -> None:
+    """Refuse what no new project may be called, whoever names it.
+
+    Raises:
+        ProjectNameInvalidError: no manifest could name it so.
+    """
+    if not is_symbol(name):
+        raise ProjectNameInvalidError(name)
 
 
 async def create_project(store: ProjectAdding, clock: Clock, name: str) -> Project:
@@ -107,8 +114,7 @@ async def create_project(store: ProjectAdding, clock: Clock, name: str) -> Proje
         ProjectNameInvalidError: no manifest could name it so.
         ProjectNameTakenError: there is one of this name.
     """
-    if len(name) > MAX_NAME or not re.fullmatch(SYMBOL, name):
-        raise ProjectNameInvalidError(name)
+    check_project_name(name)
     now = clock.now()
     project = Project(
         id=new_project_id(now), name=name, display_name="", created_at=now, updated_at=now

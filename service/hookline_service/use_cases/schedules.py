@@ -16,6 +16,7 @@ from hookline_service.clock import Clock
 from hookline_service.model.errors import TriggerNotFoundError
 from hookline_service.model.events import Event, Recorded
 from hookline_service.model.ids import ProjectId, TriggerId, new_event_id
+from hookline_service.model.likeness import nearest
 from hookline_service.model.projects import Schedule, Trigger
 from hookline_service.use_cases.projects import ProjectReads, get_project
 from hookline_triggers.cron import parse_schedule
@@ -94,10 +95,12 @@ async def get_schedule(store: ScheduleStore, key: str) -> StandingSchedule:
     project_key, slash, name = key.partition("/")
     if slash:
         project = await get_project(store, project_key)
-        for found in await list_schedules(store, project.id):
+        schedules = await list_schedules(store, project.id)
+        for found in schedules:
             if found.trigger.definition.name == name:
                 return found
-        raise TriggerNotFoundError(key)
+        near = nearest(name, (each.trigger.definition.name for each in schedules))
+        raise TriggerNotFoundError(key, near and f"{project_key}/{near}")
     trigger = await store.find_trigger(TriggerId(key))
     for found in await list_schedules(store, trigger.project_id) if trigger else ():
         if found.trigger.id == key:

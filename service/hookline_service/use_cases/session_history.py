@@ -16,6 +16,7 @@ from hookline_service.manifest.values import Manifest
 from hookline_service.model.events import Event
 from hookline_service.model.ids import BuildId, EventId, ProjectId, SessionId
 from hookline_service.model.projects import Project
+from hookline_service.model.secret import SHORTEST_COVERED
 from hookline_service.model.sessions import JournalEntry, Session
 from hookline_service.use_cases.builds import BuildReads, get_build
 from hookline_service.use_cases.journal_values import JournalVault
@@ -110,6 +111,8 @@ class HistoryReader:
         data, event_id, event_type, body = event_fields(session, event)
         mask = NO_MASK if are_open else await self._mask(session.project_id)
         variables = await variables_for(self.store, self.box, session.project_id, self.base_url)
+        if not are_open:
+            variables |= await self._short_secrets(session.project_id, variables)
         return SessionHistory(
             session=session,
             project=(await self.store.get_project(session.project_id)).name,
@@ -159,6 +162,15 @@ class HistoryReader:
 
     async def _manifest(self, build_id: BuildId) -> Manifest:
         return manifest_from_json((await get_build(self.store, build_id)).manifest)
+
+    async def _short_secrets(
+        self, project_id: ProjectId, variables: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Stars for the secrets that are too short to be found in texts, but are known by their names."""
+        secrets = [one for one in await self.store.list_variables(project_id) if one.is_secret]
+        names = {f"{one.scope}__{one.name}" if one.scope else one.name for one in secrets}
+        sizes = {name: len(variables.get(name, "").encode()) for name in names}
+        return {name: "*" * size for name, size in sizes.items() if 0 < size < SHORTEST_COVERED}
 
     async def _mask(self, project_id: ProjectId) -> Mask:
         variables = await self.store.list_variables(project_id)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hookline_service.model.errors import TriggerNotFoundError
 from hookline_service.model.ids import ProjectId, TriggerId
+from hookline_service.model.likeness import nearest
 from hookline_service.model.projects import Project, Trigger
 
 
@@ -37,10 +38,11 @@ async def get_trigger(store: TriggerReads, project: Project, key: str) -> Trigge
     Raises:
         TriggerNotFoundError: there is none.
     """
-    for trigger in await store.list_triggers(project.id):
+    triggers = await store.list_triggers(project.id)
+    for trigger in triggers:
         if key in {trigger.definition.name, trigger.id}:
             return trigger
-    raise TriggerNotFoundError(key)
+    raise TriggerNotFoundError(key, nearest(key, (each.definition.name for each in triggers)))
 
 
 async def find_trigger_id(store: TriggerIdentities, key: str, project: Project | None) -> TriggerId:
@@ -50,12 +52,9 @@ async def find_trigger_id(store: TriggerIdentities, key: str, project: Project |
         TriggerNotFoundError: there never was one; or, without a project, several projects have one.
     """
     projects = [project] if project is not None else await store.list_projects()
-    found = {
-        trigger_id
-        for each in projects
-        for trigger_id, name, _ in await store.list_trigger_identities(each.id)
-        if key in {name, trigger_id}
-    }
+    known = [one for each in projects for one in await store.list_trigger_identities(each.id)]
+    found = {trigger_id for trigger_id, name, _ in known if key in {name, trigger_id}}
     if len(found) != 1:
-        raise TriggerNotFoundError(key)
+        near = "" if found else nearest(key, (name for _, name, _ in known))
+        raise TriggerNotFoundError(key, near)
     return found.pop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,15 +10,16 @@ from hookline.errors import InvalidError
 from hookline_connections.names import HELPER_VARIABLES
 from hookline_service.clock import Clock
 from hookline_service.manifest.encoding import manifest_from_json
+from hookline_service.manifest.keys import MAX_NAME, is_symbol, is_variable_name
 from hookline_service.manifest.values import ManifestVariable
 from hookline_service.model.errors import VariableNotFoundError
 from hookline_service.model.ids import BuildId, DeploymentId, ProjectId
+from hookline_service.model.likeness import meant, nearest
 from hookline_service.model.projects import Build, Connection, Deployment, StoredVariable
-from hookline_service.model.secret import MASK, Secret
+from hookline_service.model.secret import MASK, TOO_SHORT, Secret, is_too_short
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 
 MAX_VALUE_BYTES = 64 * 1024
-VARIABLE_NAME = re.compile(r"[A-Za-z_]\w{0,199}", re.ASCII)
 
 
 class VariableInvalidError(InvalidError):
@@ -126,8 +126,8 @@ async def set_variable(
     Raises:
         VariableInvalidError: name, value or scope cannot be used.
     """
-    await _check(store, project_id, new)
     existing = await _find(store, project_id, new.scope, new.name)
+    await _check(store, project_id, new, is_there=existing is not None)
     declared = await _declared(store, project_id, new)
     is_secret = new.is_secret
     if is_secret is None:
@@ -148,7 +148,11 @@ async def set_variable(
     )
     await store.set_variables([variable])
     shown = _shown(box, variable, reveal=False)
-    return ShownVariable(variable=variable, value=shown, doubt=await _doubt(store, project_id, new))
+    doubts = [await _doubt(store, project_id, new)]
+    if is_secret and is_too_short(new.value):
+        doubts.append(f"{TOO_SHORT}; take a longer one")
+    doubt = "; ".join(one for one in doubts if one)
+    return ShownVariable(variable=variable, value=shown, doubt=doubt)
 
 
 async def delete_variable(
@@ -160,7 +164,13 @@ async def delete_variable(
         VariableNotFoundError: there is none.
     """
     if not await store.delete_variable(project_id, scope, name):
-        raise VariableNotFoundError(f"{scope}/{name}" if scope else name)
+        labels = [_label(one.scope, one.name) for one in await store.list_variables(project_id)]
+        label = _label(scope, name)
+        raise VariableNotFoundError(label, nearest(label, labels))
+
+
+def _label(scope: str, name: str) -> str:
+    return f"{scope}/{name}" if scope else name
 
 
 def open_variable(box: SecretBox, variable: StoredVariable) -> str:
@@ -209,9 +219,12 @@ async def _declared(
     return ManifestVariable(name=new.name)
 
 
-async def _check(store: VariableStore, project_id: ProjectId, new: NewVariable) -> None:
-    if not VARIABLE_NAME.fullmatch(new.name):
-        raise VariableInvalidError(new.name, "a name has letters, digits and _, and no digit first")
+async def _check(
+    store: VariableStore, project_id: ProjectId, new: NewVariable, *, is_there: bool
+) -> None:
+    if not is_there and not is_variable_name(new.name):
+        problem = f"a name has letters, digits and _, and at most {MAX_NAME} characters"
+        raise VariableInvalidError(new.name, problem)
     if len(new.value.encode()) > MAX_VALUE_BYTES:
         raise VariableInvalidError(new.name, f"the value is larger than {MAX_VALUE_BYTES} bytes")
     if "\0" in new.value:
@@ -222,4 +235,7 @@ async def _check(store: VariableStore, project_id: ProjectId, new: NewVariable) 
         if new.scope not in names and is_deployed:
             known = ", ".join(names) or "it has none"
             problem = f"the project has no connection {new.scope[:200]!r} ({known})"
+            raise VariableInvalidError(new.name, problem + meant(nearest(new.scope, names)))
+        if new.scope not in names and not is_there and not is_symbol(new.scope):
+            problem = f"no connection can be called {new.scope[:200]!r}: letters, digits and _, not beginning with a digit"
             raise VariableInvalidError(new.name, problem)

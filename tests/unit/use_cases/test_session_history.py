@@ -131,3 +131,13 @@ async def test_a_fork_names_where_it_comes_from(service: ServiceInMemory):
     assert forked.status_code == 201
     assert forked.json()["forked_from"] == the_session(service)
     assert refused.status_code == 400
+
+
+async def test_a_secret_too_short_for_texts_is_covered_by_its_name(service: ServiceInMemory):
+    async with service.client() as client:
+        await client.put("/api/v1/projects/hello/vars/API_KEY", json={"value": "1234"})
+
+    covered = (await get(service, "history")).json()["variables"]["API_KEY"]
+    opened = (await get(service, "history?secrets=open")).json()["variables"]["API_KEY"]
+
+    assert (covered, opened) == ("****", "1234")
