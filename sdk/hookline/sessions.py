@@ -64,8 +64,8 @@ def start(
 
     Raises:
         ValueError: `loc` is no entry point, or data or memo are nothing for JSON.
-        CallRefusedError: there is no such project (`project.not_found`), or it has no active deployment
-            (`deployment.none_active`).
+        CallRefusedError: there is no such project (`project.not_found`), it has no active deployment (`deployment.none_active`), or
+            its manifest does not export this function, or not to this project (`project.not_exported`).
 
     Example:
         `child = start("batch.py:count_words", {"text": "to be or not to be"})`
@@ -89,7 +89,8 @@ def signal(session_id: str, name: str, payload: Any = None) -> None:
 
     Raises:
         TypeError, ValueError: the payload is no value, or an id or name is empty.
-        CallRefusedError: there is no such session (`session.not_found`), or it has ended (`session.final`).
+        CallRefusedError: there is no such session (`session.not_found`), it has ended (`session.final`), or it belongs to
+            another project and is neither parent nor child of this one (`session.other_project`).
 
     Example:
         `signal(parent, "progress", {"done": 3, "of": 10})`

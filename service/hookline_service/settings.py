@@ -137,6 +137,7 @@ class Settings:
     sync_webhook_timeout_s: float = 30.0
     store_limit_keys: int = 10_000
     store_limit_value_kb: int = 64
+    exports: str = "required"
 
     @property
     def webhook_limit_bytes(self) -> int:
@@ -339,6 +340,11 @@ SETTINGS: tuple[Setting, ...] = (
         name="store_limit_value_kb",
         read=_whole(1, 8192),
         description="Largest value in the store of a project, in KiB of JSON.",
+    ),
+    Setting(
+        name="exports",
+        read=_one_of("required", "optional"),
+        description="Whether a project must export what sessions of others may start (`required`), or they may start all of one that exports nothing (`optional`), as in an organisation of AutoKitteh.",
     ),
 )
 

@@ -231,7 +231,9 @@ def child(event):
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_child_in_another_project_tells_its_end(service: RunningService, version: str) -> None:
-    deploy(service, a_project(f"doubling_{version}", "", "def double(e): return e.data.n * 2"))
+    doubling = a_project(f"doubling_{version}", "", "def double(e): return e.data.n * 2")
+    doubling["autokitteh.yaml"] += b"\n  exports: [main.py:double]\n"
+    deploy(service, doubling)
     code = f"""
 from autokitteh import next_signal, start
 def handler(event):

@@ -139,6 +139,7 @@ async def running_engine(  # noqa: PLR0913 - a list of parts
     clock: HandClock | None = None,
     limits: StartLimits = LIMITS,
     lease_s: float = 30.0,
+    needs_exports: bool = True,
     listener: EngineListener | None = None,
 ) -> AsyncIterator[EngineRig]:
     """An engine over this store, as after a start of the service."""
@@ -151,6 +152,7 @@ async def running_engine(  # noqa: PLR0913 - a list of parts
         stop_grace_s=1.0,
         lease_s=lease_s,
         heartbeat_s=1.0,
+        needs_exports=needs_exports,
     )
     parts = EngineParts(
         store=store,

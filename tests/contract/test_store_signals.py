@@ -276,3 +276,39 @@ async def test_a_child_survives_its_parent(
 
     ended = await store.get_session(children[1].id)
     assert (ended.state, ended.parent_id) == (SessionState.COMPLETED, session.id)
+
+
+async def test_a_session_reaches_its_own_project_its_parent_and_its_children(
+    store: Store, release: Release, session: Session
+) -> None:
+    others = a_release()
+    await store.apply_release(others)
+    child = a_session(others, parent_id=session.id)
+    sibling, stranger = a_session(release), a_session(others)
+    grandchild = a_session(release, parent_id=child.id)
+    await store.add_sessions([child, sibling, stranger, grandchild])
+    ended = a_session(others, state=SessionState.COMPLETED)
+    await store.add_sessions([ended])
+    cases = [
+        (session, session, ""),
+        (session, sibling, ""),
+        (session, child, ""),
+        (child, session, ""),
+        (child, grandchild, ""),
+        (grandchild, child, ""),
+        (child, stranger, ""),
+        (session, stranger, "session.other_project"),
+        (stranger, session, "session.other_project"),
+        (sibling, child, "session.other_project"),
+        (child, sibling, "session.other_project"),
+        (session, ended, "session.other_project"),
+    ]
+
+    codes = [
+        code_of(await made(store, a_call(who, a_signal(to, "go", 1), entry=None))) or ""
+        for who, to, _ in cases
+    ]
+    taken = [await take(store, stranger, "go", entry=None) for _ in range(2)]
+
+    assert codes == [code for _, _, code in cases]
+    assert taken == [{"name": "go", "payload": 1}, "waiting"]

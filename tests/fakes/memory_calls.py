@@ -34,6 +34,7 @@ from hookline_service.model.calls import (
 )
 from hookline_service.model.errors import (
     EventNotFoundError,
+    OtherProjectError,
     ProjectNotFoundError,
     SessionFinalError,
     SessionNotFoundError,
@@ -346,6 +347,13 @@ class MemoryCalls(MemoryProjects):
         return nothing_there(call, take)
 
     def _send_signal(self, call: SessionCall, send: SendSignal) -> Applied:
+        caller, target = (
+            self._sessions[call.session_id],
+            self._get_unforgotten(send.signal.session_id),
+        )
+        is_near = target.parent_id == caller.id or caller.parent_id == target.id
+        if target.project_id != caller.project_id and not is_near:
+            raise OtherProjectError(target.id)
         self._get_unfinished(send.signal.session_id)
         self._queue(send.signal, call.at)
         return Applied(woken={send.signal.session_id: (f"sig:{send.signal.name}",)})

@@ -9,6 +9,7 @@ import anyio.lowlevel
 from hookline.errors import HooklineError
 from hookline_service.engine.admission import Limit
 from hookline_service.engine.contexts import BuildMaterial, StartContext
+from hookline_service.engine.exports import Exports
 from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.model.errors import BuildNotFoundError
 from hookline_service.model.ids import BuildId, ProjectId
@@ -29,6 +30,7 @@ class FakeStartContexts:
     is_open: anyio.Event | None = None
     is_sync: bool = False
     mask: Mask = NO_MASK
+    exports: dict[BuildId, Exports] = field(default_factory=dict["BuildId", "Exports"])
 
     def find_context(self, session: Session) -> StartContext | None:
         return self._context(session) if self.at_hand else None
@@ -43,6 +45,10 @@ class FakeStartContexts:
 
     async def get_material(self, build_id: BuildId) -> BuildMaterial:
         raise BuildNotFoundError(build_id)
+
+    async def get_exports(self, build_id: BuildId) -> Exports:
+        await anyio.lowlevel.checkpoint()
+        return self.exports.get(build_id, {})
 
     def forget(self, project_id: ProjectId) -> None:
         pass

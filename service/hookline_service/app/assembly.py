@@ -133,6 +133,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     )
     return EngineSettings(
         limits=limits,
+        needs_exports=settings.exports == "required",
         store_limits=StoreLimits(
             keys=settings.store_limit_keys, value_bytes=settings.store_limit_value_bytes
         ),

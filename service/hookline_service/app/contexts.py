@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from hookline_service.engine.admission import Limit
 from hookline_service.engine.contexts import BuildMaterial, StartContext
+from hookline_service.engine.exports import Exports
 from hookline_service.engine.masking import Mask, mask_of
 from hookline_service.engine.vault import ValueGuard
 from hookline_service.manifest.encoding import manifest_from_json
+from hookline_service.manifest.exports import entry_point_of
 from hookline_service.manifest.values import Manifest
 from hookline_service.model.errors import BuildNotFoundError
 from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, TriggerId
@@ -21,6 +23,7 @@ from hookline_service.use_cases.variables import open_variable
 from hookline_triggers.definitions import RetryPolicy, TriggerDefinition
 
 _NO_RETRIES = RetryPolicy()
+_EXPORTS_KEPT = 1_000  # of builds, which never change
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class ContextReader:
         self._base_url = base_url
         self._contexts: dict[_Key, StartContext] = {}
         self._generation = 0
+        self._exports: dict[BuildId, Exports] = {}
 
     def find_context(self, session: Session) -> StartContext | None:
         """See `StartContexts.find_context`."""
@@ -83,6 +87,20 @@ class ContextReader:
             requirements=manifest.requirements_text,
             process=manifest.process,
         )
+
+    async def get_exports(self, build_id: BuildId) -> Exports:
+        """See `StartContexts.get_exports`."""
+        known = self._exports.get(build_id)
+        if known is None:
+            manifest = await self._manifest(build_id)
+            known = {
+                entry_point_of(one): None if one.callers is None else frozenset(one.callers)
+                for one in manifest.exports
+            }
+            if len(self._exports) >= _EXPORTS_KEPT:
+                self._exports.clear()
+            self._exports[build_id] = known
+        return known
 
     def forget(self, project_id: ProjectId) -> None:
         """See `StartContexts.forget`."""

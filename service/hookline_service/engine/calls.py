@@ -16,6 +16,7 @@ from hookline.values import encode
 from hookline_runner import fast_json
 from hookline_runner.frames import Frame, FrameType
 from hookline_service.engine.ending import Exit
+from hookline_service.engine.exports import Exports, check_export
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.operations import (
     MAX_CALL_BYTES,
@@ -40,6 +41,7 @@ from hookline_service.model.calls import (
 from hookline_service.model.errors import (
     CallTooLargeError,
     NoActiveDeploymentThereError,
+    NotExportedError,
     ProjectNotFoundError,
     SessionFinalError,
     SessionNotFoundError,
@@ -84,10 +86,12 @@ class CallDesk:
         self._engine = engine
         self._on_eased = on_eased
         self._store = parts.store
+        self._contexts = parts.contexts
         self._clock = parts.clock
         self._changes = parts.changes
         self._listener = parts.listener
         self._limits = parts.settings.store_limits
+        self._needs_exports = parts.settings.needs_exports
         self._tasks: anyio.abc.TaskGroup | None = None
         self._threads = anyio.CapacityLimiter(_THREADS)
         self._waiting_bytes = 0
@@ -123,7 +127,13 @@ class CallDesk:
 
     def _caller(self, attempt: LiveAttempt) -> Caller:
         now = self._clock.now()
-        return Caller(session=attempt.session, at=now, limits=self._limits, mask=attempt.mask)
+        return Caller(
+            session=attempt.session,
+            project=attempt.context.project_name if attempt.context else "",
+            at=now,
+            limits=self._limits,
+            mask=attempt.mask,
+        )
 
     # -- what takes a moment -----------------------------------------------------------------
 
@@ -166,6 +176,12 @@ class CallDesk:
         deployment = await self._store.find_active_deployment(project.id)
         if deployment is None:
             return refusal_of(NoActiveDeploymentThereError(wish.project))
+        if project.id != caller.session.project_id:
+            exports = await self._contexts.get_exports(deployment.build_id)
+            try:
+                self._check_export(exports, wish, caller)
+            except NotExportedError as exc:
+                return refusal_of(exc)
         place = replace(
             caller.session,
             project_id=project.id,
@@ -173,6 +189,15 @@ class CallDesk:
             deployment_id=deployment.id,
         )
         return StartSession(session=_child_of(place, wish, caller))
+
+    def _check_export(self, exports: Exports, wish: ChildWish, caller: Caller) -> None:
+        if exports or self._needs_exports:
+            check_export(
+                exports,
+                project=wish.project,
+                entry_point=wish.entry_point,
+                caller=caller.project,
+            )
 
     # -- the store ---------------------------------------------------------------------------
 

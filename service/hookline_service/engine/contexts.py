@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hookline_service.engine.admission import Limit
+from hookline_service.engine.exports import Exports
 from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.engine.vault import NO_GUARD, ValueGuard
 from hookline_service.model.ids import BuildId, ProjectId
@@ -56,6 +57,10 @@ class StartContexts(Protocol):
 
     async def get_material(self, build_id: BuildId) -> BuildMaterial:
         """The build; raises `BuildNotFoundError`."""
+        ...
+
+    async def get_exports(self, build_id: BuildId) -> Exports:
+        """What the build lets other projects start; raises `BuildNotFoundError`."""
         ...
 
     def forget(self, project_id: ProjectId) -> None:

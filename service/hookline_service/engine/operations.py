@@ -72,9 +72,10 @@ class CallFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, when, and within which limits; `mask` covers what is shown to people."""
+    """Who asks, of which project, when, and within which limits; `mask` covers what is shown to people."""
 
     session: Session
+    project: str
     at: datetime
     limits: StoreLimits
     mask: Mask = NO_MASK

@@ -20,7 +20,7 @@ class EngineSettings:
     """What the engine can be told; times in seconds.
 
     `lease_s`: a runner host silent for longer has lost its attempts. `stop_grace_s`: between a polite stop and
-    the end of the process tree.
+    the end of the process tree. `needs_exports`: of a project that exports nothing, others can start nothing.
     """
 
     limits: StartLimits
@@ -28,6 +28,7 @@ class EngineSettings:
     stop_grace_s: float
     lease_s: float
     heartbeat_s: float
+    needs_exports: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from itertools import islice
 from hookline_connections.names import HELPER_VARIABLES, INTEGRATION_NAMES
 from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.connection_calls import ConnectionCall, find_connection_calls
+from hookline_service.manifest.exports import entry_point_of
 from hookline_service.manifest.files import is_test
 from hookline_service.manifest.ignoring import IgnorePatterns
 from hookline_service.manifest.imports import (
@@ -117,7 +118,9 @@ class _Check:
     def run(self) -> None:
         for trigger in self._manifest.triggers:
             self._check_trigger(trigger)
-        if not self._manifest.triggers:
+        for export in self._manifest.exports:
+            self._check_call(export.call, f"exports.{entry_point_of(export)}", "exports")
+        if not self._manifest.triggers and not self._manifest.exports:
             message = "the project has no triggers; only `hookline run` can start something"
             self._in_manifest("warning", "project.no_triggers", "triggers", message)
         self._check_connections()
@@ -203,11 +206,11 @@ class _Check:
             hint = "write header:NAME or json:dotted.path, as in header:X-GitHub-Delivery"
             self._in_manifest("error", exc.code, f"{path}.dedupe", message, hint)
 
-    def _check_call(self, call: str, place: str) -> None:
+    def _check_call(self, call: str, place: str, key: str = "call") -> None:
         try:
             entry = parse_call(call)
         except CallInvalidError as exc:
-            message = f"`call` {shown(call)}: {exc.problem}"
+            message = f"`{key}` {shown(call)}: {exc.problem}"
             hint = "write PATH.py:NAME, as in handlers.py:run"
             self._in_manifest("error", exc.code, place, message, hint)
             return
@@ -221,13 +224,13 @@ class _Check:
         self._entries.add(entry.path)
         facts = self._modules.get(entry.path)
         if facts is not None:
-            self._check_handler(entry, facts, place)
+            self._check_handler(entry, facts, place, key)
 
-    def _check_handler(self, entry: EntryPoint, facts: ModuleFacts, place: str) -> None:
+    def _check_handler(self, entry: EntryPoint, facts: ModuleFacts, place: str, key: str) -> None:
         name = facts.names.get(entry.name)
         if name is None and not facts.is_open:
             known = [one for one, about in facts.names.items() if about.kind != "import"]
-            message = f"`call` names {entry.name!r}, which {entry.path} does not have"
+            message = f"`{key}` names {entry.name!r}, which {entry.path} does not have"
             hint = _guess(entry.name, known, "it has")
             self._in_manifest("error", "call.no_handler", place, message, hint)
         elif name is not None and name.event not in {"ok", "unknown"}:

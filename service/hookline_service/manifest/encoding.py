@@ -7,7 +7,12 @@ from typing import TypeGuard
 
 from hookline.errors import InternalError
 from hookline_runner import fast_json
-from hookline_service.manifest.values import Manifest, ManifestConnection, ManifestVariable
+from hookline_service.manifest.values import (
+    Manifest,
+    ManifestConnection,
+    ManifestExport,
+    ManifestVariable,
+)
 from hookline_service.model.secret import Secret
 from hookline_triggers.definitions import (
     DstPolicy,
@@ -32,7 +37,7 @@ class StoredManifestError(InternalError):
 
 def canonical_json(manifest: Manifest) -> bytes:
     """The same bytes for equal manifests; values of secrets and places in the file are not in it."""
-    document = {
+    document: dict[str, object] = {
         "format": FORMAT,
         "project": manifest.project,
         "display_name": manifest.display_name,
@@ -52,6 +57,8 @@ def canonical_json(manifest: Manifest) -> bytes:
         ],
         "triggers": [asdict(one) for one in manifest.triggers],
     }
+    if manifest.exports:  # left out where there is none: builds made before keep their ids
+        document["exports"] = [asdict(one) for one in manifest.exports]
     return fast_json.write(document, sort_keys=True)
 
 
@@ -86,6 +93,7 @@ def manifest_from_json(text: bytes) -> Manifest:
             for one in node.get("connections").items
         ),
         triggers=tuple(_trigger(one) for one in node.get("triggers").items),
+        exports=tuple(_export(one) for one in node.get("exports", []).items),
     )
 
 
@@ -106,12 +114,12 @@ class _Node:
 
     value: object
 
-    def get(self, name: str) -> _Node:
+    def get(self, name: str, missing: object = None) -> _Node:
         if not _is_object(self.value):
             raise StoredManifestError(f"no object around {name!r}")
-        if name not in self.value:
+        if name not in self.value and missing is None:
             raise StoredManifestError(f"no {name!r}")
-        return _Node(value=self.value[name])
+        return _Node(value=self.value.get(name, missing))
 
     @property
     def is_list(self) -> bool:
@@ -197,6 +205,14 @@ def _trigger(node: _Node) -> TriggerDefinition:
         timeout_s=node.get("timeout_s").optional_number,
         concurrency=node.get("concurrency").optional_count,
         dedupe=node.get("dedupe").text,
+    )
+
+
+def _export(node: _Node) -> ManifestExport:
+    callers = node.get("callers")
+    return ManifestExport(
+        call=node.get("call").text,
+        callers=None if callers.value is None else callers.texts,
     )
 
 

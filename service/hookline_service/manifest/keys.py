@@ -43,6 +43,7 @@ class Shape(StrEnum):
     MARKER = "an empty map, written {}"
     MAP = "a map"
     MAPS = "a list of maps"
+    TEXTS_OR_MAPS = "a list of strings or maps"
     COUNT_OR_MAP = "a whole number or a map"
 
 
@@ -312,6 +313,25 @@ TRIGGER_KEYS = (
     ),
 )
 
+# Not `is_ours`: AutoKitteh passes over keys that it does not know, and a project that serves in both places can say it.
+EXPORT_KEYS = (
+    Key(
+        name="call",
+        shape=Shape.TEXT,
+        description="Entry point `path/file.py:function`.",
+        is_required=True,
+    ),
+    Key(
+        name="from",
+        shape=Shape.TEXTS,
+        description="Names of the projects that may start it.",
+        default="every project",
+        pattern=SYMBOL,
+        rule="the name of a project: letters, digits and _, not beginning with a digit",
+        max_length=MAX_NAME,
+    ),
+)
+
 PROJECT_KEYS = (
     _symbol("Name of the project, unique on the service."),
     Key(name="display_name", shape=Shape.TEXT, description="Name shown to people."),
@@ -368,6 +388,12 @@ PROJECT_KEYS = (
         shape=Shape.MAPS,
         description="What starts sessions.",
         keys=TRIGGER_KEYS,
+    ),
+    Key(
+        name="exports",
+        shape=Shape.TEXTS_OR_MAPS,
+        description="Entry points that sessions of other projects may start: `path/file.py:function`, or a map.",
+        keys=EXPORT_KEYS,
     ),
     Key(
         name="vars",

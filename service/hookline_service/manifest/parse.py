@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from hookline_service.manifest import document
+from hookline_service.manifest.exports import parse_exports
 from hookline_service.manifest.keys import MAX_VARIABLES, ROOT_KEYS
 from hookline_service.manifest.reports import Reports
 from hookline_service.manifest.sections import Reading, Section
@@ -96,6 +97,7 @@ def _parse_root(reading: Reading, root: Section, project_name: str | None) -> Ma
         variables=_parse_variables(project, "vars"),
         connections=tuple(connections),
         triggers=tuple(triggers),
+        exports=parse_exports(reading, project),
     )
     return _finish(reading, manifest)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Set as AbstractSet
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
-from hookline_service.manifest.values import Manifest, ManifestVariable
+from hookline_service.manifest.exports import entry_point_of
+from hookline_service.manifest.values import Manifest, ManifestExport, ManifestVariable
 from hookline_service.model.projects import Connection
 from hookline_service.model.secret import Secret
 from hookline_triggers.definitions import TriggerDefinition
@@ -33,6 +34,9 @@ class ActionType(StrEnum):
     CREATE_TRIGGER = "create_trigger"
     UPDATE_TRIGGER = "update_trigger"
     DELETE_TRIGGER = "delete_trigger"
+    CREATE_EXPORT = "create_export"
+    UPDATE_EXPORT = "update_export"
+    DELETE_EXPORT = "delete_export"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +158,7 @@ def plan_release(
     _plan_connections(draft, present, manifest)
     _plan_variables(draft, present, manifest)
     _plan_triggers(draft, present, manifest)
+    _plan_exports(draft, present.former, manifest)
     return Plan(
         actions=tuple(draft.actions),
         variables_set=tuple(draft.variables_set),
@@ -296,6 +301,24 @@ def _plan_triggers(draft: _Draft, present: PresentState, manifest: Manifest) -> 
             draft.add(ActionType.UPDATE_TRIGGER, trigger.name, ", ".join(_compared(old, trigger)))
     for name in sorted(known):
         draft.add(ActionType.DELETE_TRIGGER, name, "it is not in the manifest")
+
+
+def _plan_exports(draft: _Draft, former: Manifest | None, manifest: Manifest) -> None:
+    known = {} if former is None else {entry_point_of(one): one for one in former.exports}
+    for export in manifest.exports:
+        name = entry_point_of(export)
+        old = known.pop(name, None)
+        if old is None:
+            draft.add(ActionType.CREATE_EXPORT, name, f"to {_receivers(export)}")
+        elif old.callers != export.callers:
+            detail = f"to {_receivers(export)}, no longer to {_receivers(old)}"
+            draft.add(ActionType.UPDATE_EXPORT, name, detail)
+    for name in sorted(known):
+        draft.add(ActionType.DELETE_EXPORT, name, "it is not in the manifest")
+
+
+def _receivers(export: ManifestExport) -> str:
+    return "every project" if export.callers is None else _cut(", ".join(export.callers))
 
 
 def _described(trigger: TriggerDefinition) -> str:

@@ -100,6 +100,9 @@ def _value(key: Key) -> Schema:  # noqa: C901, PLR0911, PLR0912 - one arm for ea
         case Shape.MAPS:
             most = MAX_VARIABLES if key.keys is VARIABLE_KEYS else MAX_ITEMS
             return {"type": ["array", "null"], "items": _map(key.keys), "maxItems": most}
+        case Shape.TEXTS_OR_MAPS:
+            either: Schema = {"anyOf": [{"type": "string", **_text_rules(key)}, _map(key.keys)]}
+            return {"type": ["array", "null"], "items": either, "maxItems": key.max_items}
         case Shape.COUNT_OR_MAP:
             return {**_map(key.keys), "type": ["integer", "object"], **_bounds(key)}
 

@@ -192,6 +192,24 @@ class Section:
                 found.append(Section(self._reading, node, self._keys[name].keys, what=noun))
         return found
 
+    def texts_or_sections(self, name: str, noun: str) -> list[tuple[str | Section, Position]]:
+        """A list of strings and of maps, each called `noun` in findings, with the place of each."""
+        found: list[tuple[str | Section, Position]] = []
+        for index, node in enumerate(self._items(name)):
+            place = position_of(node)
+            if isinstance(node, MappingNode):
+                if self._reading.visit(node):
+                    section = Section(self._reading, node, self._keys[name].keys, what=noun)
+                    found.append((section, place))
+            elif isinstance(node, ScalarNode):
+                text = self._settle(name, node, self._scalars.text(node, self._keys[name]))
+                if text is not None and self._reading.visit(node):
+                    found.append((text, place))
+            else:
+                problem = f"item {index + 1} must be a string or a map, not {type_of(node)}"
+                self._wrong(name, place, problem)
+        return found
+
     def wrong(self, name: str, problem: str, hint: str = "") -> None:
         """Add an error about the value of this key."""
         self._wrong(name, self.place(name), problem, hint)

@@ -52,6 +52,14 @@ class ManifestConnection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestExport:
+    """An entry point that sessions of other projects may start: those named in `callers`, or of all if that is None."""
+
+    call: str
+    callers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """A parsed manifest.
 
@@ -72,6 +80,7 @@ class Manifest:
     variables: tuple[ManifestVariable, ...] = ()
     connections: tuple[ManifestConnection, ...] = ()
     triggers: tuple[TriggerDefinition, ...] = ()
+    exports: tuple[ManifestExport, ...] = ()
     file: str = field(default="hookline.yaml", compare=False)
     is_lenient: bool = field(default=False, compare=False)
     positions: Mapping[str, Position] = field(

@@ -96,7 +96,10 @@ class TakeEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendSignal:
-    """Queue a signal for a session. Refused with `SessionNotFoundError`, `SessionFinalError`."""
+    """Queue a signal for a session of the same project, a child or the parent.
+
+    Refused with `SessionNotFoundError`, `OtherProjectError`, `SessionFinalError`.
+    """
 
     signal: Signal
 

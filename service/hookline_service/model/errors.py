@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hookline.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from hookline.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 from hookline_service.model.likeness import meant, nearest
 
 _SHOWN_SOURCES: Final = 20
@@ -275,6 +281,36 @@ class NoActiveDeploymentThereError(ConflictError):
 
     def __init__(self, project: str) -> None:
         super().__init__(f"project {project!r} has no active deployment; deploy it first")
+
+
+class NotExportedError(ForbiddenError):
+    """A session wants to start a function of another project, whose manifest does not let it.
+
+    `is_exported`: the function is exported, but not to the `caller`'s project.
+    """
+
+    code = "project.not_exported"
+
+    def __init__(self, project: str, entry_point: str, caller: str, *, is_exported: bool) -> None:
+        if is_exported:
+            what = f"project {project!r} exports {entry_point} to others, not to {caller!r}"
+            needed = f"`from` of this export must name {caller}"
+        else:
+            what = f"project {project!r} does not export {entry_point}"
+            needed = f"write `exports: [{entry_point}]` under `project`"
+        super().__init__(f"{what}; to allow it, in the manifest of {project!r}: {needed}")
+
+
+class OtherProjectError(ForbiddenError):
+    """A session wants to reach one that belongs to another project and is neither its parent nor its child."""
+
+    code = "session.other_project"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"session {session_id} belongs to another project; a session reaches those of its own project, "
+            "its parent and the children that it started"
+        )
 
 
 class RunnerUnavailableError(UnavailableError):

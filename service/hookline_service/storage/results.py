@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from hookline import storing, values
-from hookline.errors import ConflictError, HooklineError, InternalError, InvalidError, NotFoundError
+from hookline.errors import (
+    ConflictError,
+    ForbiddenError,
+    HooklineError,
+    InternalError,
+    InvalidError,
+    NotFoundError,
+)
 from hookline_runner import fast_json
 from hookline_runner.session.display import display
 from hookline_service.model.calls import (
@@ -25,7 +32,7 @@ from hookline_service.model.ids import EventId, SessionId, SubscriptionId
 from hookline_service.model.sessions import EntryKind, JournalEntry, SessionChange, SessionState
 from hookline_triggers.webhook import event_data
 
-REFUSALS: Final = (NotFoundError, ConflictError, InvalidError)
+REFUSALS: Final = (NotFoundError, ConflictError, InvalidError, ForbiddenError)
 """The kinds of errors that refuse an operation; any other means that it could not be tried."""
 
 _ENCODING: Final = "values"

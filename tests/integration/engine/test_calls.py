@@ -9,12 +9,14 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from hookline_service.engine.exports import Exports
 from hookline_service.engine.masking import Mask
-from hookline_service.model.sessions import EntryKind, Session, SessionState
+from hookline_service.model.sessions import EntryKind, Session, SessionFilter, SessionState
 from hookline_service.storage.protocols import Store
-from tests.builders.engine import prepared
+from tests.builders.engine import prepared, running_engine
 from tests.builders.moments import START, after
 from tests.builders.projects import a_release
+from tests.builders.sessions import a_session
 from tests.builders.talking import TalkRig, a_talking_release, take_event, talking
 from tests.fakes.refusing_store import RefusingStore
 from tests.fakes.runner_host import FakeRunnerHost, Seen
@@ -278,16 +280,114 @@ async def test_a_parent_that_waits_goes_on_when_its_child_ends(talk: TalkRig) ->
     assert taken.value["payload"] == {"completed": True, "value": {"sum": 3}}
 
 
+START_PART: dict[str, Any] = {"entry_point": "main.py:part", "data": None, "memo": None}
+
+
 async def test_a_child_of_another_project_runs_its_active_deployment(talk: TalkRig) -> None:
     other = await prepared(talk.store, a_release())
+    talk.rig.contexts.exports[other.build.id] = {"main.py:part": None}
     async with talk.rig.host() as host:
         parent, seen = await begun(talk, host)
-        start = {"entry_point": "main.py:part", "data": None, "memo": None}
-        reply = await host.call(seen, 1, "start_session", at=0, project=other.project.name, **start)
+        wanted = {**START_PART, "project": other.project.name}
+        reply = await host.call(seen, 1, "start_session", at=0, **wanted)
         child = await talk.store.get_session(reply.value)
 
     assert (child.project_id, child.build_id) == (other.project.id, other.build.id)
     assert (child.deployment_id, child.parent_id) == (other.deployment.id, parent.id)
+
+
+@pytest.mark.parametrize(
+    "exports",
+    [{}, {"main.py:other": None}, {"main.py:part": frozenset({"somebody"})}],
+    ids=["nothing", "something else", "to somebody else"],
+)
+async def test_what_another_project_does_not_export_is_refused_and_recorded(
+    talk: TalkRig, exports: Exports
+) -> None:
+    other = await prepared(talk.store, a_release())
+    talk.rig.contexts.exports[other.build.id] = exports
+    wanted = {**START_PART, "project": other.project.name}
+    async with talk.rig.host() as host:
+        session, seen = await begun(talk, host)
+        reply = await host.call(seen, 1, "start_session", at=0, **wanted)
+        (entry,) = await talk.store.list_entries(session.id, 0, 10)
+        there = await talk.store.list_sessions(SessionFilter(project_id=other.project.id))
+
+    assert reply.code == "project.not_exported"
+    assert (entry.ok, b"project.not_exported" in entry.value) == (False, True)
+    assert there == []
+
+
+@pytest.mark.parametrize(
+    ("exports", "code"),
+    [({}, ""), ({"main.py:part": None}, ""), ({"main.py:other": None}, "project.not_exported")],
+    ids=["nothing", "this", "something else"],
+)
+async def test_where_exports_are_optional_a_project_that_has_none_is_open(
+    store: Store, exports: Exports, code: str
+) -> None:
+    release, other = await prepared(store), await prepared(store)
+    wanted = {**START_PART, "project": other.project.name}
+    async with running_engine(store, release, needs_exports=False) as rig, rig.host() as host:
+        rig.contexts.exports[other.build.id] = exports
+        await rig.start()
+        reply = await host.call(await host.next_start(), 1, "start_session", at=0, **wanted)
+
+    assert reply.code == code
+
+
+async def test_a_project_starts_what_it_likes_of_its_own_by_its_name(talk: TalkRig) -> None:
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        wanted = {**START_PART, "project": talk.release.project.name}
+        reply = await host.call(seen, 1, "start_session", at=0, **wanted)
+        child = await talk.store.get_session(reply.value)
+
+    assert child.project_id == talk.release.project.id
+
+
+@pytest.mark.parametrize("was_allowed", [True, False])
+async def test_a_start_that_was_recorded_answers_as_it_did_whatever_is_exported_now(
+    talk: TalkRig, was_allowed: bool
+) -> None:
+    other = await prepared(talk.store, a_release())
+    allowed, nothing = {"main.py:part": None}, {}
+    talk.rig.contexts.exports[other.build.id] = allowed if was_allowed else nothing
+    wanted = {**START_PART, "project": other.project.name}
+    async with talk.rig.host() as host:
+        _, seen = await begun(talk, host)
+        first = await host.call(seen, 1, "start_session", at=0, **wanted)
+        talk.rig.contexts.exports[other.build.id] = nothing if was_allowed else allowed
+        again = await host.call(seen, 2, "start_session", at=0, **wanted)
+        there = await talk.store.list_sessions(SessionFilter(project_id=other.project.id))
+
+    assert (again.code, again.value) == (first.code, first.value)
+    assert len(there) == (1 if was_allowed else 0)
+
+
+async def test_parent_and_child_reach_each_other_over_the_border_of_their_projects(
+    talk: TalkRig,
+) -> None:
+    other = await prepared(talk.store, a_release())
+    talk.rig.contexts.exports[other.build.id] = {"main.py:part": None}
+    stranger = a_session(other)
+    await talk.store.add_sessions([stranger])
+    async with talk.rig.host() as host:
+        parent, seen = await begun(talk, host)
+        wanted = {**START_PART, "project": other.project.name}
+        child = (await host.call(seen, 1, "start_session", at=0, **wanted)).value
+        below = await host.next_start()
+        codes = [
+            (await host.call(who, n, "signal", at=n, session=to, name="go", payload=1)).code
+            for who, n, to in [
+                (seen, 2, child),
+                (below, 1, parent.id),
+                (below, 2, stranger.id),
+                (seen, 3, stranger.id),
+            ]
+        ]
+
+    assert codes == ["", "", "", "session.other_project"]
 
 
 async def test_a_child_of_nowhere_is_refused(talk: TalkRig) -> None:

@@ -2,6 +2,12 @@
 -- The state of a session.
 SELECT state FROM sessions WHERE key = ?;
 
+-- name: may_reach
+-- Whether a session is of the project of another one, its child or its parent.
+SELECT target.project_key = caller.project_key OR target.parent_id IS caller.id OR caller.parent_id IS target.id
+FROM sessions AS target, sessions AS caller
+WHERE target.key = ? AND caller.key = ?;
+
 -- name: find_recorded
 -- What a session's journal has at a position.
 SELECT kind, ok, encoding, value FROM journal WHERE session_key = ? AND branch = ? AND position = ?;

@@ -28,6 +28,7 @@ from hookline_service.model.calls import (
 )
 from hookline_service.model.errors import (
     EventNotFoundError,
+    OtherProjectError,
     SessionFinalError,
     SourceAmbiguousError,
     SourceNotFoundError,
@@ -195,9 +196,11 @@ def _places_of(rows: Sequence[tuple[int | None, int | None]]) -> tuple[int | Non
     return rows[0]
 
 
-def _send_signal(database: Database, _caller: int, call: SessionCall, send: SendSignal) -> Applied:
+def _send_signal(database: Database, caller: int, call: SessionCall, send: SendSignal) -> Applied:
     signal = send.signal
     target = session_key(database, signal.session_id)
+    if not database.value("may_reach", (target, caller)):
+        raise OtherProjectError(signal.session_id)
     state: str = database.value("find_session_state", (target,))
     if state in FINAL_STATES:
         raise SessionFinalError(signal.session_id, state)
