@@ -25,6 +25,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from fractions import Fraction
 from functools import lru_cache
 from typing import Protocol, cast
@@ -65,6 +66,15 @@ _MACROS = {
     "@daily": "0 0 * * *",
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
+}
+
+
+_STARTS = frozenset({"@reboot", "@start", "@startup", "@boot", "@once"})
+_WRAPPED = re.compile(r"(cron|rate|at)\s*\(", re.IGNORECASE)
+_RIGHT = {
+    "cron": "write the fields alone, as in `0 12 * * mon-fri`",
+    "rate": "write `@every 5m` for each five minutes",
+    "at": "write `0 9 24 12 * 2030` for one time in a year",
 }
 
 
@@ -246,13 +256,26 @@ def _with_translation(refused: ScheduleInvalidError, body: str) -> ScheduleInval
     """The refusal, with the same in cron where the text is written as another system writes it."""
     written = translate(body)
     if not written or written == body:
-        return refused
+        return _wrapped(refused, body) or refused
     try:
         parse_schedule(written)
-    except ScheduleInvalidError:
-        return refused
-    problem = "this is not how a schedule is written here"
-    return ScheduleInvalidError(refused.expression, "", problem, f"write `{written}`")
+    except ScheduleInvalidError as exc:
+        if _WRAPPED.match(body) is None:
+            return refused
+        return ScheduleInvalidError(refused.expression, exc.field, exc.problem, exc.hint)
+    is_cron = len(body.split()) >= 5 and _WRAPPED.match(body) is None  # noqa: PLR2004  # with a mark of others
+    problem = refused.problem if is_cron else "this is not how a schedule is written here"
+    field = refused.field if is_cron else ""
+    return ScheduleInvalidError(refused.expression, field, problem, f"write `{written}`")
+
+
+def _wrapped(refused: ScheduleInvalidError, body: str) -> ScheduleInvalidError | None:
+    """The refusal of `cron(…)`, `rate(…)` and `at(…)` that not even AWS could read."""
+    found = _WRAPPED.match(body)
+    if found is None:
+        return None
+    problem = f"this is not how a schedule is written here, and {found[1].lower()}(…) has no meaning with this in it"
+    return ScheduleInvalidError(refused.expression, "", problem, _RIGHT[found[1].lower()])
 
 
 def _doubts(columns: list[str], zone: str) -> tuple[ScheduleDoubt, ...]:
@@ -291,11 +314,17 @@ def _expand_macro(expression: str, columns: list[str]) -> list[str]:
     macro = columns[0].lower()
     if macro not in _MACROS or len(columns) > 1:
         problem = "nothing may follow it" if macro in _MACROS else "there is no such macro"
-        known = ", ".join(_MACROS)
-        raise ScheduleInvalidError(
-            expression, columns[0], problem, f"write one of {known}, or @every DURATION"
-        )
+        raise ScheduleInvalidError(expression, columns[0], problem, _hint_for_macro(macro))
     return _MACROS[macro].split()
+
+
+def _hint_for_macro(macro: str) -> str:
+    if macro in _STARTS:
+        return "nothing here starts with the machine or the service; schedules fire by the clock, as @hourly"
+    near = get_close_matches(macro, [*_MACROS, "@every"], n=1) if macro not in _MACROS else []
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"write one of {', '.join(_MACROS)}, or @every DURATION"
 
 
 def _period(expression: str, columns: list[str]) -> timedelta:

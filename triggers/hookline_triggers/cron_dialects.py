@@ -69,7 +69,8 @@ _FOREIGN: Final = (
     ),
     (re.compile(r".*[\u2010-\u2015\u2212].*"), "write a plain - for a range"),
 )  # fmt: skip
-_NTH: Final = re.compile(r"(?P<day>[0-7]|[a-z]{3})#(?P<n>[1-5])", re.ASCII)
+_NTH: Final = re.compile(r"(?P<day>[0-7]|[a-z]{3})#(?P<n>\d{1,3})", re.ASCII)
+_MOST_OF_A_DAY: Final = 5  # in a month
 
 
 def translate(text: str) -> str:
@@ -143,9 +144,36 @@ def _with_names(weekday: str, *, shift: int = 0) -> str:
 
 
 def _nth_weekday(day: str, number: int) -> str:
-    days = f"{number * 7 - 6}-{number * 7}" if number < 5 else "29-31"  # noqa: PLR2004  # a fifth one is rare
+    if not 1 <= number <= _MOST_OF_A_DAY:
+        return "write 1-7, 8-14, 15-21, 22-28 or 29-31 as day of month and the day's name as day of week; both must fit"
+    days = _days_of_nth(number)
     name = f"`{day}`" if day.isalpha() else "the day's name (with `#` numbers differ)"
     return f"write {days} as day of month and {name} as day of week; both must fit"
+
+
+def _nth(text: str) -> str:
+    """A schedule on the nth day of the week of a month, as in `0 0 12 ? * SUN#2`: such a day and such a date."""
+    columns = text.lower().split()
+    at = next((n for n, one in enumerate(columns) if _NTH.fullmatch(one)), -1)
+    has_seconds = (len(columns), at) in {(6, 5), (7, 5)}
+    if not has_seconds and (len(columns), at) not in {(5, 4), (6, 4)}:
+        return ""
+    found = _NTH.match(columns[at])
+    day, number = (found["day"], int(found["n"])) if found else ("", 0)
+    if columns[at - 2] not in {"*", "?"} or not 1 <= number <= _MOST_OF_A_DAY:
+        return ""
+    if day.isdigit():
+        if "?" not in columns:
+            return ""  # Sunday may be 0 or 1
+        day = _with_names(day, shift=1)
+    columns[at - 2 : at + 1] = [_days_of_nth(number), columns[at - 1], day]
+    if has_seconds and columns[0] == "0" and columns[6:] in ([], ["*"]):
+        return " ".join(columns[1:6])
+    return " ".join([*columns, "*"] if has_seconds and len(columns) == 6 else columns)  # noqa: PLR2004
+
+
+def _days_of_nth(number: int) -> str:
+    return f"{number * 7 - 6}-{number * 7}" if number < _MOST_OF_A_DAY else "29-31"
 
 
 def _phrase(text: str) -> str:
@@ -172,7 +200,8 @@ def _aws(text: str) -> str:
         return ""
     minute, hour, day, month, weekday, year = columns
     parts = [minute, hour, day, month, _with_names(weekday, shift=1)]
-    return " ".join([one.replace("?", "*") for one in parts] + ([] if year == "*" else [year]))
+    written = " ".join([one.replace("?", "*") for one in parts] + ([] if year == "*" else [year]))
+    return _nth(written) or written
 
 
 def _once(text: str) -> str:
@@ -233,5 +262,5 @@ def _celery(text: str) -> str:
 
 
 _TRANSLATIONS: Final[tuple[Callable[[str], str], ...]] = (
-    _phrase, _every, _aws, _once, _clock, _iso, _calendar, _celery,
+    _phrase, _every, _aws, _once, _clock, _iso, _calendar, _celery, _nth,
 )  # fmt: skip

@@ -82,10 +82,11 @@ def parse_fields(expression: str, columns: list[str]) -> CronFields:
     try:
         values = _values_of(expression, kinds, texts)
     except ScheduleInvalidError as exc:
+        told = _fault_of_seconds_first(expression, columns)
         hint = _hint_for_six(columns)
-        if not hint:
+        if told is None and not hint:
             raise
-        raise ScheduleInvalidError(expression, exc.field, exc.problem, hint) from exc
+        raise told or ScheduleInvalidError(expression, exc.field, exc.problem, hint) from exc
     minute_at = kinds.index(MINUTE)
     return CronFields(
         seconds=values.get(SECOND.name, (0,)),
@@ -120,6 +121,20 @@ def _hint_for_six(columns: list[str]) -> str:
     if re.search(r"^[./~]|[a-z]{4}", columns[-1], re.IGNORECASE):
         return "write the first five fields alone; `call` names what is started"
     return ""
+
+
+def _fault_of_seconds_first(expression: str, columns: list[str]) -> ScheduleInvalidError | None:
+    """What is wrong with six columns that can only be meant as second to day of week, by the mark for any day."""
+    if len(columns) != len(_SECONDS_FIRST) or "?" not in (columns[3], columns[5]):
+        return None
+    try:
+        _values_of(expression, _SECONDS_FIRST, [text.lower() for text in columns])
+    except ScheduleInvalidError as exc:
+        hint = "; ".join(
+            filter(None, [exc.hint, "and with seconds first write 7 fields, a year last"])
+        )
+        return ScheduleInvalidError(expression, exc.field, exc.problem, hint, others=exc.others)
+    return None
 
 
 def are_seconds_first(columns: list[str]) -> bool:
@@ -193,16 +208,21 @@ class _Column:
 
     def _range(self, base: str) -> tuple[int, int]:
         first, _, last = base.partition("-")
+        if not first:
+            problem = f"{base!r} is not {self._allowed()}"
+            raise self._fault(problem, "a range has a number before and after its -, as in 1-5")
+        if not last:
+            problem = f"the range {base!r} has no end"
+            raise self._fault(problem, f"write the last value too, as in {first}-{self._top}")
         low, high = self._value(first), self._value(last)
         if self.kind is WEEKDAY and last == "sun" and low > 0:
             high = 7
         if low == high:
             raise self._fault(f"the range {base!r} has one value", f"write {first}")
         if low > high:
-            top = 6 if self.kind is WEEKDAY else self.kind.high
+            parts = f"{self._span(low, self._top)},{self._span(self.kind.low, high)}"
             raise self._fault(
-                f"the range {base!r} runs backwards",
-                f"write {_span(low, top)},{_span(self.kind.low, high)} if it is to wrap around",
+                f"the range {base!r} runs backwards", f"write {parts} if it is to wrap around"
             )
         return low, high
 
@@ -221,7 +241,8 @@ class _Column:
 
     def _step(self, item: str, text: str) -> int:
         if not _DIGITS.fullmatch(text) or int(text) == 0:
-            raise self._fault(f"the step of {item!r} is not a whole number above zero")
+            problem = f"the step of {item!r} is not a whole number above zero"
+            raise self._fault(problem, "write one as in */5, or leave it out")
         return int(text)
 
     def _check_step(self, item: str, step: int) -> None:
@@ -243,8 +264,22 @@ class _Column:
             raise self._fault(f"{text!r} is not {self._allowed()}", self._hint_for(text))
         value = int(text)
         if not self.kind.low <= value <= self.kind.high:
-            raise self._fault(f"{text} is not {self._allowed()}")
+            wraps = value == self.kind.high + 1 and self.kind.low == 0
+            hint = f"write 0, which comes after {self.kind.high}" if wraps else ""
+            if self.kind is WEEKDAY:
+                hint = "Sunday is 0 or 7, and Saturday 6; names such as sat are plainer"
+            raise self._fault(f"{text} is not {self._allowed()}", hint)
         return value
+
+    @property
+    def _top(self) -> int:
+        return 6 if self.kind is WEEKDAY else self.kind.high
+
+    def _span(self, low: int, high: int) -> str:
+        """The range as it is written, by names where the column has some."""
+        names = {value: name for name, value in self.kind.names.items()}
+        first, last = (names.get(one, str(one)) for one in (low, high))
+        return first if low == high else f"{first}-{last}"
 
     def _allowed(self) -> str:
         numbers = f"a number from {self.kind.low} to {self.kind.high}"
@@ -260,12 +295,18 @@ class _Column:
             return foreign
         if self.kind.names and len(text) > 3:  # noqa: PLR2004  # the names have three letters
             known = [name for name in self.kind.names if name == text[:3]]
-            return f"write {known[0]}" if known else ""
-        return ""
+            if known:
+                return f"write {known[0]}"
+        return _hint_for_column(text)
 
     def _fault(self, problem: str, hint: str = "") -> ScheduleInvalidError:
         return ScheduleInvalidError(self.expression, self.kind.name, problem, hint)
 
 
-def _span(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low}-{high}"
+def _hint_for_column(text: str) -> str:
+    """Where a name belongs that stands in the wrong column."""
+    if text[:3] in DAY_NAMES:
+        return "days of the week stand in the fifth field: minute hour day month weekday"
+    if text[:3] in MONTH_NAMES:
+        return "months stand in the fourth field: minute hour day month weekday"
+    return ""

@@ -58,7 +58,7 @@ def test_a_foreign_way_of_writing_is_refused_with_the_same_in_cron(
         ("0 9 L * *", "28-31"),
         ("0 9 L-3 * *", "28-31"),
         ("0 9 * * 1#1", "1-7 as day of month"),
-        ("0 9 * * mon#2", "8-14 as day of month and `mon`"),
+        ("0 9 * * mon#2", "`0 9 8-14 * mon`"),
         ("0 9 * * 5L", "22-31 as day of month"),
         ("0 9 * * friL", "22-31 as day of month"),
         ("0 9 * * L", "write sat"),
@@ -73,7 +73,7 @@ def test_a_foreign_way_of_writing_is_refused_with_the_same_in_cron(
         ("0 30 9 * * ?", "`0 30 9 * * ? *`"),
         ("0 5 * * * /usr/bin/backup", "first five fields"),
         ("0 5 * * * root", "first five fields"),
-        ("@reboot", "write one of @yearly"),
+        ("@reboot", "by the clock"),
         ("@every 0 minutes", "@every 15m"),
         ("@every 99999999d", "a hundred years"),
     ],
@@ -150,3 +150,56 @@ def test_every_field_at_fault_is_told() -> None:
     faults = [refused.value, *refused.value.others]
     assert [one.field for one in faults] == ["hour", "day of month", "day of week"]
     assert all(one.problem in refused.value.message for one in faults)
+
+
+@pytest.mark.parametrize(
+    ("expression", "field", "says"),
+    [
+        ("-1 * * * *", "minute", "'-1' is not a number from 0 to 59"),
+        ("* --1 * * *", "hour", "'--1' is not a number from 0 to 23"),
+        ("-5--1 * * * *", "minute", "'-5--1' is not a number"),
+        ("1- * * * *", "minute", "the range '1-' has no end; write the last value too, as in 1-59"),
+        ("0 0 * * mon-", "day of week", "as in mon-6"),
+        ("60 * * * *", "minute", "write 0, which comes after 59"),
+        ("0 24 * * *", "hour", "write 0, which comes after 23"),
+        ("0 0 * * 8", "day of week", "Sunday is 0 or 7"),
+        ("*/0 * * * *", "minute", "write one as in */5, or leave it out"),
+        ("0 */-5 * * *", "hour", "write one as in */5"),
+        ("0 0 * * fri-mon", "day of week", "write fri-sat,sun-mon"),
+        ("mon * * * *", "minute", "days of the week stand in the fifth field"),
+        ("0 0 mon-fri * *", "day of month", "days of the week stand in the fifth field"),
+        ("0 0 * sunday *", "month", "days of the week stand in the fifth field"),
+        ("0 0 jan * *", "day of month", "months stand in the fourth field"),
+        ("0 0 * * jan", "day of week", "months stand in the fourth field"),
+        ("0 0 * * mon#6", "day of week", "22-28 or 29-31 as day of month"),
+        ("0 0 * * 1#0", "day of week", "22-28 or 29-31 as day of month"),
+        ("0 12 * * sun#2", "day of week", "write `0 12 8-14 * sun`"),
+        ("0 0 12 ? * SUN#2", "day of week", "write `0 12 8-14 * sun`"),
+        ("0 0 12 ? * 1#2", "day of week", "write `0 12 8-14 * sun`"),
+        ("30 0 12 ? * 2#1", "day of week", "write `30 0 12 1-7 * mon *`"),
+        ("0 0 12 ? * 6#5 2030", "day of week", "write `0 0 12 29-31 * fri 2030`"),
+        ("0 12 ? * 2#1 *", "day of week", "write `0 12 1-7 * mon *`"),
+        ("0 0 12 * * 1#2", "year", "both must fit"),
+        ("0 0 12 ? * 6L", "day of week", "there is no L"),
+        ("0 15 10 LW * ?", "day of month", "there is no LW"),
+        ("0 15 10 15W * ?", "day of month", "there is no W"),
+        ("0 0 25 ? * *", "hour", "25 is not a number from 0 to 23"),
+        ("cron(0 10 ? * 2#1 *)", "", "write `0 10 1-7 * mon`"),
+        ("cron(0 10 L * ? *)", "day of month", "there is no L; write 28-31"),
+        ("cron(0 10)", "", "write the fields alone"),
+        ("rate(0 minutes)", "", "write `@every 5m`"),
+        ("rate()", "", "write `@every 5m`"),
+        ("at(tomorrow)", "", "write `0 9 24 12 * 2030`"),
+        ("@reboot", "@reboot", "schedules fire by the clock"),
+        ("@midnite", "@midnite", "did you mean @midnight?"),
+        ("@dayly", "@dayly", "did you mean @daily?"),
+    ],
+)
+def test_a_refusal_says_the_field_and_the_right_spelling(
+    expression: str, field: str, says: str
+) -> None:
+    with pytest.raises(ScheduleInvalidError) as refusal:
+        parse_schedule(expression)
+
+    assert says in str(refusal.value)
+    assert refusal.value.field == field
