@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from hookline.errors import HooklineError
+from hookline.header_rules import is_token, problem_of_header
 from hookline.values import to_tree
 from hookline_cli.client import Service
 from hookline_cli.display import note
@@ -42,7 +44,9 @@ def request_options(function: Callable[..., None]) -> Callable[..., None]:
         parameters, method = kwargs.pop("parameters"), kwargs.pop("method")
         is_given = any(part is not None for part in (body, method)) or headers or parameters
         kwargs["request_data"] = (
-            request_data(body, headers, parameters, method or "POST") if is_given else None
+            request_data(body, headers, parameters, "POST" if method is None else method)
+            if is_given
+            else None
         )
         function(*args, **kwargs)
 
@@ -53,10 +57,14 @@ def request_data(
     body: str | None, headers: Sequence[str], parameters: Sequence[str], method: str
 ) -> JsonObject:
     """The data that a webhook's event would have, without `body.bytes`, which JSON has no form for. Raises as `request_options`."""
-    pairs = [_pair("--header", text, ":") for text in headers]
+    pairs = [_header(text) for text in headers]
+    if not is_token(method):
+        raise ArgumentInvalidError(
+            "--method", f"{method!r} is no method; write one word, as in PUT"
+        )
     query = "&".join("=".join(map(_quoted, _pair("--query", text, "="))) for text in parameters)
     target = f"/webhooks/run{'?' if query else ''}{query}".encode()
-    fields = [(name.strip().encode(), value.strip().encode()) for name, value in pairs]
+    fields = [(name.encode(), os.fsencode(value)) for name, value in pairs]
     data = event_data(
         event_meta(method, target, "run", fields), None if body is None else read_bytes(body)
     )
@@ -81,6 +89,14 @@ def _pair(option: str, text: str, sign: str) -> tuple[str, str]:
     name, found, value = text.partition(sign)
     if not found or not name.strip():
         raise ArgumentInvalidError(option, f"{text!r} is not of the form NAME{sign}VALUE")
+    return name, value
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, value = (part.strip(" \t") for part in _pair("--header", text, ":"))
+    problem = problem_of_header(name, value)
+    if problem is not None:
+        raise ArgumentInvalidError("--header", f"{text!r} is no header: {problem}")
     return name, value
 
 

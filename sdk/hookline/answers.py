@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias, cast
 
 from hookline.arguments import json_of, name_of, value_of
+from hookline.header_rules import problem_of_header
 from hookline.host import current
 from hookline.values import from_tree, to_tree, with_article
 
@@ -16,7 +17,6 @@ Headers: TypeAlias = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str
 
 _FINAL_STATUSES: Final = range(200, 600)
 _SHOWN: Final = 60
-_FORBIDDEN_IN_HEADERS: Final = frozenset("\r\n\0")
 
 
 def outcome(value: Any, *, event_id: str | None = None) -> None:
@@ -52,7 +52,8 @@ def http_outcome(
         body: A text or bytes, sent as they are; anything else is sent as JSON. The content type is seen from its
             beginning unless a header says it.
         json: Anything JSON knows; sent as `application/json`. Other values, here and in a body, are sent as JSON can say
-            them: times as ISO 8601, lengths of time in seconds, sets as lists, bytes as base64, objects as dictionaries.
+            them: times as ISO 8601, lengths of time in seconds, sets as lists, bytes as base64, objects as dictionaries, and
+            floats that are no number (nan, inf) as null.
         headers: Headers of the response. One that comes more than once has a list of values, or the headers are a list of
             pairs: `[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]`.
         more: Further outcomes follow: they append to the body, and the caller sees each at once.
@@ -138,6 +139,9 @@ def _header_text(name: str, value: object) -> str:
         what = with_article(type(value).__name__)
         raise TypeError(f"http_outcome: headers must be texts, and {name[:_SHOWN]!r} is {what}")
     text = str(value)
-    if not name or _FORBIDDEN_IN_HEADERS & {*name, *text}:
-        raise ValueError(f"http_outcome: {name!r}: {text!r} is no header")
+    problem = problem_of_header(name, text)
+    if problem is not None:
+        raise ValueError(
+            f"http_outcome: {name[:_SHOWN]!r}: {text[:_SHOWN]!r} is no header: {problem}"
+        )
     return text

@@ -50,12 +50,13 @@ class Reader:
         *,
         real: Callable[[str], object] | None = None,
         members: Callable[[list[tuple[str, Any]]], object] | None = None,  # Any: JSON of any shape
+        constant: Callable[[str], object] | None = None,
     ) -> None:
-        """See `finite` for what `real` gets; `members` gets those of an object in their order."""
+        """See `finite` for what `real` gets; `members` gets those of an object in their order, `constant` NaN and its like."""
         self._decoder = json.JSONDecoder(
             parse_int=_whole,
             parse_float=real or finite,
-            parse_constant=_refuse_constant,
+            parse_constant=constant or _refuse_constant,
             object_pairs_hook=members,
         )
 
@@ -166,12 +167,16 @@ def write_tree(tree: object, *, sort_keys: bool = True) -> str:
 def through_json(value: object, *, default: Callable[[object], object] | None = None) -> Any:
     """The value as it comes out of JSON: tuples as lists, keys as texts; half characters are left as they are.
 
+    With a `default`, which says what to write for what JSON lacks, floats that are no number are None, as `write` has them.
+
     Raises:
         TypeError: there is something in it that JSON lacks, and no `default`.
-        ValueError: a float in it is no number, a whole number is too long, or it contains itself.
+        ValueError: a float in it is no number, and there is no `default`; a whole number is too long, or it contains itself.
         RecursionError: it is nested too deeply.
     """
-    return _PLAIN.decode(json.JSONEncoder(allow_nan=False, default=default).encode(value))
+    if default is None:
+        return _PLAIN.decode(json.JSONEncoder(allow_nan=False).encode(value))
+    return _WITHOUT_NAN.decode(json.JSONEncoder(default=default).encode(value))
 
 
 def whole_text(text: str) -> str:
@@ -251,6 +256,7 @@ def _finite_only(value: object) -> object:
 
 
 _PLAIN: Final = Reader()
+_WITHOUT_NAN: Final = Reader(constant=lambda _: None)
 _encode_sorted: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 ).encode

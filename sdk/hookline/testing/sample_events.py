@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from hookline.attr_dict import AttrDict
 from hookline.events import Event
+from hookline.header_rules import problem_of_header
 from hookline.json_text import write
 from hookline.request_values import read_request
 from hookline.testing.rooms import webhook_data
@@ -41,7 +42,7 @@ def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
         body: A body as it stands.
 
     Raises:
-        ValueError: more than one body is given.
+        ValueError: more than one body is given, or a header that no request can have.
 
     Example:
         >>> event = webhook_event("post", "/items/7", json={"n": 1}, headers={"x-request-id": "a"})
@@ -55,6 +56,10 @@ def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
     if len(kinds) > 1:
         raise ValueError(f"webhook_event: give one of {' and '.join(kinds)}")
     sent = [(name, each) for name, value in (headers or {}).items() for each in _texts(value)]
+    for name, value in sent:
+        problem = problem_of_header(name, value)
+        if problem is not None:
+            raise ValueError(f"webhook_event: {name!r}: {value!r} is no header: {problem}")
     content: bytes | None = body.encode() if isinstance(body, str) else body
     if json is not None:
         content = write(json, is_spaced=True).encode()

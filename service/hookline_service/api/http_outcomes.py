@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from hookline.errors import InvalidError
+from hookline.header_rules import is_field_text, is_token
 from hookline.json_text import write
 from hookline.values import decode
 from hookline_service.api.sniffing import sniff
@@ -16,8 +16,6 @@ from hookline_service.model.plain_values import plain_of
 Headers = list[tuple[bytes, bytes]]
 
 _KEYS: Final = frozenset({"status_code", "headers", "more", "body", "json"})
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS: Final = frozenset(
     {
         *(b"connection", b"content-length", b"date", b"keep-alive", b"proxy-connection"),
@@ -177,12 +175,12 @@ def _named_values(given: object) -> list[tuple[object, object]]:
 
 
 def _header_of(name: object, value: object) -> tuple[bytes, bytes]:
-    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
+    if not isinstance(name, str) or not is_token(name):
         raise OutcomeInvalidError(f"{name!r:.60} is no name of a header")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise OutcomeInvalidError(f"the header {name} is no text")
     text = str(value)
-    if _FORBIDDEN.search(text):
+    if not is_field_text(text):
         raise OutcomeInvalidError(
             f"the header {name} has a line break or another control character"
         )

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.fakes.fake_service import FakeService
+from tests.unit.cli.conftest import CommandLine
 from tests.unit.cli.test_sessions_followed import SESSION, a_session, records
 
 
@@ -59,3 +61,26 @@ def test_a_webhooks_function_that_failed_without_a_request_is_told_how_to_get_on
 
     assert ("hint: a webhook calls this function" in outcome.err) is is_told
     assert outcome.code == (1 if state == "error" else 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--header", "a:b\nc"], "no line break"),
+        (["--header", "a:b\r\nX-Evil: 1"], "no line break"),
+        (["--header", "a:\x1b[1m"], "no other control character"),
+        (["--header", "a b:c"], "no spaces"),
+        (["--header", "a\n:c"], "no spaces"),
+        (["--header", "Ä:c"], "no spaces"),
+        (["--method", "G T"], "is no method"),
+        (["--method", ""], "is no method"),
+        (["--method", "PUT\n"], "is no method"),
+    ],
+)
+def test_a_request_that_could_not_be_sent_is_refused(
+    hookline: CommandLine, fake: FakeService, options: list[str], told: str
+) -> None:
+    outcome = hookline("run", "hello", "hello.py:f", *options)
+
+    assert (outcome.code, told in outcome.err) == (1, True), outcome.err
+    assert fake.requests == []

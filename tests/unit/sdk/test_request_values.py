@@ -121,3 +121,11 @@ def test_attributes_keep_the_kind_of_what_they_give() -> None:
     assert data.headers["a"] == "b"
     assert data.headers is not data["headers"]
     assert type(data.plain) is AttrDict
+
+
+@pytest.mark.parametrize(
+    "header", [("a b", "c"), ("a:", "c"), ("", "c"), ("a", "b\nc"), ("a", "b\x00")]
+)
+def test_no_event_is_made_up_of_a_header_that_could_not_be_sent(header: tuple[str, str]):
+    with pytest.raises(ValueError, match="is no header"):
+        webhook_event(headers=dict([header]))
