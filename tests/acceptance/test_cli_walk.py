@@ -106,6 +106,27 @@ def test_the_same_input_gives_the_same_build(running_service) -> None:
     assert len(running_service.cli("build", "list", json=True)) == 1
 
 
+def test_the_owner_of_a_trigger_that_takes_nothing_is_told_why(running_service, a_project) -> None:
+    manifest = (
+        "project:\n  name: pushes\n  triggers:\n    - name: on_push\n      type: webhook\n      call: main.py:run\n"
+        """      filter: data.method == "POST" && data.body.json.kind == "Push"\n"""
+    )
+    files = {"main.py": "def run(event):\n    pass\n"}
+    url = running_service.deploy(a_project(manifest, **files))["urls"]["on_push"]
+    running_service.call(url, "GET")
+    near = running_service.call(url, json={"kind": "push"}).headers["Hookline-Event-ID"]
+
+    told = running_service.cli("trigger", "get", "pushes/on_push")
+    document = running_service.cli("trigger", "get", "pushes/on_push", json=True)
+
+    condition = 'data.body.json.kind == "Push"'
+    assert "matched 0 of 2 events in the last 24 h\n" in told.stdout
+    assert f'nearest miss: {near} `{condition}` was false (it is "push"; ' in told.stdout
+    assert f"held for none of them: {condition}\n" in told.stdout
+    assert document["last_day"]["nearest_miss"]["event"] == near
+    assert document["name"] == "on_push"
+
+
 def test_activating_an_older_deployment_rolls_back(running_service, an_example) -> None:
     project = an_example("hello")
     old = running_service.deploy(project)

@@ -18,6 +18,7 @@ from hookline_service.api.published import create_published
 from hookline_service.api.services import ApiServices
 from hookline_service.api.webhooks import create_webhooks
 from hookline_service.dispatcher import Dispatcher, RouteTable
+from hookline_service.dispatcher.surveying import WorkerSurveyor
 from hookline_service.engine.changes import ChangeHub
 from hookline_service.model.secret import Secret
 from hookline_service.settings import Settings
@@ -135,6 +136,7 @@ def a_service(
         changes=changes,
         dispatcher=dispatcher,
         entry_points=EntryPoints(chosen),
+        surveyor=WorkerSurveyor(),
         scratch=scratch,
         on_schedules_changed=lambda: changed.append("schedules"),
         on_project_changed=project_changed,

@@ -11,7 +11,7 @@ from hookline_service.model.errors import (
     SessionNotFoundError,
     TriggerNotFoundError,
 )
-from hookline_service.model.events import EventFilter, Recorded
+from hookline_service.model.events import Arrival, EventFilter, Recorded
 from hookline_service.model.ids import BuildId, TriggerId
 from hookline_service.model.projects import DeploymentState, Release
 from hookline_service.storage.protocols import Store
@@ -207,6 +207,31 @@ async def test_events_are_listed_newest_first_in_pages(store: Store, release: Re
 
     bare = [replace(each, data=b"{}", body=None) for each in reversed(events)]
     assert [*page, *rest] == bare
+
+
+async def test_arrivals_are_those_of_a_source_since_a_time_newest_first(
+    store: Store, release: Release
+) -> None:
+    other = a_release()
+    await store.apply_release(other)
+    ours, theirs = release.triggers[0], release.triggers[1]
+    source = "connection:chat"
+    early = an_event(ours, type="push")
+    talk = an_event(release, source=source, type="message")
+    late = an_event(ours, type="ping")
+    events = [early, an_event(theirs), talk, late, an_event(other, source=source)]
+    for event in events:
+        await store.record_event(event, [])
+    project_id, of_ours = release.project.id, f"trigger:{ours.id}"
+
+    both = await store.list_arrivals(project_id, of_ours, early.created_at, 9)
+
+    assert both == [Arrival(id=late.id, type="ping"), Arrival(id=early.id, type="push")]
+    assert await store.list_arrivals(project_id, of_ours, early.created_at, 1) == both[:1]
+    assert await store.list_arrivals(project_id, of_ours, talk.created_at, 9) == both[:1]
+    assert await store.list_arrivals(project_id, of_ours, after(3600), 9) == []
+    talks = await store.list_arrivals(project_id, source, early.created_at, 9)
+    assert talks == [Arrival(id=talk.id, type="message")]
 
 
 async def test_events_are_filtered(store: Store, release: Release) -> None:

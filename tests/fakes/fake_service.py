@@ -43,6 +43,7 @@ class FakeService(httpx2.BaseTransport):
     absent_projects: set[str] = field(default_factory=set)
     sent_event: dict[str, Any] = field(default_factory=dict)
     stored: dict[str, Any] = field(default_factory=dict)
+    matches: dict[str, Any] = field(default_factory=dict)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -332,6 +333,13 @@ def _list(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> h
     page = items[: min(int(params.get("limit", 50)), 2)]  # small pages, so that tests turn them
     more = page[-1]["id"] if len(page) < len(items) else None
     return httpx2.Response(200, json={"items": page, "next": more})
+
+
+@route("GET", "/triggers/{id}/matches")
+def _matches(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
+    if not fake.matches:
+        return refusal(429, "rate_limited", "rate_limited", "another trigger is looked at")
+    return httpx2.Response(200, json=fake.matches)
 
 
 @route("GET", "/{kind}/{id}")

@@ -17,7 +17,7 @@ from hookline_service.model.errors import (
     SessionNotFoundError,
     TriggerNotFoundError,
 )
-from hookline_service.model.events import Event, EventFilter, Recorded
+from hookline_service.model.events import Arrival, Event, EventFilter, Recorded
 from hookline_service.model.ids import (
     EventId,
     ProjectId,
@@ -137,6 +137,16 @@ class MemoryStore(MemoryCalls):
         ]
         bare = [replace(each, data=b"{}", body=None) for each in found]
         return newest(bare, which.limit)
+
+    async def list_arrivals(
+        self, project_id: ProjectId, source: str, since: datetime, limit: int
+    ) -> list[Arrival]:
+        found = [
+            each
+            for each in self._events.values()
+            if each.project_id == project_id and each.source == source and each.created_at >= since
+        ]
+        return [Arrival(id=each.id, type=each.type) for each in newest(found, limit)]
 
     # Sessions
 

@@ -16,7 +16,8 @@ from hookline import json_text
 from hookline.values import decode_answer
 from hookline_triggers.filters import compile_filter
 
-_MEMORY_BYTES = 1024 * 1024 * 1024
+MEMORY_BYTES = 1024 * 1024 * 1024
+"""What a process may take to judge filters."""
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, deadline_s: float) -> None:
@@ -39,7 +40,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, deadline_s: float) -> None:
 
 def main() -> None:
     """Serve on standard input and output, within bounds."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     serve(sys.stdin.buffer, sys.stdout.buffer, float(sys.argv[1]))
 
 

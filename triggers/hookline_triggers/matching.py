@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 from hookline_triggers.definitions import TriggerDefinition
 from hookline_triggers.filters import Explanation, compile_filter
+from hookline_triggers.webhook import event_data
 
 
 def matches(definition: TriggerDefinition, event_type: str, data: Mapping[str, object]) -> bool:
@@ -29,3 +31,13 @@ def explain_match(
     if explained.is_match:
         return explained
     return Explanation(is_match=False, reason=f"filter: {explained.reason}")
+
+
+def data_for_filters(
+    data: object, body: bytes | None
+) -> Mapping[str, Any]:  # Any: JSON of any shape
+    """What filters see of a recorded event: its data, read from JSON, with a request's body in them."""
+    if not isinstance(data, dict):
+        return {"value": data}
+    known = cast("dict[str, Any]", data)
+    return known if body is None else event_data(known, body)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import click
 
 from hookline_cli.client import Service
-from hookline_cli.display import print_fields, print_json, print_table
+from hookline_cli.display import note, print_fields, print_json, print_table, printable
+from hookline_cli.failures import AnswerError
+from hookline_cli.json_values import JsonObject
 from hookline_cli.options import (
     find_trigger,
     json_option,
     limit_option,
     project_option,
+    segment,
     with_service,
 )
 
@@ -43,9 +46,23 @@ def list_triggers(service: Service, *, project: str | None, limit: int, as_json:
 @json_option
 @with_service
 def get_trigger(service: Service, *, trigger: str, as_json: bool) -> None:
-    """Show one trigger, by id or as PROJECT/NAME."""
+    """Show one trigger, by id or as PROJECT/NAME, and what it makes of the events of the last day."""
     found = find_trigger(service, trigger)
+    matches = _find_matches(service, found)
     if as_json:
-        print_json(found)
-    else:
-        print_fields(found)
+        print_json({**found, "last_day": matches})
+        return
+    print_fields(found)
+    if matches is not None:
+        click.echo()
+        for line in matches["summary"]:
+            click.echo(printable(str(line)))
+
+
+def _find_matches(service: Service, trigger: JsonObject) -> JsonObject | None:
+    """What the service says of the last day; None, with a note, when it cannot now."""
+    try:
+        return service.get(f"/triggers/{segment(str(trigger['id']))}/matches")
+    except AnswerError as exc:
+        note(f"what it makes of the events of the last day is not known: {exc}")
+        return None

@@ -24,6 +24,7 @@ from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.entry_points import EntryPoints
 from hookline_service.use_cases.secret_keys import SecretKeys
 from hookline_service.use_cases.secrets import SecretBox
+from hookline_service.use_cases.trigger_matches import Surveying
 
 
 class Dispatching(Protocol):
@@ -90,6 +91,7 @@ class ApiServices:
     stacks: Stacks
     dispatcher: Dispatching
     entry_points: EntryPoints
+    surveyor: Surveying
     scratch: Path
     on_schedules_changed: Callable[[], None] = lambda: None
     on_project_changed: Callable[[ProjectId], None] = lambda _: None

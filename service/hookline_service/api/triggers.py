@@ -19,7 +19,9 @@ from hookline_service.model.errors import TriggerNotFoundError
 from hookline_service.model.ids import TriggerId
 from hookline_service.model.projects import Trigger
 from hookline_service.use_cases.projects import get_project
+from hookline_service.use_cases.trigger_matches import MatchReader
 from hookline_service.use_cases.webhook_urls import webhook_url
+from hookline_triggers.match_summary import MatchSummary, NearestMiss, describe_matches
 
 
 class TriggersQuery(PageQuery):
@@ -62,6 +64,61 @@ class TriggerPage(Answer):
     next: str | None = None
 
 
+class ShownField(Answer):
+    """A field that a condition names, and what it is, if it is no secret: `"push"`, `a list of 3`, `missing: …`."""
+
+    path: str
+    view: str
+
+
+class NearestMissAnswer(Answer):
+    """The newest event for which the most conditions of the filter held, and the first condition that did not.
+
+    `reason` is `false`, or what went wrong; `note` says why the values cannot be equal, or how little they differ.
+    """
+
+    event: str
+    held: int
+    condition: str
+    reason: str
+    fields: list[ShownField]
+    note: str
+
+
+class ConditionAnswer(Answer):
+    """A part of the filter, and for how many of the events it held that were not taken."""
+
+    text: str
+    held: int
+
+
+class TypeAnswer(Answer):
+    """A type of events, and how many came."""
+
+    type: str
+    events: int
+
+
+class TriggerMatchesAnswer(Answer):
+    """What the trigger's type and filter, as they are now, make of the events that came to its source.
+
+    `events` came in these `hours`, the newest of more when `cut`; `of_type` have the type that it wants; the newest `judged` of these
+    were shown to its filter, which took `matched`, and took too long on `unjudged`. `summary` says the same in words, line by line.
+    """
+
+    hours: int
+    events: int
+    cut: bool
+    types: list[TypeAnswer]
+    of_type: int
+    judged: int
+    matched: int
+    unjudged: int
+    conditions: list[ConditionAnswer]
+    nearest_miss: NearestMissAnswer | None
+    summary: list[str]
+
+
 async def list_triggers(call: Call[TriggersQuery, NoBody]) -> TriggerPage:
     """Triggers in force."""
     store = call.services.store
@@ -81,6 +138,47 @@ async def show_trigger(call: Call[NoQuery, NoBody]) -> TriggerAnswer:
         raise TriggerNotFoundError(call.path["trigger"])
     names = await load_names(store, [trigger.project_id])
     return _answer(trigger, names, call.services.settings.base_url)
+
+
+async def show_trigger_matches(call: Call[NoQuery, NoBody]) -> TriggerMatchesAnswer:
+    """What a trigger makes of the events of the last day."""
+    services = call.services
+    trigger = await services.store.find_trigger(TriggerId(call.path["trigger"]))
+    if trigger is None:
+        raise TriggerNotFoundError(call.path["trigger"])
+    reader = MatchReader(store=services.store, surveyor=services.surveyor, box=services.box)
+    return _matches_answer(await reader.read(trigger, services.clock.now()))
+
+
+def _matches_answer(found: MatchSummary) -> TriggerMatchesAnswer:
+    return TriggerMatchesAnswer(
+        hours=found.hours,
+        events=found.events,
+        cut=found.is_cut,
+        types=[TypeAnswer(type=each.type, events=each.events) for each in found.types],
+        of_type=found.of_type,
+        judged=found.judged,
+        matched=found.matched,
+        unjudged=found.unjudged,
+        conditions=[
+            ConditionAnswer(text=text, held=held)
+            for text, held in zip(found.conditions, found.held, strict=True)
+        ],
+        nearest_miss=None if found.nearest is None else _nearest_answer(found.nearest),
+        summary=list(describe_matches(found)),
+    )
+
+
+def _nearest_answer(nearest: NearestMiss) -> NearestMissAnswer:
+    miss = nearest.miss
+    return NearestMissAnswer(
+        event=nearest.event_id,
+        held=nearest.held,
+        condition=miss.condition,
+        reason=miss.reason,
+        fields=[ShownField(path=each.path, view=each.view) for each in miss.fields],
+        note=miss.note,
+    )
 
 
 def _answer(trigger: Trigger, names: Names, base_url: str) -> TriggerAnswer:
@@ -128,5 +226,14 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         query=NoQuery,
         body=NoBody,
         answer=TriggerAnswer,
+    ),
+    Endpoint(
+        method="GET",
+        path="/triggers/{trigger}/matches",
+        summary="What an active trigger makes of the events of the last day, and the nearest miss",
+        handle=show_trigger_matches,
+        query=NoQuery,
+        body=NoBody,
+        answer=TriggerMatchesAnswer,
     ),
 )

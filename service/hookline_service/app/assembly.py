@@ -22,6 +22,7 @@ from hookline_service.dispatcher import (
     Switchboard,
 )
 from hookline_service.dispatcher.judging import WorkerJudge
+from hookline_service.dispatcher.surveying import WorkerSurveyor
 from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.embedded import EmbeddedEngine
 from hookline_service.engine.listening import EngineListener
@@ -99,6 +100,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
         changes=engine_parts.changes,
         dispatcher=dispatcher,
         entry_points=EntryPoints(store),
+        surveyor=WorkerSurveyor(),
         scratch=settings.home / "scratch",
         on_schedules_changed=ticker.reload,
         on_project_changed=project_changed,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import anyio
-import anyio.abc
 
 from hookline import json_text
 from hookline.errors import RateLimitedError
 from hookline.values import encode_event
+from hookline_service.dispatcher.filter_process import FilterProcess
 from hookline_service.model.ids import ProjectId
 from hookline_triggers.cel_work import INLINE
 from hookline_triggers.filters import Explanation, Filter
@@ -22,9 +20,8 @@ logger = logging.getLogger(__name__)
 
 DEADLINE_S: Final = 1.0
 _WORKERS: Final = 2
-_START_S: Final = 30.0
 _QUEUE_S: Final = 5.0
-_ANSWER_BYTES: Final = 64 * 1024
+_SMALL_BYTES: Final = 64 * 1024
 _SLOW: Final = f"it took longer than {DEADLINE_S:g} s on this event"
 _ENDED: Final = "it could not be judged: too much work or memory on this event"
 
@@ -69,13 +66,13 @@ class WorkerJudge:
     def __init__(self) -> None:
         self._room = anyio.Semaphore(_WORKERS)
         self._turns: dict[ProjectId, _Turn] = {}
-        self._idle: list[_Worker] = []
+        self._idle: list[FilterProcess] = []
 
     async def explain(
         self, project_id: ProjectId, made: Filter, event_type: str, data: Data, size_bytes: int
     ) -> Explanation:
         """See `Judge.explain`."""
-        if made.is_plain and size_bytes <= _ANSWER_BYTES:
+        if made.is_plain and size_bytes <= _SMALL_BYTES:
             return made.explain(data(), event_type)
         event = data()
         if made.work(event) <= INLINE:
@@ -105,11 +102,11 @@ class WorkerJudge:
         raise RateLimitedError("filters that take long are being judged; try again in a second")
 
     async def _ask(self, made: Filter, event_type: str, event: Mapping[str, Any]) -> Explanation:
-        worker = self._idle.pop() if self._idle else await _Worker.start()
+        worker = self._idle.pop() if self._idle else await _start()
         is_kept = False
         try:
             with anyio.move_on_after(DEADLINE_S) as scope:
-                explained = await worker.ask(made, event_type, event)
+                explained = await _answer(worker, made, event_type, event)
                 is_kept = explained is not None
                 return explained or Explanation(is_match=False, reason=_ENDED)
         finally:
@@ -131,62 +128,18 @@ class _Turn:
         self.waiting = 0
 
 
-class _Worker:
-    """A process of `hookline_triggers.filter_worker`."""
+async def _start() -> FilterProcess:
+    return await FilterProcess.start("hookline_triggers.filter_worker", 2 * DEADLINE_S)
 
-    def __init__(self, process: anyio.abc.Process) -> None:
-        self._process = process
-        self._received = b""
 
-    @classmethod
-    async def start(cls) -> _Worker:
-        """A process that is ready. Raises `RateLimitedError` when there is none in time."""
-        command = [sys.executable, "-m", "hookline_triggers.filter_worker", str(2 * DEADLINE_S)]
-        process = await anyio.open_process(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None, env={}
-        )
-        worker = cls(process)
-        is_ready = False
-        try:
-            with anyio.move_on_after(_START_S):
-                is_ready = await worker._read_line() == b"ready"
-        finally:
-            if not is_ready:
-                with anyio.CancelScope(shield=True):
-                    await worker.aclose()
-        if is_ready:
-            return worker
-        raise RateLimitedError("filters that take long cannot be judged now; try again in a second")
-
-    async def ask(
-        self, made: Filter, event_type: str, event: Mapping[str, Any]
-    ) -> Explanation | None:
-        """What the process says; None when it has ended."""
-        data = encode_event(made.needed(event))
-        head = {"filter": made.text, "type": event_type, "size": len(data)}
-        if self._process.stdin is None:
-            return None
-        try:
-            await self._process.stdin.send(json_text.write_bytes(head) + b"\n" + data)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return None
-        line = await self._read_line()
-        if line is None:
-            return None
-        answer = json_text.read(line)
-        return Explanation(is_match=bool(answer["match"]), reason=str(answer["reason"]))
-
-    async def aclose(self) -> None:
-        """End the process."""
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.aclose()
-
-    async def _read_line(self) -> bytes | None:
-        while b"\n" not in self._received and self._process.stdout is not None:
-            try:
-                self._received += await self._process.stdout.receive(_ANSWER_BYTES)
-            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-                return None
-        line, _, self._received = self._received.partition(b"\n")
-        return line
+async def _answer(
+    worker: FilterProcess, made: Filter, event_type: str, event: Mapping[str, Any]
+) -> Explanation | None:
+    """What the process says; None when it has ended."""
+    data = encode_event(made.needed(event))
+    head = {"filter": made.text, "type": event_type, "size": len(data)}
+    line = await worker.ask(json_text.write_bytes(head) + b"\n" + data)
+    if line is None:
+        return None
+    answer = json_text.read(line)
+    return Explanation(is_match=bool(answer["match"]), reason=str(answer["reason"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from hookline_runner import fast_json
 from hookline_service.dispatcher.judging import Judge
@@ -15,7 +15,7 @@ from hookline_service.model.projects import Deployment, DeploymentState, Trigger
 from hookline_service.model.sessions import Session, SessionState
 from hookline_triggers.definitions import TriggerDefinition
 from hookline_triggers.filters import Explanation, compile_filter
-from hookline_triggers.webhook import event_data
+from hookline_triggers.matching import data_for_filters
 
 
 class EventFacts:
@@ -37,11 +37,7 @@ class EventFacts:
     @cached_property
     def data(self) -> Mapping[str, Any]:  # Any: JSON of any shape
         """The event's data in the shape that filters see."""
-        data = cast("object", fast_json.read(self.event.data))
-        if not isinstance(data, dict):
-            return {"value": data}
-        known = cast("dict[str, Any]", data)
-        return known if self.event.body is None else event_data(known, self.event.body)
+        return data_for_filters(fast_json.read(self.event.data), self.event.body)
 
 
 async def why_not(

@@ -36,6 +36,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """That an event came, and of which type."""
+
+    id: EventId
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """What the store says about an event given to it: new, or seen before and then under which id.
 

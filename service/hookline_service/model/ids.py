@@ -61,6 +61,11 @@ def new_event_id(at: datetime) -> EventId:
     return EventId(f"evt_{new_suffix(at)}")
 
 
+def first_event_id(at: datetime) -> EventId:
+    """What sorts before the ids of all events from this time on, to the millisecond."""
+    return EventId(f"evt_{_base32(int(at.timestamp() * 1000) << 80)}")
+
+
 def new_session_id(at: datetime) -> SessionId:
     """A fresh `ses_…`."""
     return SessionId(f"ses_{new_suffix(at)}")

@@ -24,7 +24,7 @@ from hookline_service.model.calls import (
     UseStore,
     Wait,
 )
-from hookline_service.model.events import Event, EventFilter, Recorded
+from hookline_service.model.events import Arrival, Event, EventFilter, Recorded
 from hookline_service.model.ids import (
     BuildId,
     DeploymentId,
@@ -247,6 +247,15 @@ class EventStore(Protocol):
 
     async def list_events(self, which: EventFilter) -> list[Event]:
         """Events, newest first, without what they carry: `data` is `{}` and `body` None, for a page of them could be large."""
+        ...
+
+    async def list_arrivals(
+        self, project_id: ProjectId, source: str, since: datetime, limit: int
+    ) -> list[Arrival]:
+        """The newest events of the source since that time, newest first, `limit` at most.
+
+        Of a source that is no trigger they are looked for among the newest `20 * limit` events of the project.
+        """
         ...
 
 

@@ -64,6 +64,7 @@ async def test_answers_are_as_the_document_says():
         await client.post(deployed["triggers"][0]["url"], json={"a": 1})
         session = service.engine.started[0][0].id
         await service.engine.print_line(session, "hello")
+        trigger = (await client.get("/api/v1/triggers")).json()["items"][0]["id"]
         paths = {
             "/projects": {},
             "/projects/{project}": {"project": "hello"},
@@ -73,6 +74,7 @@ async def test_answers_are_as_the_document_says():
             "/builds": {},
             "/builds/{build}": {"build": deployed["build"]},
             "/triggers": {},
+            "/triggers/{trigger}/matches": {"trigger": trigger},
             "/schedules": {},
             "/schedules/{project}/{name}": {"project": "hello", "name": "nightly"},
             "/events": {},

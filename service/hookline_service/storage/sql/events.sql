@@ -40,6 +40,17 @@ FROM event_values WHERE project_key = ?4 AND id < ?1 AND (?2 IS NULL OR type = ?
 SELECT id, project_id, trigger_id, source, type, X'7B7D', NULL, delivery_id, created_at, redispatch_of
 FROM event_values WHERE trigger_key = ?4 AND id < ?1 AND (?2 IS NULL OR type = ?2) ORDER BY id DESC LIMIT ?3;
 
+-- name: list_arrivals_of_trigger
+-- Which events of a trigger came above an id, newest first.
+SELECT id, type FROM events WHERE trigger_key = ?1 AND id > ?2 ORDER BY id DESC LIMIT ?3;
+
+-- name: list_arrivals_of_source
+-- The same for another source, among the newest so many events of its project.
+SELECT id, type FROM events
+WHERE project_key = ?1 AND source = ?5
+  AND id > max(?2, coalesce((SELECT id FROM events WHERE project_key = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?4), ''))
+ORDER BY id DESC LIMIT ?3;
+
 -- name: list_events_of_deployment
 -- Events that started a session of a deployment, among those of its project.
 SELECT v.id, v.project_id, v.trigger_id, v.source, v.type, X'7B7D', NULL, v.delivery_id, v.created_at, v.redispatch_of

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from hookline.errors import InternalError
 from hookline_service.model.calls import Deliveries
 from hookline_service.model.errors import EventNotFoundError
-from hookline_service.model.events import Event, EventFilter, Recorded
-from hookline_service.model.ids import EventId
+from hookline_service.model.events import Arrival, Event, EventFilter, Recorded
+from hookline_service.model.ids import EventId, ProjectId, first_event_id
 from hookline_service.model.projects import Schedule
 from hookline_service.model.sessions import Session
 from hookline_service.storage.sqlite.connection import Database, Row
@@ -22,6 +23,8 @@ from hookline_service.storage.sqlite.tables import (
 )
 from hookline_service.storage.sqlite.triggers import step_schedule
 from hookline_service.storage.sqlite.waiting import deliver
+
+_LOOKED_THROUGH = 20  # events of a project for each one of a source
 
 
 class EventTables(Tables):
@@ -51,6 +54,12 @@ class EventTables(Tables):
         """See `EventStore.list_events`."""
         rows = await self._readers.run(_list_events, which)
         return [event_of(row) for row in rows]
+
+    async def list_arrivals(
+        self, project_id: ProjectId, source: str, since: datetime, limit: int
+    ) -> list[Arrival]:
+        """See `EventStore.list_arrivals`."""
+        return await self._readers.run(_list_arrivals, project_id, source, since, limit)
 
 
 def record_event(
@@ -131,3 +140,18 @@ def _list_events(database: Database, which: EventFilter) -> list[Row]:
     else:
         rows = database.rows("list_events", page)
     return rows
+
+
+def _list_arrivals(
+    database: Database, project_id: ProjectId, source: str, since: datetime, limit: int
+) -> list[Arrival]:
+    first = first_event_id(since)
+    kind, _, trigger_id = source.partition(":")
+    if kind == "trigger":
+        trigger: int | None = database.value("find_trigger_key", (trigger_id,))
+        rows = database.rows("list_arrivals_of_trigger", (trigger, first, limit))
+    else:
+        project: int | None = database.value("find_project_key", (project_id,))
+        page = (project, first, limit, _LOOKED_THROUGH * limit, source)
+        rows = database.rows("list_arrivals_of_source", page)
+    return [Arrival(id=EventId(row[0]), type=row[1]) for row in rows]
