@@ -65,7 +65,9 @@ def start(
     Raises:
         ValueError: `loc` is no entry point, or data or memo are nothing for JSON.
         CallRefusedError: there is no such project (`project.not_found`), it has no active deployment (`deployment.none_active`), or
-            its manifest does not export this function, or not to this project (`project.not_exported`).
+            its manifest does not export this function, or not to this project (`project.not_exported`); as many children
+            as may wait for their beginning do (`child.too_many`); this one is a child of children as deep as may be
+            (`child.too_deep`).
 
     Example:
         `child = start("batch.py:count_words", {"text": "to be or not to be"})`

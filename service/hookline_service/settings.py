@@ -138,6 +138,8 @@ class Settings:
     store_limit_keys: int = 10_000
     store_limit_value_kb: int = 64
     exports: str = "required"
+    child_limit_waiting: int = 10_000
+    child_limit_generations: int = 1_000
 
     @property
     def webhook_limit_bytes(self) -> int:
@@ -345,6 +347,16 @@ SETTINGS: tuple[Setting, ...] = (
         name="exports",
         read=_one_of("required", "optional"),
         description="Whether a project must export what sessions of others may start (`required`), or they may start all of one that exports nothing (`optional`), as in an organisation of AutoKitteh.",
+    ),
+    Setting(
+        name="child_limit_waiting",
+        read=_whole(200, 10_000_000),
+        description="Children of a project's sessions that may wait for their beginning. Each counts 1, and 1 more for each 64 KiB that it is given.",
+    ),
+    Setting(
+        name="child_limit_generations",
+        read=_whole(1, 1_000_000_000),
+        description="How deep children may have children.",
     ),
 )
 

@@ -22,7 +22,7 @@ from hookline_service.engine.listening import EngineListener
 from hookline_service.engine.parts import EngineParts, EngineSettings
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
-from hookline_service.model.calls import StoreLimits
+from hookline_service.model.calls import ChildLimits, StoreLimits
 from hookline_service.model.events import Event
 from hookline_service.model.projects import Release
 from hookline_service.model.sessions import FINAL_STATES, LogRecord, Session, SessionState
@@ -140,6 +140,7 @@ async def running_engine(  # noqa: PLR0913 - a list of parts
     limits: StartLimits = LIMITS,
     lease_s: float = 30.0,
     needs_exports: bool = True,
+    child_limits: ChildLimits | None = None,
     listener: EngineListener | None = None,
 ) -> AsyncIterator[EngineRig]:
     """An engine over this store, as after a start of the service."""
@@ -153,6 +154,7 @@ async def running_engine(  # noqa: PLR0913 - a list of parts
         lease_s=lease_s,
         heartbeat_s=1.0,
         needs_exports=needs_exports,
+        child_limits=child_limits or ChildLimits(),
     )
     parts = EngineParts(
         store=store,

@@ -25,7 +25,7 @@ from tests.builders.calls import a_call, a_call_entry, a_use, code_of, made, val
 from tests.builders.events import an_event
 from tests.builders.moments import after
 from tests.builders.projects import a_definition, a_release
-from tests.builders.sessions import a_change, a_session, an_entry
+from tests.builders.sessions import a_begin, a_change, a_session, an_entry
 
 
 @pytest.fixture
@@ -249,9 +249,75 @@ async def test_a_session_of_what_is_gone_is_not_started(
     assert len(await entries_of(store, session)) == 2
 
 
+async def start_children(
+    store: Store, parent: Session, release: Release, *inputs: bytes, most: int, at: float = 0
+) -> list[str | None]:
+    """Start children with these inputs; the code of each refusal."""
+    codes: list[str | None] = []
+    for data in inputs:
+        child = a_session(release, parent_id=parent.id, input=data, generation=1)
+        start = StartSession(session=child, most_waiting=most)
+        codes.append(code_of(await made(store, a_call(parent, start, at=after(at), entry=None))))
+    return codes
+
+
+@pytest.mark.parametrize(
+    ("inputs", "most", "refused"),
+    [
+        ([b"{}"] * 4, 3, [3]),
+        ([b"x" * 70_000, b"{}", b"{}"], 3, [2]),
+        ([b"{}", b"x" * 200_000, b"{}"], 3, [1]),
+        ([b"x" * 65_535, b"x" * 65_535, b"{}"], 2, [2]),
+    ],
+    ids=["many", "one that is large", "one that is too large", "just small"],
+)
+async def test_so_many_children_may_wait_and_so_much_that_they_were_given(
+    store: Store,
+    release: Release,
+    session: Session,
+    inputs: list[bytes],
+    most: int,
+    refused: list[int],
+) -> None:
+    codes = await start_children(store, session, release, *inputs, most=most)
+
+    assert [place for place, code in enumerate(codes) if code == "child.too_many"] == refused
+    assert codes.count(None) == len(inputs) - len(refused)
+
+
+async def test_children_that_have_begun_or_ended_make_room_for_others(
+    store: Store, release: Release, session: Session
+) -> None:
+    codes = [await start_children(store, session, release, b"{}", b"{}", b"{}", most=2)]
+    first, second = await store.list_created(release.project.id, session.id, 10)
+    await store.change_session(a_begin(first.id), [])
+    codes.append(await start_children(store, session, release, b"{}", b"{}", most=2, at=1))
+    await store.change_session(a_change(second.id, SessionState.STOPPED), [])
+    codes.append(await start_children(store, session, release, b"{}", b"{}", most=2, at=2))
+
+    full = "child.too_many"
+    assert codes == [[None, None, full], [None, full], [None, full]]
+
+
+async def test_children_count_for_the_project_that_started_them_wherever_they_run(
+    store: Store, release: Release, session: Session
+) -> None:
+    others = a_release()
+    await store.apply_release(others)
+    theirs = a_session(others)
+    await store.add_sessions([theirs, *(a_session(others) for _ in range(5))])
+
+    abroad = await start_children(store, session, others, b"{}", b"{}", most=2)
+    at_home = await start_children(store, session, release, b"{}", most=2)
+    of_others = await start_children(store, theirs, others, b"{}", b"{}", b"{}", most=2)
+
+    full = "child.too_many"
+    assert (abroad, at_home, of_others) == ([None, None], [full], [None, None, full])
+
+
 async def test_origin_and_memo_of_a_session_come_back(store: Store, release: Release) -> None:
     session = a_session(
-        release, parent_id="ses_parent", memo=b'{"a":"b"}', forked_from="ses_before"
+        release, parent_id="ses_parent", memo=b'{"a":"b"}', forked_from="ses_before", generation=3
     )
 
     await store.add_sessions([session])

@@ -41,6 +41,7 @@ from hookline_service.model.errors import (
     SourceAmbiguousError,
     SourceNotFoundError,
     SubscriptionNotFoundError,
+    TooManyChildrenError,
     TooManyKeysError,
     TooManySubscriptionsError,
 )
@@ -69,7 +70,15 @@ from hookline_service.storage.results import (
 from tests.fakes.memory_projects import MemoryProjects
 from tests.fakes.memory_rules import by_id, call_soon, drop
 
-_CHANGED = ("_subscriptions", "_deliveries", "_signals", "_values", "_outcomes", "_sessions")
+_CHANGED = (
+    "_subscriptions",
+    "_deliveries",
+    "_signals",
+    "_values",
+    "_outcomes",
+    "_sessions",
+    "_starts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ class MemoryCalls(MemoryProjects):
         self._topics: dict[SessionId, frozenset[str]] = {}
         self._values: dict[tuple[ProjectId, str], Kept] = {}
         self._outcomes: list[Outcome] = []
+        self._starts: dict[SessionId, tuple[ProjectId, int]] = {}
         self._applied: dict[type, Callable[[SessionCall, Any], Applied]] = {
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
@@ -367,8 +377,18 @@ class MemoryCalls(MemoryProjects):
                 return taken_signal(name, found.payload)
         return nothing_there(call, take)
 
-    def _start_session(self, _call: SessionCall, start: StartSession) -> Applied:
+    def _start_session(self, call: SessionCall, start: StartSession) -> Applied:
         self._check([start.session])
+        not_begun = [
+            weight
+            for child, (starter, weight) in self._starts.items()
+            if starter == call.project_id
+            and (found := self._sessions.get(child)) is not None
+            and found.state is SessionState.CREATED
+        ]
+        if sum(not_begun) + start.weight > start.most_waiting:
+            raise TooManyChildrenError(start.most_waiting)
+        self._starts[start.session.id] = (call.project_id, start.weight)
         self._insert([start.session])
         return Applied(value=start.session.id)
 

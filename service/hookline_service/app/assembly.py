@@ -29,7 +29,7 @@ from hookline_service.engine.listening import EngineListener
 from hookline_service.engine.parts import EngineParts, EngineSettings
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
-from hookline_service.model.calls import StoreLimits
+from hookline_service.model.calls import ChildLimits, StoreLimits
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.secret import Secret
 from hookline_service.settings import Settings
@@ -136,6 +136,9 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     return EngineSettings(
         limits=limits,
         needs_exports=settings.exports == "required",
+        child_limits=ChildLimits(
+            waiting=settings.child_limit_waiting, generations=settings.child_limit_generations
+        ),
         store_limits=StoreLimits(
             keys=settings.store_limit_keys, value_bytes=settings.store_limit_value_bytes
         ),

@@ -45,6 +45,7 @@ from hookline_service.model.errors import (
     ProjectNotFoundError,
     SessionFinalError,
     SessionNotFoundError,
+    TooManyGenerationsError,
 )
 from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import new_session_id
@@ -92,6 +93,7 @@ class CallDesk:
         self._listener = parts.listener
         self._limits = parts.settings.store_limits
         self._needs_exports = parts.settings.needs_exports
+        self._child_limits = parts.settings.child_limits
         self._tasks: anyio.abc.TaskGroup | None = None
         self._threads = anyio.CapacityLimiter(_THREADS)
         self._waiting_bytes = 0
@@ -123,7 +125,7 @@ class CallDesk:
             if isinstance(wanted, ChildWish) and wanted.project:
                 self._start_soon(attempt, call, size)
             else:
-                self._submit(attempt, call, _at_home(wanted, self._caller(attempt)))
+                self._submit(attempt, call, self._at_home(wanted, self._caller(attempt)))
 
     def _caller(self, attempt: LiveAttempt) -> Caller:
         now = self._clock.now()
@@ -166,7 +168,7 @@ class CallDesk:
         except HooklineError as exc:
             self._fail(attempt, exc)
             return
-        self._submit(attempt, call, _at_home(wanted, caller))
+        self._submit(attempt, call, self._at_home(wanted, caller))
 
     async def _abroad(self, wish: ChildWish, caller: Caller) -> Operation:
         """A session of another project, in the build that is active there."""
@@ -188,7 +190,7 @@ class CallDesk:
             build_id=deployment.build_id,
             deployment_id=deployment.id,
         )
-        return StartSession(session=_child_of(place, wish, caller))
+        return self._child(place, wish, caller)
 
     def _check_export(self, exports: Exports, wish: ChildWish, caller: Caller) -> None:
         if exports or self._needs_exports:
@@ -198,6 +200,20 @@ class CallDesk:
                 entry_point=wish.entry_point,
                 caller=caller.project,
             )
+
+    def _at_home(self, wanted: Operation | ChildWish, caller: Caller) -> Operation:
+        """The operation; a child of the caller's own project is placed beside it."""
+        if isinstance(wanted, ChildWish):
+            return self._child(caller.session, wanted, caller)
+        return wanted
+
+    def _child(self, place: Session, wish: ChildWish, caller: Caller) -> Operation:
+        """The start of a child in the build of `place`, or why there cannot be one."""
+        limits = self._child_limits
+        if caller.session.generation >= limits.generations:
+            return refusal_of(TooManyGenerationsError(limits.generations))
+        child = _child_of(place, wish, caller)
+        return StartSession(session=child, most_waiting=limits.waiting)
 
     # -- the store ---------------------------------------------------------------------------
 
@@ -272,13 +288,6 @@ class CallDesk:
                 self._tasks.start_soon(self._engine.start, child, None, name=f"start {child.id}")
 
 
-def _at_home(wanted: Operation | ChildWish, caller: Caller) -> Operation:
-    """The operation; a child of the caller's own project is placed beside it."""
-    if isinstance(wanted, ChildWish):
-        return StartSession(session=_child_of(caller.session, wanted, caller))
-    return wanted
-
-
 def _child_of(place: Session, wish: ChildWish, caller: Caller) -> Session:
     return Session(
         id=new_session_id(caller.at),
@@ -294,6 +303,7 @@ def _child_of(place: Session, wish: ChildWish, caller: Caller) -> Session:
         input=wish.data,
         parent_id=caller.session.id,
         memo=wish.memo,
+        generation=caller.session.generation + 1,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hookline_service.clock import Clock
 from hookline_service.engine.changes import ChangeHub
@@ -12,7 +12,7 @@ from hookline_service.engine.listening import NOBODY, EngineListener
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.store import EngineStore
 from hookline_service.engine.wire import StartLimits
-from hookline_service.model.calls import StoreLimits
+from hookline_service.model.calls import ChildLimits, StoreLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class EngineSettings:
     lease_s: float
     heartbeat_s: float
     needs_exports: bool = True
+    child_limits: ChildLimits = field(default_factory=ChildLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,9 @@ from hookline_service.model.ids import EventId, ProjectId, SessionId, Subscripti
 from hookline_service.model.sessions import JournalEntry, LogKind, LogRecord, Session
 
 MOST_SUBSCRIPTIONS: Final = 1_000  # of one session
+MOST_WAITING_CHILDREN: Final = 10_000  # of one project
+MOST_GENERATIONS: Final = 1_000
+_BYTES_OF_A_CHILD: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,14 @@ class StoreLimits:
 
     keys: int
     value_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildLimits:
+    """How many sessions sessions may start: those of a project that have not begun (by weight), and children of children."""
+
+    waiting: int = MOST_WAITING_CHILDREN
+    generations: int = MOST_GENERATIONS
 
 
 # Operations: what a call does. Each is applied in one transaction with its entry.
@@ -116,10 +127,19 @@ class TakeSignal:
 class StartSession:
     """Insert a session. Result: its id; another id than the given one when the call was recorded before.
 
-    Refused when its project, build or deployment is gone.
+    Refused when its project, build or deployment is gone, and with `TooManyChildrenError` when the `weight` of those that sessions of
+    the caller's project started and that have not begun would exceed `most_waiting`. That is counted at most ten times a second:
+    for so long room may be overlooked.
     """
 
     session: Session
+    most_waiting: int = MOST_WAITING_CHILDREN
+
+    @property
+    def weight(self) -> int:
+        """How much the session counts while it has not begun: 1, and 1 more for each 64 KiB that it was given."""
+        size_bytes = len(self.session.input or b"") + len(self.session.memo or b"")
+        return 1 + size_bytes // _BYTES_OF_A_CHILD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

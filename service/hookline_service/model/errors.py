@@ -283,6 +283,31 @@ class NoActiveDeploymentThereError(ConflictError):
         super().__init__(f"project {project!r} has no active deployment; deploy it first")
 
 
+class TooManyChildrenError(ConflictError):
+    """Sessions of the project have started as many others as may wait for their beginning."""
+
+    code = "child.too_many"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"sessions of this project have started others that have not begun yet, up to the limit of {limit} "
+            "(each counts 1, and 1 more for each 64 KiB of data): start more when some of them have begun; "
+            "HOOKLINE_CHILD_LIMIT_WAITING of the service sets the limit"
+        )
+
+
+class TooManyGenerationsError(ConflictError):
+    """The session is a child of a child of a child, and so on, as far as is allowed."""
+
+    code = "child.too_deep"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"this session is the child of a child, and so on, {limit} times, which is the limit: does a session start itself "
+            "without end? HOOKLINE_CHILD_LIMIT_GENERATIONS of the service sets the limit"
+        )
+
+
 class NotExportedError(ForbiddenError):
     """A session wants to start a function of another project, whose manifest does not let it.
 

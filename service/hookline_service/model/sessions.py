@@ -49,7 +49,8 @@ class Session:
     `attempt` is the number of the present or last attempt, 0 before the first.
     `result` is the display form (JSON text) of the return value.
     `parent_id` is the session that started this one, `memo` (JSON object of texts) what it noted on it. `forked_from` is
-    the session whose first journal entries this one began with.
+    the session whose first journal entries this one began with. `generation` counts the starts by sessions above it: 0 for
+    what a person, an event or a schedule began, one more than its parent for a child.
     """
 
     id: SessionId
@@ -77,6 +78,7 @@ class Session:
     parent_id: SessionId | None = None
     memo: bytes | None = None
     forked_from: SessionId | None = None
+    generation: int = 0
 
 
 def anew(session: Session, at: datetime) -> Session:

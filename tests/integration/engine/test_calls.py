@@ -11,6 +11,8 @@ import pytest
 
 from hookline_service.engine.exports import Exports
 from hookline_service.engine.masking import Mask
+from hookline_service.model.calls import ChildLimits
+from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import EntryKind, Session, SessionFilter, SessionState
 from hookline_service.storage.protocols import Store
 from tests.builders.engine import prepared, running_engine
@@ -408,6 +410,47 @@ async def test_a_child_of_nowhere_is_refused(talk: TalkRig) -> None:
         ]
 
     assert codes == ["project.not_found", "deployment.none_active", "call.invalid"]
+
+
+async def test_a_session_that_starts_others_in_a_loop_is_refused_and_goes_on(store: Store) -> None:
+    release = await prepared(store)
+    limits = ChildLimits(waiting=3)
+    wanted = {**START_PART, "project": ""}
+    async with (
+        running_engine(store, release, child_limits=limits) as rig,
+        rig.host(capacity=1) as host,
+    ):
+        parent = await rig.start()
+        seen = await host.next_start()
+        codes = [(await host.call(seen, n, "start_session", at=n, **wanted)).code for n in range(5)]
+        await host.done(seen)
+        await host.done(await host.next_start())
+        entries = await store.list_entries(parent.id, 0, 10)
+
+    assert codes == ["", "", "", "child.too_many", "child.too_many"]
+    assert [(each.ok, b"child.too_many" in each.value) for each in entries[2:]] == [
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+
+
+async def test_a_session_cannot_be_a_child_of_children_without_end(store: Store) -> None:
+    release, other = await prepared(store), await prepared(store)
+    limits = ChildLimits(generations=2)
+    async with running_engine(store, release, child_limits=limits) as rig, rig.host() as host:
+        rig.contexts.exports[other.build.id] = {"main.py:part": None}
+        await rig.start()
+        codes: list[str] = []
+        generations: list[int] = []
+        for project in (release.project.name, "", other.project.name):
+            seen = await host.next_start()
+            generations.append((await store.get_session(SessionId(seen.session))).generation)
+            wanted = {**START_PART, "project": project}
+            codes.append((await host.call(seen, 1, "start_session", at=0, **wanted)).code)
+
+    assert codes == ["", "", "child.too_deep"]
+    assert generations == [0, 1, 2]
 
 
 async def test_an_outcome_belongs_to_the_event_that_started_the_session(talk: TalkRig) -> None:

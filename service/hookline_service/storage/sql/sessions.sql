@@ -3,9 +3,14 @@
 INSERT INTO sessions (
     id, project_key, build_key, deployment_key, trigger_key, event_key, entry_point, state, is_durable, attempt,
     created_at, started_at, ended_at, wake_at, deadline_at, scheduled_for, retry_of, retry_number, stop_reason,
-    error_type, error_message, error_traceback, input, result, parent_id, memo, forked_from
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    error_type, error_message, error_traceback, input, result, parent_id, memo, forked_from,
+    generation, starter_key, weight
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING;
+
+-- name: weigh_children_not_begun
+-- How much the sessions weigh that sessions of a project started and that have not begun.
+SELECT coalesce(sum(weight), 0) FROM sessions WHERE starter_key = ? AND state = 'created';
 
 -- name: find_session_key
 -- The number of a session.

@@ -47,10 +47,10 @@ from hookline_service.storage.results import (
     taken_event,
     taken_signal,
 )
+from hookline_service.storage.sqlite.children import insert_child
 from hookline_service.storage.sqlite.connection import Database
 from hookline_service.storage.sqlite.journal import insert_entry, session_key
 from hookline_service.storage.sqlite.rows import outcome_of, subscription_of, to_us
-from hookline_service.storage.sqlite.sessions import insert_session
 from hookline_service.storage.sqlite.store_values import use_store
 from hookline_service.storage.sqlite.tables import Tables, project_key
 from hookline_service.storage.sqlite.waiting import queue_signal
@@ -226,9 +226,9 @@ def _names_to_try(database: Database, caller: int, names: tuple[str, ...]) -> tu
 
 
 def _start_session(
-    database: Database, _caller: int, _call: SessionCall, start: StartSession
+    database: Database, _caller: int, call: SessionCall, start: StartSession
 ) -> Applied:
-    insert_session(database, start.session)
+    insert_child(database, project_key(database, call.project_id), start, call.at)
     return Applied(value=start.session.id)
 
 

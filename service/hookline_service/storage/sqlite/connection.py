@@ -47,14 +47,16 @@ def translate(exc: sqlite3.Error) -> HooklineError:
 class Database:
     """A connection that runs statements by name.
 
-    `keys` remembers the numbers behind ids that this connection has seen; a roll-back or a delete empties it.
+    `keys` remembers the numbers behind ids that this connection has seen, `burdens` by project the most that its children not begun
+    can weigh, and when that was counted (microseconds since 1970); a roll-back or a delete empties both.
     """
 
-    __slots__ = ("_texts", "connection", "keys")
+    __slots__ = ("_texts", "burdens", "connection", "keys")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.keys: dict[tuple[str, str], int] = {}
+        self.burdens: dict[int, tuple[int, int]] = {}
         self._texts = load_statements()
 
     def execute(self, name: str, parameters: Parameters = ()) -> sqlite3.Cursor:
@@ -98,6 +100,7 @@ class Database:
     def forget_keys(self) -> None:
         """Rows were deleted, or a transaction undone: numbers may be given again."""
         self.keys.clear()
+        self.burdens.clear()
 
     def close(self) -> None:
         """Close the connection."""

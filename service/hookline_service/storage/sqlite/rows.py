@@ -212,6 +212,7 @@ def session_of(row: Row) -> Session:
         parent_id=row[24],
         memo=row[25],
         forked_from=row[26],
+        generation=row[27],
     )
 
 

@@ -126,8 +126,13 @@ def _insert_sessions(database: Database, sessions: Sequence[Session]) -> None:
         insert_session(database, session)
 
 
-def insert_session(database: Database, session: Session) -> None:
-    """Insert a session; one whose id exists is left as it is."""
+def insert_session(
+    database: Database, session: Session, starter: int | None = None, weight: int | None = None
+) -> None:
+    """Insert a session; one whose id exists is left as it is.
+
+    `starter` is the project whose session started it, which it burdens with its `weight` until it begins.
+    """
     error = session.error
     row = (
         session.id,
@@ -157,6 +162,9 @@ def insert_session(database: Database, session: Session) -> None:
         session.parent_id,
         session.memo,
         session.forked_from,
+        session.generation,
+        starter,
+        weight,
     )
     cursor = database.execute("insert_session", row)
     if cursor.rowcount > 0:
