@@ -19,8 +19,9 @@ _ALIKE: Final = 0.75
 _MANY: Final = ("a list", "a map", "bytes")
 _BULK: Final = frozenset({("body", "bytes"), ("body", "text")})
 _SECRET_NAME: Final = re.compile(
-    r"pass(word|wd|phrase|code)?$|^pwd$|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|auth(orization|entication)?$|"
-    r"cookie|signature|(^|[-_])sig$|credential|session[-_]?id|^otp$|^pin$|^hmac",
+    r"passw|passphrase|passcode|pass$|pwd|secret|token|cookie|signature|credential|authoriz|authentic|bearer|jwt|"
+    r"(api|access|private|signing|encryption|account|shared|client|license)[-_ ]?key|x-.*-key$|session[-_ ]?id|"
+    r"(^|[-_])(auth|sig|hmac|otp|pin|sid|cvc|cvv)([-_]|$)",
     re.IGNORECASE,
 )
 _QUERY: Final = re.compile(r"\?[^\s\"']*")

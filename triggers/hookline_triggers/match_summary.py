@@ -37,7 +37,7 @@ class MatchSummary:
 
     `events` came, counted up to a limit: beyond it `is_cut`. `types` says of which types, the most frequent twenty first. `of_type` of them have
     the type that the trigger wants, and the newest `judged` of these were shown to its filter: it took `matched`. It could not be
-    asked about `unjudged` of them, which took too long. `held` says for each of the `conditions` how often it held among those it did not take.
+    asked about `unjudged` of them, on which it was too much work. `held` says for each of the `conditions` how often it held among those it did not take.
     """
 
     hours: int
@@ -80,7 +80,7 @@ def _lines(summary: MatchSummary) -> Iterator[str]:
     if len(summary.conditions) > 1:
         yield from _never_held(summary.never_held)
     if summary.unjudged:
-        yield f"the filter took too long on {_number(summary.unjudged, 'event')}, and takes no such event"
+        yield f"the filter was too much work on {_number(summary.unjudged, 'event')}, and takes no such event"
 
 
 def _never_held(conditions: Sequence[str]) -> Iterator[str]:

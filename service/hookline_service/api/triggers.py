@@ -103,7 +103,7 @@ class TriggerMatchesAnswer(Answer):
     """What the trigger's type and filter, as they are now, make of the events that came to its source.
 
     `events` came in these `hours`, the newest of more when `cut`; `of_type` have the type that it wants; the newest `judged` of these
-    were shown to its filter, which took `matched`, and took too long on `unjudged`. `summary` says the same in words, line by line.
+    were shown to its filter, which took `matched`, and was too much work on `unjudged`. `summary` says the same in words, line by line.
     """
 
     hours: int

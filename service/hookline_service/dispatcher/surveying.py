@@ -27,7 +27,7 @@ class Survey:
     """What a filter says of the events that were shown to it, `judged` of them.
 
     `held` says for each of the `conditions` how often it held among those that were not taken. `nearest` is the first event for which
-    most of them held, `best` of them. `unjudged` are those that took too long.
+    most of them held, `best` of them. `unjudged` are those on which it was too much work.
     """
 
     judged: int = 0

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from hookline_service.engine.masking import Mask, mask_of
 from hookline_service.model.errors import EventNotFoundError
 from hookline_service.model.events import Arrival, Event
-from hookline_service.model.ids import EventId, ProjectId, TriggerId
+from hookline_service.model.ids import EventId, ProjectId
 from hookline_service.model.projects import StoredVariable, Trigger
 from hookline_service.model.secret import MASK
 from hookline_service.use_cases.secrets import SecretBox
@@ -42,12 +42,6 @@ class MatchReads(Protocol):
 
     async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
         """See `ProjectStore.list_variables`."""
-        ...
-
-    async def list_trigger_identities(
-        self, project_id: ProjectId
-    ) -> list[tuple[TriggerId, str, str | None]]:
-        """See `ProjectStore.list_trigger_identities`."""
         ...
 
 
@@ -94,7 +88,7 @@ class MatchReader:
             trigger.project_id, _source_of(trigger), since, MOST_COUNTED + 1
         )
         summary, of_type = _count(definition, arrivals)
-        cover = await self._cover(trigger.project_id)
+        cover = await self._cover(trigger)
         if summary.has_filter and of_type:
             survey = await self.surveyor.survey(definition.filter, self._events(of_type))
             summary = _with_survey(summary, survey, cover)
@@ -114,26 +108,33 @@ class MatchReader:
             is_first = False
             yield event
 
-    async def _cover(self, project_id: ProjectId) -> _Cover:
-        variables = await self.store.list_variables(project_id)
-        secrets = [open_variable(self.box, each) for each in variables if each.is_secret]
-        triggers = await self.store.list_trigger_identities(project_id)
-        slugs = [slug for _, _, slug in triggers if slug]
-        return _Cover(mask=mask_of(frozenset([*secrets, *slugs])), secrets=frozenset(secrets))
+    async def _cover(self, trigger: Trigger) -> _Cover:
+        variables = await self.store.list_variables(trigger.project_id)
+        secrets = frozenset(open_variable(self.box, each) for each in variables if each.is_secret)
+        # Masks are costly to make: that of the secrets is the one which sessions have, too.
+        masks = [mask_of(secrets)]
+        if trigger.slug:
+            masks.append(mask_of(frozenset([trigger.slug])))
+        return _Cover(masks=masks, secrets=secrets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cover:
-    """Covers secrets of the project, and the unguessable parts of its webhooks' URLs."""
+    """Covers secrets of the project, and the unguessable part of the trigger's URL."""
 
-    mask: Mask
+    masks: Sequence[Mask]
     secrets: frozenset[str]
 
+    def text(self, text: str) -> str:
+        for mask in self.masks:
+            text = mask.cover(text)
+        return text
+
     def type(self, count: TypeCount) -> TypeCount:
-        return replace(count, type=self.mask.cover(count.type))
+        return replace(count, type=self.text(count.type))
 
     def miss(self, miss: Miss) -> Miss:
-        cover = self.mask.cover
+        cover = self.text
         return Miss(
             condition=cover(miss.condition),
             reason=cover(miss.reason),
@@ -145,7 +146,7 @@ class _Cover:
 
     def _view(self, view: str) -> str:
         # A mask does not look for the shortest of secrets.
-        return MASK if view.strip('"') in self.secrets else self.mask.cover(view)
+        return MASK if view.strip('"') in self.secrets else self.text(view)
 
 
 def _count(
@@ -180,7 +181,7 @@ def _with_survey(summary: MatchSummary, survey: Surveyed, cover: _Cover) -> Matc
         judged=survey.judged,
         matched=survey.matched,
         unjudged=survey.unjudged,
-        conditions=tuple(cover.mask.cover(each) for each in survey.conditions),
+        conditions=tuple(cover.text(each) for each in survey.conditions),
         held=tuple(survey.held),
         nearest=nearest,
     )

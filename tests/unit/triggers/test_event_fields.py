@@ -104,11 +104,17 @@ def test_what_is_likely_to_be_a_secret_is_not_shown(place: Place) -> None:
     [
         *("password", "db_passwd", "clientSecret", "X-Gitlab-Token", "apiKey", "api-key", "private_key"),
         *("Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Hub-Signature-256", "sig"),
+        *("password_confirmation", "userPwd", "x-auth", "auth_code", "X-Functions-Key", "jwt", "PHPSESSID_sid"),
         *("credentials", "sessionId", "access_key", "passphrase", "otp"),
     ],
 )  # fmt: skip
 def test_names_of_secrets_are_known(name: str) -> None:
     assert "s" * 10 not in _view("a", name, data={"a": {name: "s" * 10}})
+
+
+@pytest.mark.parametrize("name", ["author", "key", "kind", "spinner", "signal", "design", "passed", "compass_id", "state"])  # fmt: skip
+def test_names_of_other_things_hide_nothing(name: str) -> None:
+    assert _view("a", name, data={"a": {name: "shown"}}) == '"shown"'
 
 
 def test_what_lies_below_the_name_of_a_secret_is_one_too() -> None:

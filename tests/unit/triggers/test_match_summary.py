@@ -117,7 +117,7 @@ def test_many_conditions_that_never_held_are_not_all_named() -> None:
     assert max(map(len, lines)) < 300
 
 
-def test_events_that_took_too_long_are_told() -> None:
+def test_events_on_which_the_filter_was_too_much_work_are_told() -> None:
     lines = describe_matches(_summary(events=3, unjudged=1, has_filter=True))
 
-    assert lines[-1] == "the filter took too long on 1 event, and takes no such event"
+    assert lines[-1] == "the filter was too much work on 1 event, and takes no such event"

@@ -158,7 +158,7 @@ async def test_one_event_is_looked_at_however_large_it_is(monkeypatch: pytest.Mo
     assert shown.events == [last]
 
 
-async def test_secrets_of_the_project_and_slugs_of_its_webhooks_are_covered() -> None:
+async def test_secrets_of_the_project_and_the_slug_of_the_webhook_are_covered() -> None:
     store = MemoryStore()
     _, trigger = await _deployed(store, filter='data.a == "correct-horse"')
     await _record(store, trigger, type="correct-horse")
