@@ -1,12 +1,16 @@
 """Marks that say which calls of a durable session are recorded.
 
-A mark is an attribute of the function, so it survives `functools.wraps` and costs nothing outside a session.
+A mark is an attribute of the function, so it survives `functools.wraps` and costs nothing outside a session. In a session
+that is not durable a function with retries tells of its first call that there will be none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
+from inspect import iscoroutinefunction
+from types import FunctionType
 from typing import Any, Final, TypeVar, cast, overload
 
 from hookline.arguments import Duration, length_of
@@ -19,6 +23,18 @@ LONGEST_BACKOFF_S: Final = 3_600.0
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 _no_activity: set[object] = set()
+
+
+class _Hearing:
+    """Who hears of calls of functions with retries."""
+
+    __slots__ = ("tell",)
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str], None] | None = None
+
+
+_hearing = _Hearing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +93,8 @@ def activity(
     """Make the function one recorded unit of a durable session.
 
     Its result is recorded; on resumption it is not run again. Calls inside it are not recorded one by one. With
-    options, a try that fails is made again by the session; outside a durable session the options do nothing.
+    options, a try that fails is made again by the session; outside a durable session the options do nothing, and the
+    session's log says so at the first call of a function that has retries.
 
     Args:
         function: The function, when the mark stands without options.
@@ -112,9 +129,41 @@ def activity(
 
     def mark(marked: _Callable) -> _Callable:
         setattr(marked, POLICY_MARK, policy)
+        tell = _hearing.tell
+        if policy.retries and tell is not None and isinstance(marked, FunctionType):
+            return cast("_Callable", activity(_telling(marked, tell)))
         return activity(marked)
 
     return mark
+
+
+def hear_of_retries(tell: Callable[[str], None] | None) -> None:
+    """From now on functions that are marked with retries tell their names when they are called; None: no longer.
+
+    For the session process that makes no further tries.
+    """
+    _hearing.tell = tell
+
+
+def _telling(function: FunctionType, tell: Callable[[str], None]) -> Callable[..., Any]:
+    """The function, which tells that it is called."""
+    if iscoroutinefunction(function):
+
+        @wraps(function)
+        async def called_later(
+            *args: Any, **kwargs: Any
+        ) -> Any:  # Any: whatever the function takes
+            tell(function.__qualname__)
+            return await function(*args, **kwargs)
+
+        return called_later
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:  # Any: as above
+        tell(function.__qualname__)
+        return function(*args, **kwargs)
+
+    return called
 
 
 def inhibit_activities(function: _Callable) -> _Callable:

@@ -160,6 +160,7 @@ class AsyncCalls:
                 outcome = await self._outcome(call, pending)
             else:
                 outcome = await self._tried(call, tries, pending)
+                step.started_at = tries.started_at  # the row is the last try's
             if outcome.is_cancelled:
                 self._recorder.cancelled(step, suffix)
             else:

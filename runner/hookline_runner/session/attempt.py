@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hookline.activities import ACTIVITY_MARK
+from hookline.activities import ACTIVITY_MARK, hear_of_retries
 from hookline.errors import SessionInterrupt, SessionStoppedError
 from hookline_runner.codec import encode_value
 from hookline_runner.frames import FrameType
@@ -118,6 +118,7 @@ class Attempt:
         self._leftovers = Leftovers(self.output, project_dir)
         self._branch = Branch()
         self._gate: Gate | None = None
+        self._is_first_retrier = threading.Lock()  # is never given back
         self._plain_new_event_loop = asyncio.events.new_event_loop
         _shield_ours(stop)
 
@@ -145,10 +146,22 @@ class Attempt:
             self._gate.install()
             sys.setrecursionlimit(max(sys.getrecursionlimit(), _GATED_RECURSION_LIMIT))
             self._set_new_event_loop(self._new_loop)
+        else:
+            hear_of_retries(self._tell_of_retries)
+
+    def _tell_of_retries(self, name: str) -> None:
+        """Say once that a failed try is the only one here."""
+        if self._is_first_retrier.acquire(blocking=False):
+            text = (
+                f"{name} has retries, but in this session each call is tried once: retries need a durable session, "
+                "by `hookline run --durable` or `is_durable: true` of the trigger"
+            )
+            self.output.emit("warning", text)
 
     def uninstall(self) -> None:
         """Give the process back."""
         Gate.uninstall()
+        hear_of_retries(None)
         self._host.uninstall()
         OwnHandlers.uninstall()
         self._capture.uninstall()

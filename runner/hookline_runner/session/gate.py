@@ -252,7 +252,13 @@ class Gate:
         try:
             step = recorder.begin(call, branch, index, Kind.ACTIVITY)
             tries = tries_of(call, branch.path, index, recorder)
-            outcome = attempt(call) if tries is None else self._try(call, tries)
+            if tries is None:
+                outcome = attempt(call)
+            else:
+                outcome = self._try(call, tries)
+                step.started_at = (
+                    tries.started_at
+                )  # the row is the last try's; the others have their own
             suffix = result_suffix(outcome)
             if suffix:  # while it was awaited, the code may have gone on before
                 journal.is_ahead = was_ahead

@@ -31,7 +31,7 @@ _UNUSED: Final = (signal.SIG_DFL, signal.SIG_IGN, None)
 class Tries:
     """The tries of one call of an activity with a policy. Those recorded earlier are taken from the journal."""
 
-    __slots__ = ("_call", "_failed", "_path", "_recorder", "_started_at", "policy", "wake_at")
+    __slots__ = ("_call", "_failed", "_path", "_recorder", "policy", "started_at", "wake_at")
 
     def __init__(
         self, call: Call, policy: ActivityPolicy, position: tuple[str, int], recorder: Recorder
@@ -42,13 +42,13 @@ class Tries:
         self._path = f"{path}!{index}"
         self._recorder = recorder
         self._failed = 0
-        self._started_at = recorder.now()
+        self.started_at = recorder.now()  # of the try under way
         self.wake_at: float | None = None  # of the next try; None: at once
         self._take_recorded()
 
     def begin(self) -> None:
         """Note that a try begins now."""
-        self._started_at = self._recorder.now()
+        self.started_at = self._recorder.now()
 
     def fail(self, outcome: Outcome, output: LogStream) -> bool:
         """Note and log what a try gave; true if another one follows, at `wake_at`."""
@@ -89,7 +89,7 @@ class Tries:
                 name_json=self._call.decision.name_json,
                 file=self._call.file,
                 line=self._call.line,
-                started_at=self._started_at,
+                started_at=self.started_at,
                 ended_at=now,
                 ok=False,
                 display=display(safe_repr(error)),

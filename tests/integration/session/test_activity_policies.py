@@ -66,7 +66,8 @@ def test_a_failed_try_is_recorded_from_its_begin_to_its_end(tmp_path: Path, pref
 
     failed, last = peer.entries
     first_ran, second_ran = map(float, peer.effect_lines())
-    assert failed.started_at <= first_ran <= failed.ended_at < second_ran <= last.ended_at
+    assert failed.started_at <= first_ran <= failed.ended_at
+    assert failed.ended_at < last.started_at <= second_ran <= last.ended_at
 
 
 def test_the_last_failure_is_the_result(tmp_path: Path):
@@ -431,3 +432,59 @@ def test_nothing_of_a_time_out_is_left_in_the_process(tmp_path: Path):
 
     assert result.done is not None
     assert result.done["dirty"] is None
+
+
+@pytest.mark.parametrize("prefix", ["", "async "])
+def test_a_session_without_a_journal_says_once_that_it_makes_no_further_tries(
+    tmp_path: Path, prefix: str
+):
+    code = f"""
+@activity(retries=3, backoff=0.001)
+{prefix}def work(label):
+    return label * 2
+@activity(retries=0, timeout=5)
+def plain():
+    return 0
+{prefix}def handler(event):
+    plain()
+    return [{"await " if prefix else ""}work(label) for label in "ab"]
+"""
+    peer = peer_of(tmp_path, code, durable=False)
+
+    result = peer.run()
+
+    assert result.result == ["aa", "bb"]
+    (told,) = result.texts("warning")
+    assert told.startswith("work has retries, but in this session each call is tried once")
+    assert "`hookline run --durable`" in told
+
+
+def test_a_failure_without_a_journal_shows_only_the_projects_own_code(tmp_path: Path):
+    code = """
+@activity(retries=3)
+def work():
+    raise ConnectionError("gone")
+def handler(event):
+    work()
+"""
+    peer = peer_of(tmp_path, code, durable=False)
+
+    result = peer.run()
+
+    assert "activities.py" not in json.dumps(result.error)
+
+
+@pytest.mark.parametrize("call", ["", "work()"])
+def test_a_durable_session_and_one_that_calls_no_such_function_say_nothing(
+    tmp_path: Path, call: str
+):
+    code = f"""
+@activity(retries=3)
+def work():
+    return 1
+def handler(event):
+    {call or "pass"}
+"""
+    peer = peer_of(tmp_path, code, durable=bool(call))
+
+    assert peer.run().texts("warning") == []
