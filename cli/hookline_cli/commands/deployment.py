@@ -47,7 +47,7 @@ def get_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
 @with_service
 def activate_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
     """Make this the active deployment of its project; its triggers come into force."""
-    _show(service.post(f"/deployments/{segment(deployment)}/activate"), as_json=as_json)
+    _tell(service.post(f"/deployments/{segment(deployment)}/activate"), as_json=as_json)
 
 
 @command.command("deactivate")
@@ -56,7 +56,7 @@ def activate_deployment(service: Service, *, deployment: str, as_json: bool) -> 
 @with_service
 def deactivate_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
     """Deactivate a deployment; sessions under way go on to their end."""
-    _show(service.post(f"/deployments/{segment(deployment)}/deactivate"), as_json=as_json)
+    _tell(service.post(f"/deployments/{segment(deployment)}/deactivate"), as_json=as_json)
 
 
 @command.command("test")
@@ -65,7 +65,7 @@ def deactivate_deployment(service: Service, *, deployment: str, as_json: bool) -
 @with_service
 def test_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
     """Put a deployment in state `testing`: it can be run by hand, its triggers are not active."""
-    _show(service.post(f"/deployments/{segment(deployment)}/test"), as_json=as_json)
+    _tell(service.post(f"/deployments/{segment(deployment)}/test"), as_json=as_json)
 
 
 @command.command("delete")
@@ -75,6 +75,16 @@ def delete_deployment(service: Service, *, deployment: str) -> None:
     """Delete an inactive deployment and its sessions."""
     service.delete(f"/deployments/{segment(deployment)}")
     note(f"deleted deployment {deployment}")
+
+
+def _tell(deployment: dict[str, object], *, as_json: bool) -> None:
+    """What became of the deployment, on one line."""
+    if as_json:
+        print_json(deployment)
+    else:
+        click.echo(
+            f"{deployment.get('id')} of {deployment.get('project')}: {deployment.get('state')}"
+        )
 
 
 def _show(deployment: dict[str, object], *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hookline_cli.client import Service
-from hookline_cli.display import note, print_fields, print_json, print_table
+from hookline_cli.display import local_time, note, print_fields, print_json, print_table, printable
 from hookline_cli.fire_times import list_fire_times
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import json_option, limit_option, project_option, segment, with_service
@@ -92,7 +92,7 @@ def next_fires(
 @with_service
 def pause_schedule(service: Service, *, schedule: str, reason: str, as_json: bool) -> None:
     """Stop firing until the schedule is resumed."""
-    _show(service.post(_path(schedule, "pause"), {"reason": reason}), as_json=as_json)
+    _tell(service.post(_path(schedule, "pause"), {"reason": reason}), as_json=as_json)
 
 
 @command.command("resume")
@@ -101,7 +101,7 @@ def pause_schedule(service: Service, *, schedule: str, reason: str, as_json: boo
 @with_service
 def resume_schedule(service: Service, *, schedule: str, as_json: bool) -> None:
     """Fire again from now on; what was missed is not made up for (see `backfill`)."""
-    _show(service.post(_path(schedule, "resume")), as_json=as_json)
+    _tell(service.post(_path(schedule, "resume")), as_json=as_json)
 
 
 @command.command("fire")
@@ -130,6 +130,19 @@ def backfill_schedule(
 def _path(schedule: str, verb: str = "") -> str:
     name = "/".join(segment(part) for part in schedule.split("/"))
     return f"/schedules/{name}/{verb}" if verb else f"/schedules/{name}"
+
+
+def _tell(schedule: JsonObject, *, as_json: bool) -> None:
+    """What became of the schedule, on one line."""
+    if as_json:
+        print_json(schedule)
+        return
+    name = f"{schedule.get('project')}/{schedule.get('name')}"
+    if schedule.get("paused"):
+        reason = schedule.get("pause_reason")
+        click.echo(f"{name}: paused{f' ({printable(str(reason))})' if reason else ''}")
+    else:
+        click.echo(f"{name}: fires next at {local_time(schedule.get('next_fire_at'))}")
 
 
 def _show(answer: JsonObject, *, as_json: bool) -> None:

@@ -210,7 +210,12 @@ def signal_session(service: Service, *, session: str, name: str, payload: str | 
 @with_service
 def restart_session(service: Service, *, session: str, as_json: bool) -> None:
     """Start a new session with the same build, function and input, from the beginning."""
-    _show(service.post(f"{_path(service, session)}/restart"), as_json=as_json)
+    begun = service.post(f"{_path(service, session)}/restart")
+    if as_json:
+        print_json(begun)
+        return
+    click.echo(begun["id"])
+    note(f"{begun.get('state')}; follow it with `hookline session watch {begun['id']}`")
 
 
 @command.command("delete")

@@ -210,6 +210,25 @@ def test_a_schedule_is_named_by_project_and_trigger(hookline, fake) -> None:
     assert json.loads(sent[0].content) == {"reason": "holiday"}
 
 
+@pytest.mark.parametrize(
+    ("noun", "thing", "words", "line"),
+    [
+        ("deployments", {"id": "dep_1", "project": "hello", "state": "active"}, ["deployment", "activate", "dep_1"],
+         "dep_1 of hello: active\n"),
+        ("schedules", {"id": "trg_1", "project": "hello", "name": "nightly", "paused": True, "pause_reason": "holiday"},
+         ["schedule", "pause", "trg_1"], "hello/nightly: paused (holiday)\n"),
+        ("schedules", {"id": "trg_1", "project": "hello", "name": "nightly", "paused": False, "next_fire_at": None},
+         ["schedule", "resume", "trg_1"], "hello/nightly: fires next at -\n"),
+    ],
+)  # fmt: skip
+def test_what_was_changed_is_told_on_one_line(
+    hookline, fake, noun: str, thing: dict[str, object], words: list[str], line: str
+) -> None:
+    fake.things[noun] = [thing]
+
+    assert hookline(*words).out == line
+
+
 def test_a_backfill_carries_both_ends(hookline, fake) -> None:
     fake.things["schedules"] = [{"id": "trg_1"}]
 
@@ -444,6 +463,15 @@ def test_a_session_is_restarted(hookline, fake) -> None:
     outcome = hookline("session", "restart", SESSION, "--json")
 
     assert outcome.document["done"] == "restart"
+
+
+def test_a_restart_tells_the_new_session_and_how_to_follow_it(hookline, fake) -> None:
+    fake.things["sessions"] = [a_session()]
+
+    outcome = hookline("session", "restart", SESSION)
+
+    assert outcome.out == f"{SESSION}\n"
+    assert f"`hookline session watch {SESSION}`" in outcome.err
 
 
 def test_activities_are_listed_in_order(hookline, fake) -> None:
