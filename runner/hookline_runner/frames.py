@@ -20,12 +20,14 @@ from enum import IntEnum
 
 PREFIX = struct.Struct("!IIBI")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
+NO_FRAME_BYTES = 1024 * 1024 * 1024  # who announces more than that is out of step
 LINK_CHANNEL = 0
 
 
 class FrameType(IntEnum):
     """What a frame says; the comment names sender → receiver."""
 
+    UNKNOWN = 0  # nobody sends it: stands for a type that this side does not know
     HELLO = 1  # runner host → service: token, name, capacity, labels, sandbox
     WELCOME = 2  # service → runner host: lease_s, settings of the link
     HEARTBEAT = 3  # runner host → service: channels alive, free capacity
@@ -67,6 +69,9 @@ class Frame:
     payload: bytes
 
 
+_KNOWN = {each.value: each for each in FrameType if each}
+
+
 class FrameError(Exception):
     """The bytes received are not frames; the connection cannot be used any longer."""
 
@@ -83,42 +88,66 @@ def encode_frame(frame_type: FrameType, channel: int, header: bytes, payload: by
 
 
 class FrameReader:
-    """Cuts a byte stream into frames, keeping what is incomplete for the next call."""
+    """Cuts a byte stream into frames, keeping what is incomplete for the next call.
 
-    __slots__ = ("_buffer",)
+    On a link, where many sessions hang on one stream, a frame that is too large or inconsistent comes out empty, and
+    one of an unknown type as `UNKNOWN`: it cannot be read, and what follows it can.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_buffer", "_is_link", "_skipped")
+
+    def __init__(self, *, is_link: bool = False) -> None:
         self._buffer = bytearray()
+        self._is_link = is_link
+        self._skipped = 0  # bytes still to come of a frame that is too large
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield every frame that `data` completes.
 
         Raises:
-            FrameError: a frame is larger than allowed, of unknown type, or inconsistent.
+            FrameError: a frame is larger than allowed, of unknown type, or inconsistent; on a link, the bytes are no frames.
         """
         buffer = self._buffer
         buffer += data
-        start = 0
-        prefix_size = PREFIX.size
+        start = min(self._skipped, len(buffer))
+        self._skipped -= start
         try:
-            while len(buffer) - start >= prefix_size:
+            while len(buffer) - start >= PREFIX.size:
                 size, channel, type_code, header_size = PREFIX.unpack_from(buffer, start)
-                if size > MAX_FRAME_BYTES or header_size > size:
-                    raise FrameError(f"frame of {size} bytes with a header of {header_size}")
-                end = start + prefix_size + size
-                if len(buffer) < end:
+                body = start + PREFIX.size
+                end = body + size
+                if is_unreadable(size, header_size, is_link=self._is_link):
+                    self._skipped = max(0, end - len(buffer))
+                    end = min(end, len(buffer))
+                    header = payload = b""
+                elif len(buffer) < end:
                     break
-                header_end = start + prefix_size + header_size
-                try:
-                    frame_type = FrameType(type_code)
-                except ValueError as exc:
-                    raise FrameError(f"unknown frame type {type_code}") from exc
-                yield Frame(
-                    type=frame_type,
-                    channel=channel,
-                    header=bytes(buffer[start + prefix_size : header_end]),
-                    payload=bytes(buffer[header_end:end]),
-                )
+                else:
+                    header = bytes(buffer[body : body + header_size])
+                    payload = bytes(buffer[body + header_size : end])
+                frame_type = self._type_of(type_code)
+                yield Frame(type=frame_type, channel=channel, header=header, payload=payload)
                 start = end
         finally:
             del buffer[:start]
+
+    def _type_of(self, code: int) -> FrameType:
+        frame_type = _KNOWN.get(code)
+        if frame_type is not None:
+            return frame_type
+        if self._is_link:
+            return FrameType.UNKNOWN
+        raise FrameError(f"unknown frame type {code}")
+
+
+def is_unreadable(size: int, header_size: int, *, is_link: bool) -> bool:
+    """Whether a prefix announces a frame that cannot be read: on a link that one is passed over.
+
+    Raises:
+        FrameError: it is not on a link, or what was read is no prefix.
+    """
+    if size <= MAX_FRAME_BYTES and header_size <= size:
+        return False
+    if is_link and size <= NO_FRAME_BYTES:
+        return True
+    raise FrameError(f"a frame of {size} bytes with a header of {header_size}")

@@ -46,7 +46,7 @@ class ServiceLink(asyncio.Protocol):
 
     def __init__(self, listener: LinkListener) -> None:
         self._listener = listener
-        self._cutter = FrameCutter()
+        self._cutter = FrameCutter(is_link=True)
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[tuple[str, bytes]] = []  # of this turn of the loop
         self._outgoing_bytes = 0

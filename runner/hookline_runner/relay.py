@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hookline_runner.frames import MAX_FRAME_BYTES, PREFIX, FrameError
+from hookline_runner.frames import PREFIX, is_unreadable
 
 _PREFIX_SIZE = PREFIX.size
 
@@ -37,13 +37,15 @@ class RawFrame(NamedTuple):
 
 
 class FrameCutter:
-    """Cuts a byte stream into frames, keeping what is incomplete for the next call."""
+    """Cuts a byte stream into frames, keeping what is incomplete for the next call; for links see `FrameReader`."""
 
-    __slots__ = ("_buffer", "_needed")
+    __slots__ = ("_buffer", "_is_link", "_needed", "_skipped")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_link: bool = False) -> None:
         self._buffer = bytearray()
+        self._is_link = is_link
         self._needed = 0
+        self._skipped = 0  # bytes still to come of a frame that is too large
 
     @property
     def announced_bytes(self) -> int:
@@ -63,20 +65,23 @@ class FrameCutter:
             data = bytes(self._buffer)
             self._buffer.clear()
         frames: list[RawFrame] = []
-        start = 0
         total = len(data)
+        start = min(self._skipped, total)
+        self._skipped -= start
         needed = _PREFIX_SIZE
         while total - start >= _PREFIX_SIZE:
             size, channel, frame_type, header_size = PREFIX.unpack_from(data, start)
-            if size > MAX_FRAME_BYTES or header_size > size:
-                raise FrameError(f"a frame of {size} bytes with a header of {header_size}")
-            end = start + _PREFIX_SIZE + size
+            body = start + _PREFIX_SIZE
+            end = body + size
+            if is_unreadable(size, header_size, is_link=self._is_link):
+                frames.append(RawFrame(frame_type, channel, 0, b""))
+                self._skipped = max(0, end - total)
+                start = min(end, total)
+                continue
             if end > total:
                 needed = _PREFIX_SIZE + size
                 break
-            frames.append(
-                RawFrame(frame_type, channel, header_size, data[start + _PREFIX_SIZE : end])
-            )
+            frames.append(RawFrame(frame_type, channel, header_size, data[body:end]))
             start = end
         if start < total:
             self._buffer += memoryview(data)[start:]

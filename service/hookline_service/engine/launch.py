@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,6 +22,10 @@ from hookline_service.model.sessions import (
 )
 from hookline_triggers.definitions import RetryPolicy
 from hookline_triggers.retries import next_retry_at
+
+_PART_BYTES = 16 * 1024 * 1024  # but for a larger value, which comes alone
+_ROW_BYTES = 200
+_LONGEST_ESCAPE = 6  # bytes of one character in JSON
 
 
 class JournalSource(Protocol):
@@ -69,13 +73,13 @@ async def send_journal(store: JournalSource, attempt: LiveAttempt, count: int) -
     sent = 0
     link = attempt.host.link
     async for page in store.read_journal_rows(attempt.session.id):
-        sent += len(page)
-        rows = _opened(attempt, page)
-        header, payload = journal_frame(rows, is_last=sent >= count)
-        link.send(FrameType.JOURNAL, attempt.channel, header, payload)
-        await link.drain()
-        if sent >= count or attempt.is_closed:
-            return
+        for rows in parts_of(_opened(attempt, page)):
+            sent += len(rows)
+            header, payload = journal_frame(rows, is_last=sent >= count)
+            link.send(FrameType.JOURNAL, attempt.channel, header, payload)
+            await link.drain()
+            if sent >= count or attempt.is_closed:
+                return
 
 
 def _opened(attempt: LiveAttempt, page: Sequence[ReplayRow]) -> list[ReplayRow]:
@@ -122,6 +126,19 @@ def successor_of(session: Session, retries: RetryPolicy, now: datetime) -> Sessi
         retry_number=session.retry_number + 1,
         scheduled_for=session.scheduled_for,
     )
+
+
+def parts_of(rows: Sequence[ReplayRow]) -> Iterator[Sequence[ReplayRow]]:
+    """The rows in parts for a frame each: a large value may come behind many small ones, and names may be long."""
+    begin, size_bytes = 0, 0
+    for number, row in enumerate(rows):
+        texts = len(row[0]) + len(row[4]) + len(row[5])
+        row_bytes = len(row[10]) + texts * _LONGEST_ESCAPE + _ROW_BYTES
+        if number > begin and size_bytes + row_bytes > _PART_BYTES:
+            yield rows[begin:number]
+            begin, size_bytes = number, 0
+        size_bytes += row_bytes
+    yield rows[begin:]
 
 
 def journal_frame(

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from hookline_runner import fast_json, write_points
 from hookline_runner.frames import (
     LINK_CHANNEL,
+    MAX_FRAME_BYTES,
     Frame,
     FrameError,
     FrameReader,
@@ -51,7 +52,7 @@ class RunnerLink(asyncio.Protocol):
     def __init__(self, listener: LinkListener, token: str) -> None:
         self._listener = listener
         self._token = token
-        self._reader = FrameReader()
+        self._reader = FrameReader(is_link=True)
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []
         self._is_open = False
@@ -114,6 +115,16 @@ class RunnerLink(asyncio.Protocol):
         """Like `send`, with a header that is encoded already."""
         if not self._is_open:
             return
+        if (
+            len(header) + len(payload) > MAX_FRAME_BYTES
+        ):  # its own reader cannot read it, and no other is harmed
+            facts = {
+                "frame": frame_type.name,
+                "channel": channel,
+                "size": len(header) + len(payload),
+            }
+            logger.error("a frame is too large for the link; an empty one is sent", extra=facts)
+            header = payload = b""
         data = encode_frame(frame_type, channel, header, payload)
         write_points.reach_frames("service", [data], "before sending")
         if not self._outgoing:
@@ -149,7 +160,7 @@ class RunnerLink(asyncio.Protocol):
         hello = _parse_hello(frame)
         offered = hello.get("token")
         if not isinstance(offered, str) or not hmac.compare_digest(
-            offered.encode(), self._token.encode()
+            offered.encode("utf-8", "replace"), self._token.encode()
         ):
             logger.warning("runner host refused: wrong token")
             self.close()
@@ -176,7 +187,7 @@ def _parse_hello(frame: Frame) -> dict[str, object]:
         return {}
     try:
         hello: object = fast_json.read_header(frame.header)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast("dict[str, object]", hello) if isinstance(hello, dict) else {}
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from hookline_runner.frames import LINK_CHANNEL, FrameType
+from hookline_runner.frames import LINK_CHANNEL, MAX_FRAME_BYTES, FrameType
 from hookline_service.engine.hosts import Host
 from hookline_service.engine.link import RunnerLink
 from hookline_service.engine.protocol import Prepared, PrepareRequest, RunnerInfo
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _CONNECT_WAIT_S = 10.0
 _POLL_S = 0.05
+_MOST_BUILD_MB = MAX_FRAME_BYTES // 1024**2 - 1
 
 # A message about one PREPARE: ("progress", header) or ("prepared", header) or ("lost", {}).
 _Message = tuple[str, dict[str, Any]]  # Any: JSON of the wire, parsed in `_prepared_of`
@@ -97,6 +98,11 @@ class RunnerPool:
         self, request: PrepareRequest, on_progress: Callable[[str], Awaitable[None]]
     ) -> Prepared:
         """See `Preparer.prepare`."""
+        if len(request.archive) + len(request.requirements) > _MOST_BUILD_MB * 1024 * 1024:
+            text = (
+                f"the project has more than the {_MOST_BUILD_MB} MiB that a runner host can be sent"
+            )
+            return _failed("project.too_large", text)
         host = await self._pick_preparer()
         number = self._next_request
         self._next_request += 1
@@ -115,7 +121,7 @@ class RunnerPool:
             with send, receive, anyio.fail_after(self._prepare_timeout_s):
                 async for kind, message in receive:
                     if kind == "progress":
-                        await on_progress(str(message.get("text", "")))
+                        await on_progress(_text_of(message.get("text")))
                     elif kind == "prepared":
                         return prepared_of(message)
                     else:
@@ -185,14 +191,19 @@ def prepared_of(header: dict[str, Any]) -> Prepared:
     found: object = header.get("error")
     error = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     return Prepared(
-        environment=str(header.get("environment") or ""),
-        python=str(header.get("python") or ""),
+        environment=_text_of(header.get("environment")),
+        python=_text_of(header.get("python")),
         modules=header["modules"] if isinstance(header.get("modules"), dict) else {},
         provided=_texts_of(header.get("provided")),
         stdlib=_texts_of(header.get("stdlib")),
-        error_code=str(error.get("code") or ("" if header.get("ok") else "environment.failed")),
-        error_message=str(error.get("message") or ""),
+        error_code=_text_of(error.get("code"))
+        or ("" if header.get("ok") else "environment.failed"),
+        error_message=_text_of(error.get("message")),
     )
+
+
+def _text_of(value: Any) -> str:  # Any: a JSON value not yet looked at
+    return value if isinstance(value, str) else ""
 
 
 def _texts_of(value: Any) -> frozenset[str]:  # Any: a JSON value not yet looked at

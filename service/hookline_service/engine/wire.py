@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from hookline.values import encode, from_tree, to_tree
 from hookline_runner import fast_json
-from hookline_runner.frames import Frame
+from hookline_runner.frames import MAX_FRAME_BYTES, Frame
 from hookline_service.engine.contexts import StartContext
 from hookline_service.engine.ending import Done, Exit, Suspension
 from hookline_service.engine.masking import NO_MASK, Mask
@@ -30,6 +30,7 @@ _MAX_TEXT = 70_000
 _MAX_ERROR_TEXT = 200_000
 _MAX_TOPIC = 1_100
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_MAX_STATUS = 2**31
 _MAX_ROWS = 10_000  # a process or its host sends far fewer at once; reading more would hold up everybody else
 
 
@@ -63,14 +64,20 @@ def time_of(seconds: Any) -> datetime:  # Any: a JSON value not yet looked at
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as exc:
-        raise WireError(f"not a time: {seconds!r:.100}") from exc
+        raise WireError(f"not a time: {_brief(seconds)}") from exc
 
 
 def number_of(value: Any) -> int:  # Any: a JSON value not yet looked at
     """A whole number that is not negative; raises `WireError`."""
     if not isinstance(value, int) or not 0 <= value <= _MAX_NUMBER:
-        raise WireError(f"not a number of this size: {value!r:.100}")
+        raise WireError(f"not a number of this size: {_brief(value)}")
     return int(value)
+
+
+def _brief(value: Any) -> str:  # Any: as above
+    """What was found, for a message: what is within containers may be too deep to be shown."""
+    is_plain = value is None or isinstance(value, str | int | float)
+    return f"{value!r:.100}" if is_plain else f"a {type(value).__name__}"
 
 
 def text_of(value: Any, limit: int = _MAX_TEXT) -> str:  # Any: a JSON value not yet looked at
@@ -158,7 +165,7 @@ def read_entries(frame: Frame, position: Position) -> tuple[int, list[JournalEnt
             )
             offset += size
         return number_of(header["n"]), entries
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, RecursionError) as exc:
         raise WireError("a malformed APPEND") from exc
 
 
@@ -180,7 +187,7 @@ def read_log(frame: Frame, position: Position) -> list[LogRecord]:
                     level=shown_of(level, position.mask, 40),
                 )
             )
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, RecursionError) as exc:
         raise WireError("a malformed LOG") from exc
     return records
 
@@ -245,10 +252,14 @@ def read_exit(frame: Frame, mask: Mask = NO_MASK) -> Exit:
     header = read_header(frame)
     return Exit(
         reason=text_of(header.get("reason") or "exited", 40),
-        status=header.get("status"),
-        signal=header.get("signal"),
+        status=_status_of(header.get("status")),
+        signal=_status_of(header.get("signal")),
         detail=shown_of(header.get("detail") or "", mask),
     )
+
+
+def _status_of(value: Any) -> int | None:  # Any: a JSON value not yet looked at
+    return value if isinstance(value, int) and abs(value) <= _MAX_STATUS else None
 
 
 def start_header(
@@ -284,7 +295,10 @@ def start_header(
         "answers": "parent" if session.parent_id else "caller" if context.is_sync else None,
         "now": now,
     }
-    return fast_json.write(header), body or b""
+    encoded, payload = fast_json.write(header), body or b""
+    if len(encoded) + len(payload) > MAX_FRAME_BYTES:
+        raise WireError(f"{len(encoded) + len(payload)} bytes are more than {MAX_FRAME_BYTES}")
+    return encoded, payload
 
 
 def event_fields(
