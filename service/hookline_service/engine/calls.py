@@ -148,6 +148,11 @@ class CallDesk:
     async def _take_one_slowly(self, attempt: LiveAttempt, call: CallFrame, size: int) -> None:
         try:
             await self._take_slowly(attempt, call)
+        except Exception as exc:  # one session's call must not end the others
+            facts = {"session_id": attempt.session.id, "call": call.name}
+            logger.exception("a call was not carried out", extra=facts)
+            detail = f"{call.name}: {type(exc).__name__}"
+            self._engine.abort(attempt, Exit(reason="internal", detail=detail))
         finally:
             self._waiting_bytes -= _TIMES_AS_LARGE * size
             self._on_eased()

@@ -115,6 +115,7 @@ _SENTENCES = {
     "lost": "the runner host was lost",
     "store": "the database could not be written",
     "protocol": "the process broke the protocol: {detail}",
+    "internal": "the service could not act on what the process said: {detail}",
     "start_failed": "the process could not be started: {detail}",
     "memory": "its processes had too much memory: {detail}",
 }

@@ -28,6 +28,7 @@ from hookline_service.engine.wire import (
     read_header,
     read_log,
     read_suspend,
+    text_of,
 )
 from hookline_service.model.ids import BuildId, new_runner_id
 from hookline_service.model.sessions import LogKind, LogRecord
@@ -43,6 +44,7 @@ _BYTES_PER_TURN = 256 * 1024  # read in one turn of the loop
 _PRESSURE_CHECK_S = 0.02
 _FRAME_BYTES = 200
 _MOST_BUILDS = 1_000
+_LONGEST_ID = 200
 _LOOKS_PER_LEASE = 4
 _MOST_FEATURES = 100
 
@@ -167,6 +169,11 @@ class FrameInbox:
                 extra={"session_id": attempt.session.id, "error": str(exc)},
             )
             self._engine.abort(attempt, Exit(reason="protocol", detail=str(exc)))
+        except Exception as exc:  # what one attempt says must not end the link of all
+            facts = {"session_id": attempt.session.id, "frame": frame.type.name}
+            logger.exception("a frame of an attempt was not acted on", extra=facts)
+            detail = f"{frame.type.name}: {type(exc).__name__}"
+            self._engine.abort(attempt, Exit(reason="internal", detail=detail))
 
     def link_closed(self, link: RunnerLink) -> None:
         """See `LinkListener.link_closed`."""
@@ -196,7 +203,7 @@ class FrameInbox:
                 self._calls.take(attempt, frame)
             case FrameType.DONE:
                 attempt.done = read_done(frame, attempt.mask)
-            case FrameType.SUSPEND:
+            case FrameType.SUSPEND if attempt.session.is_durable:
                 attempt.suspension = read_suspend(frame)
             case FrameType.EXITED:
                 self._engine.finish(attempt, read_exit(frame, attempt.mask))
@@ -265,13 +272,18 @@ class FrameInbox:
     # -- frames of the link ------------------------------------------------------------------
 
     def _link_frame(self, host: Host, frame: Frame) -> None:
+        facts = {"runner": host.name, "frame": frame.type.name}
+        problem = ""
         try:
             self._act_on(host, frame.type, read_header(frame))
         except WireError as exc:
-            facts = {"runner": host.name, "frame": frame.type.name, "error": str(exc)}
-            logger.warning("a malformed frame from a runner host", extra=facts)
-            if frame.type is FrameType.PREPARED:
-                self._pool.refuse_answer(host.link, str(exc))
+            problem = str(exc)
+            logger.warning("a malformed frame from a runner host", extra=facts | {"error": problem})
+        except Exception as exc:  # as above
+            problem = type(exc).__name__
+            logger.exception("a frame of a runner host was not acted on", extra=facts)
+        if problem and frame.type is FrameType.PREPARED:
+            self._pool.refuse_answer(host.link, problem)
 
     def _act_on(self, host: Host, frame_type: FrameType, header: dict[str, Any]) -> None:
         match frame_type:
@@ -282,7 +294,7 @@ class FrameInbox:
             case FrameType.PREPARED:
                 self._pool.deliver("prepared", header)
             case FrameType.NEED_BUILD if self._tasks is not None:
-                build_id = BuildId(str(header.get("build")))
+                build_id = BuildId(text_of(header.get("build"), _LONGEST_ID))
                 self._tasks.start_soon(self._send_build, host, build_id, name=f"send {build_id}")
             case FrameType.IDLE_BUILDS if self._tasks is not None:
                 wanted = [BuildId(each) for each in names_of(header.get("builds"), _MOST_BUILDS)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from hookline_runner.frames import LINK_CHANNEL, Frame, FrameType
+from hookline_runner.frames import LINK_CHANNEL, MAX_FRAME_BYTES, PREFIX, Frame, FrameType
 from hookline_service.engine.wire import (
     Position,
     WireError,
@@ -33,6 +33,11 @@ def an_append(*, n: Any = 1, **changed: Any) -> bytes:
     for column, value in changed.items():
         row[int(column.removeprefix("c"))] = value
     return json.dumps({"n": n, "entries": [row]}).encode()
+
+
+def _nested(text: bytes) -> bytes:
+    """The text with as many lists in place of `@` as can be read, but not shown."""
+    return text.replace(b'"@"', b"[" * 1_020 + b"]" * 1_020)
 
 
 HOSTILE: dict[str, tuple[FrameType, bytes]] = {
@@ -74,9 +79,24 @@ HOSTILE: dict[str, tuple[FrameType, bytes]] = {
     "suspend without a time": (FrameType.SUSPEND, b"{}"),
     "suspend for ever": (FrameType.SUSPEND, b'{"wake_at":1e300}'),
     "suspend until nothing": (FrameType.SUSPEND, b'{"wake_at":null}'),
+    "number deep": (FrameType.APPEND, _nested(an_append(n="@"))),
+    "index deep": (FrameType.APPEND, _nested(an_append(c1="@"))),
+    "kind deep": (FrameType.APPEND, _nested(an_append(c2="@"))),
+    "time deep": (FrameType.APPEND, _nested(an_append(c12="@"))),
+    "log time deep": (FrameType.LOG, _nested(b'{"r":[["@","print","","x"]]}')),
+    "log kind deep": (FrameType.LOG, _nested(b'{"r":[[1,"@","","x"]]}')),
+    "suspend until something deep": (FrameType.SUSPEND, _nested(b'{"wake_at":"@"}')),
+    "done with something deep": (FrameType.DONE, _nested(b'{"ok":true,"answer":"@"}')),
+    "call number deep": (FrameType.CALL, _nested(b'{"n":"@","op":"store","args":{}}')),
+    "call value deep": (FrameType.CALL, _nested(b'{"n":1,"op":"outcome","args":{"value":"@","event":"e"}}')),
+    "call value deep and long": (FrameType.CALL, _nested(b'{"n":1,"op":"outcome","args":{"value":["@","%s"],"event":"e"}}' % (b"x" * 9_000))),
+    "call of an operation with a deep deadline": (FrameType.CALL, _nested(b'{"n":1,"op":"take_event","args":{"subscriptions":["s"],"deadline_at":"@"}}')),
+    "call with a deep memo": (FrameType.CALL, _nested(b'{"n":1,"op":"start_session","args":{"entry_point":"a.py:f","memo":"@"}}')),
+    "call of another project, deep": (FrameType.CALL, _nested(b'{"n":1,"op":"start_session","args":{"entry_point":"a.py:f","project":"@"}}')),
+    "a type that nobody knows": (FrameType.UNKNOWN, b"{}"),
     "a frame of the service": (FrameType.START, b"{}"),
     "a frame of the link": (FrameType.HELLO, b"{}"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -132,6 +152,69 @@ async def test_what_comes_after_a_broken_frame_does_not_count(rig: EngineRig) ->
     assert "late" not in await rig.texts(session)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        _nested(b'{"reason": "killed", "status": "@", "signal": "@"}'),
+        b'{"reason": "exited", "status": "x", "signal": 1' + b"0" * 3_000 + b"}",
+        b'{"signal": -7}',
+    ],
+)
+async def test_an_end_in_odd_words_is_an_end(rig: EngineRig, header: bytes) -> None:
+    async with rig.host() as host:
+        session = await rig.start(is_durable=False)
+        seen = await host.next_start()
+        await host.send_raw(FrameType.EXITED, seen.channel, header)
+        ended = await rig.until(session)
+
+    assert ended.state is SessionState.ERROR
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        PREFIX.pack(MAX_FRAME_BYTES + 1, 0, FrameType.APPEND, 2) + bytes(MAX_FRAME_BYTES + 1),
+        PREFIX.pack(2, 0, FrameType.APPEND, 3) + b"{}",
+        PREFIX.pack(0, 0, 99, 0),
+    ],
+    ids=["too large", "header beyond the frame", "type unknown"],
+)
+async def test_a_frame_that_does_not_fit_ends_the_attempt_on_its_channel_alone(
+    rig: EngineRig, prefix: bytes
+) -> None:
+    async with rig.host() as host:
+        await rig.start()
+        good = await rig.start()
+        bad, fine = await host.next_start(), await host.next_start()
+        host.send_bytes(prefix[:4] + bad.channel.to_bytes(4, "big") + prefix[8:])
+        await bad.until(lambda seen: seen.stops)
+        await host.done(fine)
+
+        assert (await rig.until(good)).state is SessionState.COMPLETED
+
+
+async def test_an_exception_that_nobody_thought_of_ends_one_attempt(
+    rig: EngineRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with rig.host() as host:
+        evil, good = await rig.start(is_durable=False), await rig.start()
+        bad, fine = await host.next_start(), await host.next_start()
+        with monkeypatch.context() as patch:
+            patch.setattr(rig.inbox, "_log", fail)
+            await host.log(bad, "x")
+            await bad.until(lambda seen: seen.stops)
+        await host.exited(bad, signal=9)
+        await host.done(fine)
+        ended = await rig.until(evil)
+
+        assert (await rig.until(good)).state is SessionState.COMPLETED
+    assert ended.error is not None
+    assert "LOG: ZeroDivisionError" in ended.error.message
+
+
 async def test_frames_for_a_channel_that_never_was_are_dropped(rig: EngineRig) -> None:
     async with rig.host() as host:
         session = await rig.start()
@@ -162,8 +245,16 @@ async def test_frames_for_a_channel_that_never_was_are_dropped(rig: EngineRig) -
         (FrameType.HEARTBEAT, b'{"channels": [], "starts": ' + b"9" * 10_000 + b"}"),
         (FrameType.WELCOME, b"{}"),
         (FrameType.START, b"{}"),
+        (FrameType.UNKNOWN, b"{}"),
+        (FrameType.PREPARED, _nested(b'{"request": 1, "ok": true, "environment": "@", "python": "@"}')),
+        (FrameType.PREPARED, _nested(b'{"request": 1, "error": {"code": "@", "message": "@"}}')),
+        (FrameType.PROGRESS, _nested(b'{"request": 1, "text": "@"}')),
+        (FrameType.NEED_BUILD, _nested(b'{"build": "@"}')),
+        (FrameType.NEED_BUILD, b'{"build": "\\u0000"}'),
+        (FrameType.IDLE_BUILDS, _nested(b'{"builds": ["@"]}')),
+        (FrameType.HEARTBEAT, _nested(b'{"channels": ["@"], "starts": "@", "rss_bytes": "@"}')),
     ],
-)
+)  # fmt: skip
 async def test_a_frame_of_a_host_that_cannot_be_read_costs_neither_it_nor_others(
     rig: EngineRig, kind: FrameType, header: bytes
 ) -> None:
