@@ -37,6 +37,7 @@ _HEADER_LIMITS = {
 _WITH_PAYLOAD = frozenset({FrameType.APPEND, FrameType.DONE})
 _LAST_WORDS = frozenset({FrameType.DONE, FrameType.SUSPEND})
 _LOG_COST = 4  # each record becomes a row
+_LARGEST_LIMIT = 2**53
 _MOST_UNREAD_BYTES = 64 * _MIB  # of what it was sent since it started
 
 
@@ -75,16 +76,33 @@ def read_start(header: bytes) -> StartRequest:
     """The host's part of a START header; raises `StartUnreadableError`."""
     try:
         fields: dict[str, Any] = fast_json.read_header(header)  # Any: JSON of the service
+        if not fields.get("build"):
+            raise StartUnreadableError("no build is named")
         return StartRequest(
-            build_id=str(fields["build"]),
-            project=str(fields.get("project") or ""),
+            build_id=text_in(fields, "build"),
+            project=text_in(fields, "project"),
             reuse=fields.get("process") == "reuse",
-            memory_limit_bytes=int(fields.get("memory_limit_bytes") or 0),
-            log_limit_lines=int(fields.get("log_limit_lines") or 0),
-            log_limit_bytes=int(fields.get("log_limit_bytes") or 0),
+            memory_limit_bytes=_limit_in(fields, "memory_limit_bytes"),
+            log_limit_lines=_limit_in(fields, "log_limit_lines"),
+            log_limit_bytes=_limit_in(fields, "log_limit_bytes"),
         )
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as exc:
+    except (ValueError, AttributeError, RecursionError) as exc:
         raise StartUnreadableError(f"{type(exc).__name__}: {exc!s:.200}") from exc
+
+
+def text_in(fields: dict[str, Any], name: str) -> str:  # Any: as above
+    """A text among the fields of a frame, "" if it is not there; raises `StartUnreadableError`."""
+    value = fields.get(name) or ""
+    if not isinstance(value, str):
+        raise StartUnreadableError(f"{name} is no text")
+    return value
+
+
+def _limit_in(fields: dict[str, Any], name: str) -> int:  # Any: as above
+    value = fields.get(name) or 0
+    if not isinstance(value, int) or not 0 <= value <= _LARGEST_LIMIT:
+        raise StartUnreadableError(f"{name} is no limit")
+    return value
 
 
 def _read_stop(header: bytes) -> tuple[bool, float]:
@@ -92,7 +110,7 @@ def _read_stop(header: bytes) -> tuple[bool, float]:
     try:
         order: dict[str, Any] = fast_json.read_header(header)  # Any: as above
         return bool(order.get("force")), max(0.0, float(order.get("grace_s") or 0.0))
-    except (ValueError, TypeError, AttributeError, ArithmeticError):
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return False, 0.0
 
 
@@ -309,6 +327,13 @@ class Attempt:
         """See `ProcessListener.protocol_broken`."""
         self._kill("killed", f"the session process broke the protocol: {problem}")
 
+    def give_up(self, problem: str) -> None:
+        """The host cannot go on with it."""
+        if self._process is None:
+            self._end("start_failed", detail=problem)
+        else:
+            self._kill("killed", problem)
+
     def socket_closed(self) -> None:
         """See `ProcessListener.socket_closed`."""
         if not self.is_ended and self._timer is None:
@@ -383,6 +408,6 @@ def _is_clean(frame: RawFrame) -> bool:
         return False
     try:
         header = fast_json.read_header(frame.header)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(header, dict) and "dirty" in header and header["dirty"] is None

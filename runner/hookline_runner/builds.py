@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -120,7 +121,7 @@ def unpack_archive(archive: bytes, directory: Path) -> None:
                 content = tar.extractfile(member)
                 if content is not None:
                     _write_file(directory / member.name, member.name, content.read())
-    except tarfile.TarError as exc:
+    except (tarfile.TarError, ValueError, ArithmeticError) as exc:  # what its numbers may lead to
         raise ArchiveError("", f"not a tar archive: {exc}") from exc
 
 
@@ -146,3 +147,7 @@ def _write_file(target: Path, name: str, content: bytes) -> None:
         target.write_bytes(content)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
         raise ArchiveError(name, "the same name is used for a file and a directory") from exc
+    except OSError as exc:
+        if exc.errno != errno.ENAMETOOLONG:
+            raise
+        raise ArchiveError(name[:80] + "…", "a part of the name is too long") from exc

@@ -17,6 +17,7 @@ from hookline_runner.attempts import (
     StartRequest,
     exit_header,
     read_start,
+    text_in,
 )
 from hookline_runner.builds import Build, BuildSpec
 from hookline_runner.errors import BuildNotSentError, StartUnreadableError
@@ -71,11 +72,21 @@ class Dispatch:
         return self._starts_read
 
     def receive(self, frame: RawFrame) -> None:
-        """Act on a frame of the service."""
+        """Act on a frame of the service. What it does not say harms at most its own attempt."""
+        try:
+            self._act_on(frame)
+        except Exception as exc:  # everything on this host hangs on one link
+            facts = {"frame": frame.type, "channel": frame.channel}
+            logger.exception("a frame of the service was not acted on", extra=facts)
+            problem = f"a frame of the service was not acted on: {type(exc).__name__}"
+            if (attempt := self._attempts.get(frame.channel)) is not None:
+                attempt.give_up(problem)
+
+    def _act_on(self, frame: RawFrame) -> None:
         attempt = self._attempts.get(frame.channel)
         if frame.type == FrameType.START:
             self._starts_read += 1
-            if attempt is None:
+            if attempt is None and frame.channel != LINK_CHANNEL:
                 self._start(frame)
         elif frame.channel != LINK_CHANNEL:
             if attempt is None:
@@ -148,7 +159,11 @@ class Dispatch:
         key = self._key_of(
             ready, reuse=request.reuse, memory_limit_bytes=request.memory_limit_bytes
         )
-        self._pool.request(ready, attempt, key)
+        try:
+            self._pool.request(ready, attempt, key)
+        except Exception as exc:  # one session's start must not end the others
+            logger.exception("no process for an attempt", extra={"build_id": request.build_id})
+            attempt.give_up(f"no process could be had: {type(exc).__name__}: {exc}")
 
     def _key_of(self, ready: ReadyBuild, *, reuse: bool, memory_limit_bytes: int) -> ZygoteKey:
         limit = memory_limit_bytes or self._settings.memory_limit_bytes
@@ -161,13 +176,20 @@ class Dispatch:
             ready, _ = await self._preparation.make_ready(build, _ignore_progress)
         except (HooklineError, OSError) as exc:
             logger.warning("build not available", extra={"build_id": build_id, "error": str(exc)})
-            for attempt in self._awaiting.pop(build_id):
-                attempt.start_failed(str(exc))
+            self._fail_awaiting(build_id, str(exc))
+            return
+        except Exception as exc:  # one build must not end the sessions of others
+            logger.exception("build not made ready", extra={"build_id": build_id})
+            self._fail_awaiting(build_id, f"{type(exc).__name__}: {exc}")
             return
         self._ready[build_id] = ready
         for attempt in self._awaiting.pop(build_id):
             if not attempt.is_ended:
                 self._request_process(ready, attempt)
+
+    def _fail_awaiting(self, build_id: str, problem: str) -> None:
+        for attempt in self._awaiting.pop(build_id):
+            attempt.start_failed(problem)
 
     async def _ask_for(self, build_id: str) -> Build:
         sent = self._build_sent[build_id] = anyio.Event()
@@ -183,8 +205,8 @@ class Dispatch:
         return await self._preparation.keep(build_id, _spec_of(read_fields(frame)), frame.payload)
 
     def _receive_build(self, frame: RawFrame) -> None:
-        build_id = str(read_fields(frame).get("build"))
-        if (sent := self._build_sent.get(build_id)) is not None:
+        build_id = read_fields(frame).get("build")
+        if isinstance(build_id, str) and (sent := self._build_sent.get(build_id)):
             self._sent_builds[build_id] = frame
             sent.set()
 
@@ -192,20 +214,26 @@ class Dispatch:
         """Carry out a PREPARE and answer it, whatever comes."""
         fields = read_fields(frame)
         request = fields.get("request")
+        if not isinstance(request, int):
+            logger.warning("a request of the service without a number", extra={"frame": frame.type})
+            return
 
         async def report(text: str) -> None:
             progress = {"request": request, "text": text}
             self._link.send(FrameType.PROGRESS, LINK_CHANNEL, progress)
 
-        build_id = str(fields.get("build"))
+        build_id = ""
         try:
+            build_id = text_in(fields, "build")
             build = await self._preparation.keep(build_id, _spec_of(fields), frame.payload)
             ready, facts = await self._preparation.make_ready(build, report)
         except (HooklineError, OSError) as exc:
             code = exc.code if isinstance(exc, HooklineError) else "runner.host_failed"
-            error = {"code": code, "message": str(exc)}
-            answer: dict[str, object] = {"request": request, "ok": False, "error": error}
-            self._link.send(FrameType.PREPARED, LINK_CHANNEL, answer)
+            self._refuse(request, code, str(exc))
+            return
+        except Exception as exc:  # one build must not end the sessions of others
+            logger.exception("build not made ready", extra={"build_id": build_id})
+            self._refuse(request, "runner.host_failed", f"{type(exc).__name__}: {exc}")
             return
         self._ready[build_id] = ready
         answer = {
@@ -217,7 +245,14 @@ class Dispatch:
         }
         self._link.send(FrameType.PREPARED, LINK_CHANNEL, answer)
         reuse = fields.get("process") == "reuse"
-        self._pool.warm(ready, self._key_of(ready, reuse=reuse, memory_limit_bytes=0))
+        try:
+            self._pool.warm(ready, self._key_of(ready, reuse=reuse, memory_limit_bytes=0))
+        except Exception:  # the first session meets it again, and ends by it alone
+            logger.exception("no process made ahead", extra={"build_id": build_id})
+
+    def _refuse(self, request: int, code: str, message: str) -> None:
+        answer = {"request": request, "ok": False, "error": {"code": code, "message": message}}
+        self._link.send(FrameType.PREPARED, LINK_CHANNEL, answer)
 
 
 async def _ignore_progress(text: str) -> None:
@@ -236,6 +271,4 @@ def read_fields(frame: RawFrame) -> dict[str, Any]:  # Any: JSON of the service
 
 
 def _spec_of(fields: dict[str, Any]) -> BuildSpec:  # Any: as above
-    return BuildSpec(
-        python=str(fields.get("python") or ""), requirements=str(fields.get("requirements") or "")
-    )
+    return BuildSpec(python=text_in(fields, "python"), requirements=text_in(fields, "requirements"))

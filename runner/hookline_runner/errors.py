@@ -84,14 +84,12 @@ class BuildNotSentError(UnavailableError):
 
 
 class StartUnreadableError(InternalError):
-    """The service asked for an attempt in words that this host cannot read."""
+    """The service asked for something in words that this host cannot read."""
 
     code = "runner.start_unreadable"
 
     def __init__(self, problem: str) -> None:
-        super().__init__(
-            f"the runner host cannot read what the service sent to start it: {problem}"
-        )
+        super().__init__(f"the runner host cannot read what the service sent: {problem}")
         self.problem = problem
 
 

@@ -102,11 +102,14 @@ class RunnerHost:
             fields = read_fields(frame)
             self._heartbeat_s = _heartbeat_of(fields.get("heartbeat_s"))
             self._welcomed.set()
-            logger.info("welcomed by the service", extra={"runner": fields.get("runner")})
+            runner = fields.get("runner")
+            facts = {"runner": runner if isinstance(runner, str) else None}
+            logger.info("welcomed by the service", extra=facts)
         elif frame.type == FrameType.UNNEEDED:
             builds = read_fields(frame).get("builds")
             if isinstance(builds, list):
-                self._unneeded = tuple(map(str, cast("list[object]", builds)))
+                named = cast("list[object]", builds)
+                self._unneeded = tuple(each for each in named if isinstance(each, str))
             self._has_answer.set()
         elif self._dispatch is not None:
             self._dispatch.receive(frame)
