@@ -351,7 +351,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="child_limit_waiting",
         read=_whole(200, 10_000_000),
-        description="Children of a project's sessions that may wait for their beginning. Each counts 1, and 1 more for each 64 KiB that it is given.",
+        description="Children of a project's sessions that may wait for their beginning. Each counts 1, and 1 more for each 16 KiB that it is given.",
     ),
     Setting(
         name="child_limit_generations",

@@ -15,7 +15,7 @@ from hookline_service.model.sessions import JournalEntry, LogKind, LogRecord, Se
 MOST_SUBSCRIPTIONS: Final = 1_000  # of one session
 MOST_WAITING_CHILDREN: Final = 10_000  # of one project
 MOST_GENERATIONS: Final = 1_000
-_BYTES_OF_A_CHILD: Final = 64 * 1024
+_BYTES_OF_A_CHILD: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ class StartSession:
 
     @property
     def weight(self) -> int:
-        """How much the session counts while it has not begun: 1, and 1 more for each 64 KiB that it was given."""
+        """How much the session counts while it has not begun: 1, and 1 more for each 16 KiB that it was given."""
         size_bytes = len(self.session.input or b"") + len(self.session.memo or b"")
         return 1 + size_bytes // _BYTES_OF_A_CHILD
 

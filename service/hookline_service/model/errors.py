@@ -291,7 +291,7 @@ class TooManyChildrenError(ConflictError):
     def __init__(self, limit: int) -> None:
         super().__init__(
             f"sessions of this project have started others that have not begun yet, up to the limit of {limit} "
-            "(each counts 1, and 1 more for each 64 KiB of data): start more when some of them have begun; "
+            "(each counts 1, and 1 more for each 16 KiB of data): start more when some of them have begun; "
             "HOOKLINE_CHILD_LIMIT_WAITING of the service sets the limit"
         )
 
