@@ -18,6 +18,7 @@ from hookline_cli.failures import (
 from hookline_cli.paths import resolved
 from hookline_cli.project_files import find_project_directory
 from hookline_cli.replaying import code_of_build, fetch_history, make_launch, unpacked
+from hookline_cli.saving import write_whole
 from hookline_runner.recordings import Recording, ReplayError
 from hookline_runner.replaying import Launch, compare, repeated_arguments, run_recording
 from hookline_service.model.secret import SHORTEST_COVERED
@@ -92,7 +93,7 @@ def export_session(
     try:
         wish.output.mkdir(parents=True, exist_ok=True)
         for name, text in written.items():
-            (wish.output / name).write_text(text, "utf-8")
+            write_whole(wish.output / name, text)
     except OSError as exc:
         raise FileUnusableError(wish.output, exc.strerror or "cannot be written") from exc
     return [wish.output / name for name in written]

@@ -43,6 +43,21 @@ def save_download(service: Service, path: str, file: Path, *, force: bool) -> in
     return size
 
 
+def write_whole(file: Path, text: str) -> None:
+    """Write a text into a file, in the place of one that is there: the whole of it, or nothing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = file.with_name(f".{file.name}.part")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(file)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
 def _check_place(file: Path, *, force: bool) -> None:
     """Refuse what must not be overwritten, before anything is fetched."""
     try:

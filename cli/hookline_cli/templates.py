@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -91,13 +92,29 @@ def write_project(directory: Path, project: NewProject) -> None:
     for path in files:
         if path.exists() or path.is_symlink():
             raise FileUnusableError(path, "is there already; name another directory")
-    for path, content in files.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as file:
-                file.write(content)
-        except OSError as exc:
-            raise FileUnusableError(path, exc.strerror or "cannot be written") from exc
+    with contextlib.ExitStack() as undo:
+        for path, content in files.items():
+            try:
+                _write(path, content, undo)
+            except OSError as exc:
+                raise FileUnusableError(path, exc.strerror or "cannot be written") from exc
+        undo.pop_all()
+
+
+def _write(path: Path, content: bytes, undo: contextlib.ExitStack) -> None:
+    """Write a new file; `undo` takes it away again, with the directories that were made for it."""
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            undo.callback(_ignoring_errors, folder.rmdir)
+    with path.open("xb") as file:
+        undo.callback(_ignoring_errors, path.unlink)
+        file.write(content)
+
+
+def _ignoring_errors(step: Callable[[], object]) -> None:
+    with contextlib.suppress(OSError):
+        step()
 
 
 def _examples() -> Path:

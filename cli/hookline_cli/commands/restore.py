@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from hookline_cli.paths import GivenFile
 from hookline_cli.target import DEFAULT_HOME
 
 _FILE = GivenFile()
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @click.command("restore")
@@ -39,8 +41,9 @@ def command(*, file: Path, home: str, secret_key: Path | None, yes: bool) -> Non
     try:
         restored = restore_database(place, file, secret_key, None if yes else _ask)
     except OSError as exc:
+        given = place if exc.errno in _OF_THE_DISK else file  # where the error names no file
         raise FileUnusableError(
-            Path(exc.filename or file), exc.strerror or "cannot be used"
+            Path(exc.filename or given), exc.strerror or "cannot be used"
         ) from exc
     if restored.former is not None:
         note(f"the former database is {restored.former}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hookline_cli.project_files import pack_project
+from hookline_cli.saving import write_whole
 from hookline_cli.templates import TEMPLATES
 
 
@@ -71,3 +72,38 @@ def test_a_directory_without_a_usable_name_asks_for_one(hookline, tmp_path: Path
 
     assert outcome.code == 1
     assert "--name" in outcome.err
+
+
+def test_a_project_that_cannot_be_written_whole_is_not_there_at_all(
+    hookline, tmp_path: Path
+) -> None:
+    place = tmp_path / "shop"
+    place.mkdir()
+    (place / ".hookline").write_text("a file where a directory is needed")
+
+    outcome = hookline("init", str(place))
+
+    assert outcome.code == 1
+    assert str(place / ".hookline") in outcome.err
+    assert [path.name for path in place.iterdir()] == [".hookline"]
+
+
+def test_directories_made_for_a_project_go_when_it_cannot_be_written(
+    hookline, tmp_path: Path
+) -> None:
+    outcome = hookline("init", str(tmp_path / "a" / ("x" * 300)), "--name", "shop")
+
+    assert outcome.code in {1, 2}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "recording.json"
+    file.write_text("former")
+
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(file, "half \ud800")
+
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [
+        ("recording.json", "former")
+    ]
