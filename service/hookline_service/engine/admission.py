@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hookline_service.model.events import Event
@@ -149,7 +150,7 @@ class AdmissionQueue:
         self._forget_if_empty(project_id, line)
 
     def _pop_from(self, line: _Line) -> Ticket | None:
-        """The first of this line that may run; those that may not yet are put aside on the way."""
+        """The first of this line that may run; those that may not yet are put aside, and leave the turn they had to the next."""
         while line.ready:
             ticket = line.ready.popleft()
             if self._waiting.get(ticket.session.id) is not ticket:
@@ -158,6 +159,7 @@ class AdmissionQueue:
             if blocking is None:
                 return ticket
             self._aside.setdefault(blocking, deque()).append(ticket)
+            self._advance([each for each in ticket.limits if self._has_room(each)])
         return None
 
     def _take_out(self, ticket: Ticket) -> None:
@@ -191,7 +193,7 @@ class AdmissionQueue:
         if line.waiting == 0 and line.running == 0:
             self._lines.pop(project_id, None)
 
-    def _advance(self, limits: tuple[Limit, ...]) -> None:
+    def _advance(self, limits: Sequence[Limit]) -> None:
         """Give the turn of a ticket that went away to the next one that waits for the same limit."""
         for limit in limits:
             aside = self._aside.get(limit.key)
@@ -207,7 +209,7 @@ class AdmissionQueue:
                 del self._aside[limit.key]
 
     def _blocking_key(self, ticket: Ticket) -> str | None:
-        for limit in ticket.limits:
-            if self._running.get(limit.key, 0) >= limit.maximum:
-                return limit.key
-        return None
+        return next((each.key for each in ticket.limits if not self._has_room(each)), None)
+
+    def _has_room(self, limit: Limit) -> bool:
+        return self._running.get(limit.key, 0) < limit.maximum

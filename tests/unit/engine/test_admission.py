@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ import pytest
 from hookline_service.engine.admission import AdmissionQueue, Limit, Ticket
 from hookline_service.model.ids import BuildId, ProjectId, SessionId
 from hookline_service.model.sessions import Session, SessionState
+from tests.builders.chance import a_chance
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ONE_AT_A_TIME = Limit("trigger:a", 1)
@@ -149,6 +151,100 @@ def test_a_project_whose_limit_is_used_up_leaves_its_turn_to_others() -> None:
 
     assert first == ["a1", "b1", "b2"]
     assert names_popped(queue) == ["a2"]
+
+
+def test_a_place_under_one_limit_is_not_lost_on_a_ticket_that_another_holds_back() -> None:
+    queue = AdmissionQueue()
+    names = {
+        "one": (),
+        "two": (),
+        "long": (ONE_AT_A_TIME,),
+        "held back": (ONE_AT_A_TIME,),
+        "free": (),
+    }
+    for name, limits in names.items():
+        queue.push(a_ticket(name, *limits, TWO_AT_A_TIME))
+    begun = [names_popped(queue)]
+
+    for _ in range(2):
+        queue.release(PROJECT, (TWO_AT_A_TIME,))
+        begun.append(names_popped(queue))
+
+    assert begun == [["one", "two"], ["long"], ["free"]]
+
+
+class Crowd:
+    """Tickets of four projects with limits, in random order; knows by itself which may run."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = a_chance(seed)
+        self.queue = AdmissionQueue()
+        self.places = self.chance.choice([1, 3, 8])
+        self.waiting: dict[str, Ticket] = {}
+        self.running: list[Ticket] = []
+        most = {project: self.chance.choice([1, 2, 9]) for project in "abcd"}
+        self.limits = {
+            each: [Limit(f"project:{each}", most[each]), Limit(f"{each}1", 1), Limit(f"{each}2", 2)]
+            for each in "abcd"
+        }
+
+    def step(self, number: int) -> None:
+        what = self.chance.random()
+        if what < 0.45:
+            project = self.chance.choice("abcd")
+            limits = [each for each in self.limits[project] if self.chance.random() < 0.5]
+            ticket = a_ticket(f"{project}{number}", *limits, project=project)
+            self.waiting[ticket.session.id] = ticket
+            self.queue.push(ticket)
+        elif what < 0.55 and self.waiting:
+            name = self.chance.choice(list(self.waiting))
+            assert self.queue.remove(SessionId(name)) is self.waiting.pop(name)
+        else:
+            self.end_one()
+
+    def end_one(self) -> None:
+        if self.running:
+            ticket = self.running.pop(self.chance.randrange(len(self.running)))
+            self.queue.release(ticket.session.project_id, ticket.limits)
+
+    def fill(self) -> None:
+        """Let run what may; each must be of a project with the fewest, and none that may run is left."""
+        while len(self.running) < self.places:
+            able = self.able()
+            ticket = self.queue.pop()
+            assert (ticket is None) == (not able)
+            if ticket is None:
+                return
+            fewest = min(self.count(each.session.project_id) for each in able)
+            assert ticket in able
+            assert self.count(ticket.session.project_id) == fewest
+            self.running.append(self.waiting.pop(ticket.session.id))
+
+    def able(self) -> list[Ticket]:
+        used = Counter(limit.key for ticket in self.running for limit in ticket.limits)
+        return [
+            ticket
+            for ticket in self.waiting.values()
+            if all(used[limit.key] < limit.maximum for limit in ticket.limits)
+        ]
+
+    def count(self, project: str) -> int:
+        return sum(ticket.session.project_id == project for ticket in self.running)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_comes_and_goes_no_place_is_lost_and_none_taken_out_of_turn(seed: int) -> None:
+    crowd = Crowd(seed)
+
+    for number in range(150):
+        crowd.step(number)
+        crowd.fill()
+    while crowd.running:
+        crowd.end_one()
+        crowd.fill()
+
+    assert crowd.waiting == {}
+    assert (crowd.queue._lines, crowd.queue._turns, crowd.queue._waiting) == ({}, {}, {})
 
 
 def test_any_number_that_runs_and_waits_is_shared_out_to_the_last() -> None:
