@@ -17,6 +17,8 @@ from hookline_triggers.definitions import TriggerDefinition
 from hookline_triggers.filters import Explanation, compile_filter
 from hookline_triggers.matching import data_for_filters
 
+_TOLD = 20  # reasons in one text
+
 
 class EventFacts:
     """An event as filters see it; its data are read when the first filter asks."""
@@ -89,5 +91,8 @@ def session_for(
 
 
 def joined_reasons(reasons: Sequence[tuple[str, str]]) -> str:
-    """The reasons of several triggers, as pairs of name and reason, in one text."""
-    return "; ".join(f"trigger {name!r}: {reason}" for name, reason in reasons)
+    """The reasons of several triggers, as pairs of name and reason, in one text; of very many, the first ones."""
+    told = [f"trigger {name!r}: {reason}" for name, reason in reasons[:_TOLD]]
+    if len(reasons) > _TOLD:
+        told.append(f"and {len(reasons) - _TOLD} more")
+    return "; ".join(told)
