@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from hookline_cli.client import Service
 from hookline_cli.display import print_json, print_table
+from hookline_cli.failures import ArgumentInvalidError
 from hookline_cli.json_values import objects_in
 from hookline_cli.options import json_option, with_service
 from hookline_cli.paths import GivenFile
 from hookline_cli.target import DEFAULT_HOME
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")  # of a directory, too
 
 
 @click.group("runner")
@@ -52,6 +56,9 @@ def list_runners(service: Service, *, as_json: bool) -> None:
 )
 def start_runner(*, home: str, name: str, token_file: Path | None) -> None:
     """Start a further runner host on this machine, until Ctrl-C. `hookline up` has one already."""
+    if not _NAME.fullmatch(name):
+        problem = f"{name[:200]!r} cannot be the name of a runner host: letters, digits, _, - and ., and no . first"
+        raise ArgumentInvalidError("--name", problem)
     from hookline_runner.host import main
 
     base = Path(home).expanduser().absolute()

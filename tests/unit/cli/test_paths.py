@@ -167,3 +167,15 @@ def test_what_takes_a_backup_is_never_a_device(hookline: CommandLine) -> None:
 
     assert outcome.code == 1
     assert Path("link").is_symlink()
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "../../x", "/x", ".", "..", "", "a/b", "a b", "a\n", "x" * 129, "Ä"]
+)
+def test_a_runner_host_has_no_name_that_leads_elsewhere(
+    hookline: CommandLine, tmp_path: Path, name: str
+) -> None:
+    outcome = hookline("runner", "start", "--home", str(tmp_path / "home"), "--name", name)
+
+    assert (outcome.code, "cannot be the name of a runner host" in outcome.err) == (1, True)
+    assert list(tmp_path.iterdir()) == []
