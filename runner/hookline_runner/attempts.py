@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from hookline_runner import fast_json
 from hookline_runner.budget import LINE_COST_BYTES, cost_of
@@ -25,7 +25,7 @@ _CLOSED_SOCKET_S = 1.0
 _RECORDS_PER_FRAME = 1000  # the service reads a frame in one go
 _MIB = 1024 * 1024
 # The most that an honest process sends as a header, several times over: the service reads it in one go.
-_HEADER_LIMITS = {
+_HEADER_LIMITS: Mapping[int, int] = {
     FrameType.STARTED: 1024,
     FrameType.LOG: 2 * _MIB,
     FrameType.APPEND: 16 * _MIB,
@@ -34,7 +34,7 @@ _HEADER_LIMITS = {
     FrameType.DONE: 16 * _MIB,
     FrameType.STACK_TAKEN: 16 * _MIB,
 }
-_WITH_PAYLOAD = frozenset({FrameType.APPEND, FrameType.DONE})
+_WITH_PAYLOAD: frozenset[int] = frozenset({FrameType.APPEND, FrameType.DONE})
 _LAST_WORDS = frozenset({FrameType.DONE, FrameType.SUSPEND})
 _LOG_COST = 4  # each record becomes a row
 _LARGEST_LIMIT = 2**53
@@ -267,17 +267,16 @@ class Attempt:
 
     def _problem_of(self, frame: RawFrame) -> str:
         """What is wrong with a frame; "" when it may pass."""
-        limit = _HEADER_LIMITS.get(cast("FrameType", frame.type))
+        kind, header_bytes = frame.type, frame.header_size
+        limit = _HEADER_LIMITS.get(kind)
         if limit is None:
-            return f"a frame of type {frame.type}"
-        kind = FrameType(frame.type)
-        if frame.header_size > limit:
-            return (
-                f"a header of {frame.header_size} bytes in a {kind.name}, which has up to {limit}"
-            )
-        if len(frame.body) > frame.header_size and kind not in _WITH_PAYLOAD:
-            return f"a {kind.name} with a payload"
-        if kind is FrameType.STARTED and self._has_started:
+            return f"a frame of type {kind}"
+        if header_bytes > limit:
+            name = FrameType(kind).name
+            return f"a header of {header_bytes} bytes in a {name}, which has up to {limit}"
+        if len(frame.body) > header_bytes and kind not in _WITH_PAYLOAD:
+            return f"a {FrameType(kind).name} with a payload"
+        if self._has_started and kind == FrameType.STARTED:
             return "a second STARTED"
         return ""
 

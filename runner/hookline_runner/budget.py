@@ -20,8 +20,10 @@ LINE_COST_BYTES: Final = (
 
 def cost_of(header_bytes: int, payload_bytes: int) -> float:
     """What a frame takes of the budget, in bytes."""
-    large = max(0, header_bytes - PLAIN_HEADER_BYTES)
-    return header_bytes + large * (_LARGE_HEADER_COST - 1) + payload_bytes * _PAYLOAD_COST
+    cost = header_bytes + payload_bytes * _PAYLOAD_COST
+    if header_bytes > PLAIN_HEADER_BYTES:
+        cost += (header_bytes - PLAIN_HEADER_BYTES) * (_LARGE_HEADER_COST - 1)
+    return cost
 
 
 class Budget:

@@ -16,7 +16,7 @@ from hookline_runner.large_frames import SMALL_FRAME_BYTES
 from hookline_runner.output_pipe import OutputPipe
 from hookline_runner.relay import FrameCutter, RawFrame
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 127 * 1024  # a buffer of more would be mapped and unmapped for each read
 _MAX_UNSENT_BYTES = 256 * 1024 * 1024
 _MAX_PIPE_READS_AT_END = 17  # more than a pipe can hold
 _MAX_SOCKET_READS_AT_END = 4096
