@@ -311,7 +311,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="deploy_limit_mb",
         read=_whole(1, 4096),
-        description="Largest project that can be deployed, in MiB of uncompressed tar.",
+        description="Largest project that can be deployed, in MiB of uncompressed tar; runner hosts take no more than 63.",
     ),
     Setting(
         name="body_timeout_s",
