@@ -9,6 +9,8 @@ import pytest
 
 from hookline_service.storage.protocols import Store
 from hookline_service.storage.sqlite import open_sqlite_store
+from hookline_service.use_cases.value_keys import ValueKeys
+from tests.builders.sealing import a_box
 from tests.fakes.memory_store import MemoryStore
 
 
@@ -17,12 +19,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture
+def gate() -> ValueKeys:
+    """The gate of the store under test, with a key."""
+    keys = ValueKeys()
+    keys.use(a_box(), (bytes(32),))
+    return keys
+
+
 @pytest.fixture(params=["sqlite", "memory"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, gate: ValueKeys
+) -> AsyncIterator[Store]:
     store: Store = (
-        MemoryStore()
+        MemoryStore(gate)
         if request.param == "memory"
-        else await open_sqlite_store(tmp_path / "hookline.db")
+        else await open_sqlite_store(tmp_path / "hookline.db", gate=gate)
     )
     yield store
     await store.aclose()

@@ -44,10 +44,22 @@ from hookline_service.model.errors import (
     TooManyChildrenError,
     TooManyKeysError,
     TooManySubscriptionsError,
+    ValueUnreadableError,
 )
 from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
 from hookline_service.model.projects import DeploymentState
+from hookline_service.model.sealing import (
+    OPEN_GATE,
+    Finds,
+    ValueGate,
+    ValueKind,
+    finds_nothing,
+    is_sealed,
+    is_sealed_text,
+    sealed_of_text,
+    text_of_sealed,
+)
 from hookline_service.model.sessions import (
     FINAL_STATES,
     JournalEntry,
@@ -96,8 +108,8 @@ class Kept:
 class MemoryCalls(MemoryProjects):
     """See `CallStore`."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, gate: ValueGate = OPEN_GATE) -> None:
+        super().__init__(gate)
         self._subscriptions: dict[SubscriptionId, Subscription] = {}
         self._deliveries: list[tuple[SubscriptionId, EventId]] = []
         self._signals: list[Signal] = []
@@ -130,14 +142,29 @@ class MemoryCalls(MemoryProjects):
         self, after: SubscriptionId | None, limit: int
     ) -> list[Subscription]:
         found = [each for each in self._subscriptions.values() if each.id > (after or "")]
-        return sorted(found, key=by_id)[:limit]
+        return [self._opened_filter(each) for each in sorted(found, key=by_id)[:limit]]
+
+    def _opened_filter(self, kept: Subscription) -> Subscription:
+        if not is_sealed_text(kept.filter):
+            return kept
+        value = sealed_of_text(kept.filter)
+        try:
+            plain = self.gate.open(kept.project_id, ValueKind.FILTER, value)
+        except ValueUnreadableError:
+            return kept
+        return replace(kept, filter=plain.decode())
 
     async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
-        return [each for each in self._outcomes if each.event_id == event_id]
+        found = [each for each in self._outcomes if each.event_id == event_id]
+        project_id = self._events[event_id].project_id if found else ProjectId("")
+        return [
+            replace(each, value=self.gate.open(project_id, ValueKind.OUTCOME, each.value))
+            for each in found
+        ]
 
     async def list_values(self, project_id: ProjectId, now: datetime) -> dict[str, bytes]:
         return {
-            key: self._values[owner, key].value
+            key: self.gate.open(owner, ValueKind.STORED, self._values[owner, key].value)
             for owner, key in sorted(self._values)
             if owner == project_id and self._values[owner, key].is_there(now)
         }
@@ -146,8 +173,9 @@ class MemoryCalls(MemoryProjects):
         self, project_id: ProjectId, key: str, now: datetime
     ) -> PublishedValue | None:
         kept = self._find_value(project_id, key, now)
-        is_public = kept is not None and kept.is_published
-        return PublishedValue(value=kept.value) if kept is not None and is_public else None
+        if kept is None or not kept.is_published:
+            return None
+        return PublishedValue(value=self.gate.open(project_id, ValueKind.STORED, kept.value))
 
     async def use_value(self, project_id: ProjectId, use: UseStore, now: datetime) -> bytes:
         self._may_write()
@@ -196,7 +224,8 @@ class MemoryCalls(MemoryProjects):
         parent = self._sessions.get(session.parent_id) if session.parent_id else None
         if parent is not None and parent.state not in FINAL_STATES:
             payload = completion_of(change)
-            self._queue(Signal(session_id=parent.id, name=session.id, payload=payload), change.at)
+            signal = Signal(session_id=parent.id, name=session.id, payload=payload)
+            self._queue(signal, change.at, change.finds)
 
     def _forget_calls_of(self, session_id: SessionId) -> None:
         gone = [s.id for s in self._subscriptions.values() if s.session_id == session_id]
@@ -243,8 +272,10 @@ class MemoryCalls(MemoryProjects):
             wake_at = min(session.wake_at or at, at)
             self._sessions[session_id] = replace(session, wake_at=wake_at)
 
-    def _queue(self, signal: Signal, at: datetime) -> None:
-        self._signals.append(signal)
+    def _queue(self, signal: Signal, at: datetime, finds: Finds) -> None:
+        project_id = self._sessions[signal.session_id].project_id
+        payload = self._sealed(project_id, ValueKind.SIGNAL, signal.payload, finds)
+        self._signals.append(replace(signal, payload=payload))
         self._wake(signal.session_id, {f"sig:{signal.name}"}, at)
 
     # Calls
@@ -313,7 +344,11 @@ class MemoryCalls(MemoryProjects):
             filter=subscribe.filter,
             created_at=call.at,
         )
-        self._subscriptions[subscription.id] = subscription
+        plain = subscription.filter.encode()
+        kept = self._sealed(call.project_id, ValueKind.FILTER, plain, call.finds)
+        self._subscriptions[subscription.id] = (
+            replace(subscription, filter=text_of_sealed(kept)) if is_sealed(kept) else subscription
+        )
         return Applied(value=subscription.id, subscription=subscription)
 
     def _find_source(self, call: SessionCall, name: str) -> str:
@@ -365,7 +400,7 @@ class MemoryCalls(MemoryProjects):
         if target.project_id != caller.project_id and not is_near:
             raise OtherProjectError(target.id)
         self._get_unfinished(send.signal.session_id)
-        self._queue(send.signal, call.at)
+        self._queue(send.signal, call.at, call.finds)
         return Applied(woken={send.signal.session_id: (f"sig:{send.signal.name}",)})
 
     def _take_signal(self, call: SessionCall, take: TakeSignal) -> Applied:
@@ -373,8 +408,9 @@ class MemoryCalls(MemoryProjects):
         for name in take.names:
             found = next((each for each in own if each.name == name), None)
             if found is not None:
+                payload = self.gate.open(call.project_id, ValueKind.SIGNAL, found.payload)
                 self._signals.remove(found)
-                return taken_signal(name, found.payload)
+                return taken_signal(name, payload)
         return nothing_there(call, take)
 
     def _start_session(self, call: SessionCall, start: StartSession) -> Applied:
@@ -389,13 +425,15 @@ class MemoryCalls(MemoryProjects):
         if sum(not_begun) + start.weight > start.most_waiting:
             raise TooManyChildrenError(start.most_waiting)
         self._starts[start.session.id] = (call.project_id, start.weight)
-        self._insert([start.session])
+        self._insert([start.session], call.finds)
         return Applied(value=start.session.id)
 
     def _use_store(self, call: SessionCall, use: UseStore) -> Applied:
-        return self._apply_to_store(call.project_id, use, call.at)
+        return self._apply_to_store(call.project_id, use, call.at, call.finds)
 
-    def _apply_to_store(self, project_id: ProjectId, use: UseStore, now: datetime) -> Applied:
+    def _apply_to_store(
+        self, project_id: ProjectId, use: UseStore, now: datetime, finds: Finds = finds_nothing
+    ) -> Applied:
         self._check_project(project_id)
         place = (project_id, use.key)
         kept = self._find_value(*place, now)
@@ -410,12 +448,16 @@ class MemoryCalls(MemoryProjects):
                     self._values[place] = replace(kept, is_published=is_published)
                 return Applied()
             case _:
-                return self._change_value(place, use, now, kept)
+                return self._change_value(place, use, now, finds)
 
     def _change_value(
-        self, place: tuple[ProjectId, str], use: UseStore, now: datetime, kept: Kept | None
+        self, place: tuple[ProjectId, str], use: UseStore, now: datetime, finds: Finds
     ) -> Applied:
-        after, result = store_step(use, None if kept is None else kept.value)
+        kept = self._find_value(*place, now)
+        current = None
+        if kept is not None and use.operation not in {StoreOperation.SET, StoreOperation.DEL}:
+            current = self.gate.open(place[0], ValueKind.STORED, kept.value)
+        after, result = store_step(use, current)
         if after is storing.DELETED:
             self._values.pop(place, None)
         elif isinstance(after, bytes):
@@ -427,6 +469,7 @@ class MemoryCalls(MemoryProjects):
             if kept is None and len(others) >= use.limits.keys:
                 raise TooManyKeysError(use.limits.keys)
             is_published = kept is not None and kept.is_published
+            after = self._sealed(place[0], ValueKind.STORED, after, finds)
             self._values[place] = Kept(after, is_published, use.expires_at)
         return Applied(value=result)
 
@@ -440,7 +483,10 @@ class MemoryCalls(MemoryProjects):
         if event is None or event.project_id != call.project_id:
             raise EventNotFoundError(record.event_id)
         outcome = Outcome(
-            event_id=event.id, session_id=call.session_id, at=call.at, value=record.value
+            event_id=event.id,
+            session_id=call.session_id,
+            at=call.at,
+            value=self._sealed(call.project_id, ValueKind.OUTCOME, record.value, call.finds),
         )
         self._outcomes.append(outcome)
         return Applied()

@@ -31,6 +31,7 @@ from hookline_service.model.projects import (
     StoredVariable,
     Trigger,
 )
+from hookline_service.model.sealing import ValueKey
 from hookline_service.model.sessions import (
     SessionFilter,
     SessionState,
@@ -90,6 +91,20 @@ class MemoryProjects(MemoryTables):
             await self.get_project(each.project_id)
         for each in variables:
             self._variables[each.project_id, each.scope, each.name] = each
+
+    async def list_value_keys(self) -> list[ValueKey]:
+        return list(self.value_keys)
+
+    async def add_value_key(self, box: bytes) -> None:
+        self._may_write()
+        self.value_keys.append(ValueKey(id=len(self.value_keys) + 1, box=box))
+
+    async def replace_value_key(self, former: ValueKey, box: bytes) -> bool:
+        self._may_write()
+        if former not in self.value_keys:
+            return False
+        self.value_keys[self.value_keys.index(former)] = ValueKey(id=former.id, box=box)
+        return True
 
     async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
         self._may_write()

@@ -27,6 +27,7 @@ from hookline_service.model.ids import (
 from hookline_service.model.projects import (
     Schedule,
 )
+from hookline_service.model.sealing import ValueKind
 from hookline_service.model.sessions import (
     FINAL_STATES,
     Attempt,
@@ -200,7 +201,10 @@ class MemoryStore(MemoryCalls):
         return sum(each.state not in FINAL_STATES for each in found)
 
     async def find_answer(self, session_id: SessionId) -> bytes | None:
-        return self._answers.get(session_id) if session_id in self._sessions else None
+        session, answer = self._sessions.get(session_id), self._answers.get(session_id)
+        if session is None or answer is None:
+            return None
+        return self.gate.open(session.project_id, ValueKind.ANSWER, answer)
 
     async def change_session(self, change: SessionChange, log: Sequence[LogRecord]) -> bool:
         self._may_write()
@@ -216,9 +220,11 @@ class MemoryStore(MemoryCalls):
         self._check_log(log)
         self._sessions[session.id] = changed(session, change)
         if change.state in FINAL_STATES and change.answer is not None and session.parent_id is None:
-            self._answers[session.id] = change.answer
+            project_id, answer = session.project_id, change.answer
+            kept = self._sealed(project_id, ValueKind.ANSWER, answer, change.finds)
+            self._answers[session.id] = kept
         self._change_attempts(change)
-        self._insert(successors)
+        self._insert(successors, change.finds)
         self._follow_change(change)
         self._insert_log(log)
         return True

@@ -32,6 +32,15 @@ from hookline_service.model.projects import (
     StoredVariable,
     Trigger,
 )
+from hookline_service.model.sealing import (
+    OPEN_GATE,
+    Finds,
+    ValueGate,
+    ValueKey,
+    ValueKind,
+    finds_nothing,
+    is_sealed,
+)
 from hookline_service.model.sessions import (
     FINAL_STATES,
     Attempt,
@@ -48,8 +57,10 @@ from tests.fakes.memory_rules import (
 
 
 class MemoryTables:
-    def __init__(self) -> None:
+    def __init__(self, gate: ValueGate = OPEN_GATE) -> None:
+        self.gate = gate
         self.refuse = False
+        self.value_keys: list[ValueKey] = []
         self._is_closed = False
         self._projects: dict[ProjectId, Project] = {}
         self._variables: dict[tuple[ProjectId, str, str], StoredVariable] = {}
@@ -113,9 +124,22 @@ class MemoryTables:
             if each.session_id not in self._sessions:
                 raise SessionNotFoundError(each.session_id)
 
-    def _insert(self, sessions: Iterable[Session]) -> None:
+    def _insert(self, sessions: Iterable[Session], finds: Finds = finds_nothing) -> None:
         for each in sessions:
-            self._sessions.setdefault(each.id, each)
+            given = each.input
+            if given is not None:
+                given = self._sealed(each.project_id, ValueKind.INPUT, given, finds)
+            self._sessions.setdefault(each.id, replace(each, input=given))
+
+    def _sealed(
+        self, project_id: ProjectId, kind: ValueKind, value: bytes, finds: Finds = finds_nothing
+    ) -> bytes:
+        variables = self._variables.values()
+        secrets = [each for each in variables if each.project_id == project_id and each.is_secret]
+        is_found = self.gate.finder(secrets)(value) or finds(value)
+        return (
+            self.gate.seal(project_id, kind, value) if is_found and not is_sealed(value) else value
+        )
 
     def _add_entry(self, entry: JournalEntry) -> None:
         journal = self._journal.setdefault(entry.session_id, {})

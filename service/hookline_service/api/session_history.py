@@ -157,6 +157,7 @@ async def fork_session(call: Call[NoQuery, ForkBody]) -> SessionAnswer:
         engine=services.engine,
         entry_points=services.entry_points,
         box=services.box,
+        gate=services.keys.values,
         clock=services.clock,
         on_subscription=services.on_subscription,
     )
@@ -174,7 +175,10 @@ async def fork_session(call: Call[NoQuery, ForkBody]) -> SessionAnswer:
 def _reader(call: Call[Any, Any]) -> HistoryReader:
     services = call.services
     return HistoryReader(
-        store=services.store, box=services.box, base_url=services.settings.base_url
+        store=services.store,
+        box=services.box,
+        gate=services.keys.values,
+        base_url=services.settings.base_url,
     )
 
 

@@ -31,6 +31,7 @@ from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
 from hookline_service.model.calls import ChildLimits, StoreLimits
 from hookline_service.model.ids import ProjectId
+from hookline_service.model.sealing import ValueGate
 from hookline_service.model.secret import Secret
 from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
@@ -61,7 +62,7 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
     contexts = ContextReader(store, keys.box, settings.base_url)
     subscriptions, answers = SubscriptionTable(), AnswerBoard()
     switchboard = Switchboard(subscriptions, answers)
-    engine_parts = _engine_parts(settings, store, contexts, held_clock, switchboard)
+    engine_parts = _engine_parts(settings, store, contexts, held_clock, switchboard, keys.values)
     engine = EmbeddedEngine(engine_parts)
     routes = RouteTable(store)
     judge = WorkerJudge()
@@ -154,6 +155,7 @@ def _engine_parts(
     contexts: ContextReader,
     clock: HeldClock,
     listener: EngineListener,
+    gate: ValueGate,
 ) -> EngineParts:
     return EngineParts(
         store=store,
@@ -164,4 +166,5 @@ def _engine_parts(
         settings=_engine_settings(settings),
         listener=listener,
         start_time=clock.differing_now,
+        gate=gate,
     )

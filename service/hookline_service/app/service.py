@@ -30,6 +30,7 @@ from hookline_service.app.runner_child import keep_runner
 from hookline_service.clock import SystemClock, steady_s
 from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory
+from hookline_service.model.sealing import ValueGate
 from hookline_service.settings import Settings, find_mistyped
 from hookline_service.storage.protocols import Store
 from hookline_service.storage.sqlite import check_file, open_sqlite_store
@@ -41,6 +42,7 @@ from hookline_service.use_cases.retention import (
 )
 from hookline_service.use_cases.secret_keys import open_keys
 from hookline_service.use_cases.tokens import load_or_create_token
+from hookline_service.use_cases.value_keys import ValueKeys
 from hookline_triggers.filters import compile_filter
 
 logger = logging.getLogger(__name__)
@@ -106,9 +108,10 @@ async def _serve(
     runner_token = load_or_create(
         settings.home / RUNNER_TOKEN_FILE, secrets.token_urlsafe(32)
     ).strip()
-    async with _open_store(settings) as store:
+    values = ValueKeys()
+    async with _open_store(settings, values) as store:
         keys = await open_keys(
-            store, settings.home, settings.secret_key, forgets_lost=forgets_lost_secrets
+            store, settings.home, settings.secret_key, values, forgets_lost=forgets_lost_secrets
         )
         parts = build_parts(settings, store, token, keys)
         await parts.subscriptions.load(store)
@@ -144,8 +147,8 @@ async def _serve(
 
 
 @contextlib.asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncGenerator[Store, None]:
-    store = await open_sqlite_store(settings.home / DATABASE_FILE)
+async def _open_store(settings: Settings, gate: ValueGate) -> AsyncGenerator[Store, None]:
+    store = await open_sqlite_store(settings.home / DATABASE_FILE, gate=gate)
     try:
         yield store
     finally:

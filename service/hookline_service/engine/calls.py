@@ -238,6 +238,7 @@ class CallDesk:
             seal=partial(attempt.guard.stored, attempt.session.id),
             unseal=partial(attempt.guard.replayed, attempt.session.id),
             cover=attempt.mask.cover,
+            finds=attempt.mask.finds_in,
         )
         self._store.call_soon(session_call, partial(self._stored, attempt, call, session_call))
 

@@ -24,7 +24,6 @@ from hookline_service.engine.admission import AdmissionQueue, RecentSessions, Ti
 from hookline_service.engine.contexts import StartContext
 from hookline_service.engine.ending import (
     Blame,
-    Done,
     Exit,
     Next,
     blame_for,
@@ -32,7 +31,7 @@ from hookline_service.engine.ending import (
     failure,
 )
 from hookline_service.engine.hosts import Host, LiveAttempt
-from hookline_service.engine.launch import begin, send_journal
+from hookline_service.engine.launch import begin, not_startable, send_journal
 from hookline_service.engine.listening import SessionEnd
 from hookline_service.engine.parts import EngineParts
 from hookline_service.engine.settlement import (
@@ -55,6 +54,7 @@ from hookline_service.model.sessions import (
     Session,
     SessionError,
     SessionState,
+    opened,
 )
 from hookline_triggers.definitions import RetryPolicy
 
@@ -82,6 +82,7 @@ class EmbeddedEngine:
         self._settings = parts.settings
         self._start_time = parts.start_time
         self._listener = parts.listener
+        self._gate = parts.gate
         self._queue = AdmissionQueue()
         self._live: dict[SessionId, LiveAttempt] = {}
         self._changing: set[SessionId] = set()
@@ -313,18 +314,15 @@ class EmbeddedEngine:
     ) -> None:
         try:
             header, payload = start_header(
-                attempt.session,
+                opened(attempt.session, self._gate),
                 attempt.event,
                 context,
                 limits=self._settings.limits,
                 journal_count=journal_count,
                 now=self._start_time(),
             )
-        except Exception as exc:  # one session's event must not end the others
-            logger.exception("event not usable", extra={"session_id": attempt.session.id})
-            message = f"the event cannot be given to the function: {type(exc).__name__}: {exc}"
-            error = SessionError(type="InternalError", message=message)
-            attempt.done = Done(ok=False, stopped=False, result=None, error=error)
+        except Exception as exc:  # noqa: BLE001 - one session's event must not end the others
+            attempt.done = not_startable(attempt, exc)
             finish = partial(self.finish, attempt, Exit(reason="exited"))
             asyncio.get_running_loop().call_soon(finish)
             return

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from hookline.errors import HooklineError
 from hookline_runner.frames import FrameType
 from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.ending import Done
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.vault import is_sealed
 from hookline_service.model.ids import SessionId, new_session_id
@@ -18,10 +21,13 @@ from hookline_service.model.sessions import (
     ReplayRow,
     Session,
     SessionChange,
+    SessionError,
     SessionState,
 )
 from hookline_triggers.definitions import RetryPolicy
 from hookline_triggers.retries import next_retry_at
+
+logger = logging.getLogger(__name__)
 
 _PART_BYTES = 16 * 1024 * 1024  # but for a larger value, which comes alone
 _ROW_BYTES = 200
@@ -64,6 +70,21 @@ def begin(
     )
     text = "running" if session.attempt == 1 else f"running (attempt {session.attempt})"
     return change, [attempt.record(now, LogKind.STATE, text)]
+
+
+def not_startable(attempt: LiveAttempt, exc: Exception) -> Done:
+    """How an attempt ends whose process cannot be told what to do."""
+    session_id = attempt.session.id
+    if isinstance(exc, HooklineError):
+        logger.warning(
+            "session not started", extra={"session_id": session_id, "reason": exc.message}
+        )
+        error = SessionError(type=type(exc).__name__, message=exc.message)
+    else:
+        logger.error("event not usable", exc_info=exc, extra={"session_id": session_id})
+        message = f"the event cannot be given to the function: {type(exc).__name__}: {exc}"
+        error = SessionError(type="InternalError", message=message)
+    return Done(ok=False, stopped=False, result=None, error=error)
 
 
 async def send_journal(store: JournalSource, attempt: LiveAttempt, count: int) -> None:

@@ -13,6 +13,7 @@ from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.store import EngineStore
 from hookline_service.engine.wire import StartLimits
 from hookline_service.model.calls import ChildLimits, StoreLimits
+from hookline_service.model.sealing import OPEN_GATE, ValueGate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class EngineSettings:
 class EngineParts:
     """Everything around the engine; built once by `app`. `listener` is told what sessions do.
 
-    `start_time` says what sessions are told of the present, in seconds since the epoch; None: their machine knows.
+    `gate` opens inputs of sessions. `start_time` says what sessions are told of the present, in seconds since the epoch; None: their machine knows.
     """
 
     store: EngineStore
@@ -47,3 +48,4 @@ class EngineParts:
     settings: EngineSettings
     listener: EngineListener = NOBODY
     start_time: Callable[[], float | None] = lambda: None
+    gate: ValueGate = OPEN_GATE

@@ -35,7 +35,7 @@ def settle_attempt(
     attempt: LiveAttempt, ending: Ending, how: Exit, crashes: int, now: datetime
 ) -> Settlement:
     """The settlement of an attempt that ended so; `crashes` came before it in a row."""
-    return settle(
+    settlement = settle(
         attempt.session,
         ending,
         now,
@@ -43,6 +43,8 @@ def settle_attempt(
         retries=attempt.context.retries if attempt.context else None,
         resume_after_s=resume_delay_s(how, crashes),
     )
+    change = replace(settlement.change, finds=attempt.mask.finds_in)
+    return replace(settlement, change=change)
 
 
 def settle(

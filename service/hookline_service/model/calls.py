@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import EventId, ProjectId, SessionId, SubscriptionId
+from hookline_service.model.sealing import Finds, finds_nothing
 from hookline_service.model.sessions import JournalEntry, LogKind, LogRecord, Session
 
 MOST_SUBSCRIPTIONS: Final = 1_000  # of one session
@@ -244,7 +245,8 @@ class SessionCall:
 
     The entry's `ok`, `encoding`, `value`, `display` and `ended_at` are placeholders which the store fills in. What is made
     of a result before it is stored: `seal` gives the encoding and value of the entry, `cover` the text for people; `unseal`
-    takes back what `seal` did. All three are called in the thread of the store, perhaps twice.
+    takes back what `seal` did. `finds` tells whether a secret stands in a value that the operation stores: one of those
+    that the session was given, besides those that its project has now. All are called in the thread of the store, perhaps twice.
     """
 
     session_id: SessionId
@@ -255,6 +257,7 @@ class SessionCall:
     seal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is
     unseal: Callable[[str, bytes], tuple[str, bytes]] = as_it_is
     cover: Callable[[str], str] = str
+    finds: Finds = finds_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,20 @@ class TooManyKeysError(ConflictError):
         )
 
 
+class ValueUnreadableError(ConflictError):
+    """A value that was sealed, for a secret stood in it, cannot be opened; it is kept as it is."""
+
+    code = "value.unreadable"
+
+    def __init__(self, kind: str, *, is_damaged: bool) -> None:
+        reason = (
+            "it was changed, or belongs to something else"
+            if is_damaged
+            else "its key is not here: bring back the former lines of secret.key, or of HOOKLINE_SECRET_KEY, and restart the service"
+        )
+        super().__init__(f"this {kind} is sealed and cannot be read: {reason}")
+
+
 class ValueTooLargeError(InvalidError):
     """A value is larger than the project's store takes."""
 

@@ -15,6 +15,7 @@ from hookline_service.model.ids import (
     TriggerId,
     new_session_id,
 )
+from hookline_service.model.sealing import Finds, ValueGate, ValueKind, finds_nothing, is_sealed
 
 
 class SessionState(StrEnum):
@@ -44,7 +45,8 @@ class SessionError:
 class Session:
     """One execution of a user function.
 
-    `input` is JSON text given to a manual start (then `event_id` is None) or None.
+    `input` is JSON text given to a manual start (then `event_id` is None) or None. As it comes from the store, it may be
+    sealed: see `ValueGate.open`.
     `wake_at` is set while created-but-not-before or waiting; `deadline_at` when a time-out runs.
     `attempt` is the number of the present or last attempt, 0 before the first.
     `result` is the display form (JSON text) of the return value.
@@ -100,6 +102,14 @@ def anew(session: Session, at: datetime) -> Session:
         retry_number=0,
         forked_from=None,
     )
+
+
+def opened(session: Session, gate: ValueGate) -> Session:
+    """The session with its input as it was given; raises `ValueUnreadableError`."""
+    given = session.input
+    if given is None or not is_sealed(given):
+        return session
+    return replace(session, input=gate.open(session.project_id, ValueKind.INPUT, given))
 
 
 class LogKind(StrEnum):
@@ -210,7 +220,7 @@ class SessionChange:
     (for a begin: the number before). `successor` is a session (a retry) inserted in the same transaction.
     `topics` are what a session that becomes waiting waits for besides `wake_at`: `sub:<subscription>`, `sig:<name>`.
     `answer` is the returned value as JSON text (see `hookline.values`) for a final state, None when it cannot be one. It goes
-    to the parent, and is kept of a session that has none.
+    to the parent, and is kept of a session that has none. `finds` is that of `SessionCall`.
     """
 
     session_id: SessionId
@@ -229,6 +239,7 @@ class SessionChange:
     successor: Session | None = None
     topics: tuple[str, ...] = ()
     answer: bytes | None = None
+    finds: Finds = finds_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ from hookline_service.model.sessions import (
     SessionFilter,
     SessionState,
 )
+from hookline_service.storage.key_store import KeyStore
 
 
 class ProjectStore(Protocol):
@@ -415,7 +416,11 @@ class SessionStore(Protocol):
 
 
 class CallStore(Protocol):
-    """What sessions ask of the service while they run."""
+    """What sessions ask of the service while they run.
+
+    Values in which a secret stands are sealed, and opened when they are given out: see `ValueGate`. One that does not open
+    is refused (`ValueUnreadableError`) and stays as it is.
+    """
 
     def call_soon(
         self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
@@ -468,7 +473,7 @@ class CallStore(Protocol):
         ...
 
 
-class Store(ProjectStore, ScheduleStore, EventStore, SessionStore, CallStore, Protocol):
+class Store(ProjectStore, KeyStore, ScheduleStore, EventStore, SessionStore, CallStore, Protocol):
     """Everything at once: for `app` and the contract suite; consumers name the part they use."""
 
     async def backup(self, path: Path) -> None:

@@ -18,7 +18,9 @@ import anyio.to_thread
 from hookline.errors import ConflictError, InvalidError
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import Project, StoredVariable
+from hookline_service.model.sealing import ValueKey
 from hookline_service.model.secret import Secret
+from hookline_service.storage.key_store import KeyStore
 from hookline_service.use_cases.private_files import HomeUnusableError, replace_file
 from hookline_service.use_cases.secrets import (
     KEY_FILE,
@@ -28,6 +30,7 @@ from hookline_service.use_cases.secrets import (
     fresh_key,
     load_or_create_box,
 )
+from hookline_service.use_cases.value_keys import ValueKeys, box_for, key_in, rewrapped
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +73,7 @@ class Rotation:
     former_keys: int
 
 
-class SealedStore(Protocol):
+class SealedStore(KeyStore, Protocol):
     """The part of the store that keeps sealed variables."""
 
     async def list_projects(self) -> list[Project]:
@@ -87,10 +90,13 @@ class SealedStore(Protocol):
 
 
 class SecretKeys:
-    """The keys of a running service; `box` seals with the first of them."""
+    """The keys of a running service; `box` seals with the first of them. `values` are the keys of values of sessions."""
 
-    def __init__(self, store: SealedStore, box: SecretBox, file: Path | None) -> None:
+    def __init__(
+        self, store: SealedStore, box: SecretBox, file: Path | None, values: ValueKeys | None = None
+    ) -> None:
         self.box = box
+        self.values = ValueKeys() if values is None else values
         self._store = store
         self._file = file  # None: they are given by the settings
         self._lock = anyio.Lock()
@@ -116,7 +122,7 @@ class SecretKeys:
             return Rotation(key_id=self.box.key_id, resealed=resealed, former_keys=former)
 
     async def reseal(self) -> int:
-        """Seal with the first key whatever was sealed with another; returns how many values."""
+        """Seal with the first key whatever was sealed with another, and have keys of values; returns how many variables."""
         async with self._lock:
             return await self._reseal()
 
@@ -126,15 +132,44 @@ class SecretKeys:
             replaced = [(one, self.box.rewrap(_place(one), one.value)) for one in variables]
             changed = [(one, value) for one, value in replaced if value != one.value]
             count += await self._store.replace_values(changed) if changed else 0
+        await self._reseal_value_keys()
         return count
+
+    def _is_current(self, key: ValueKey) -> bool:
+        is_ours = SecretBox.key_id_of(key.box) == self.box.key_id
+        return is_ours and key_in(self.box, key.box) is not None
+
+    async def _reseal_value_keys(self) -> None:
+        """New values get a new key when the installation has one; the former are put into boxes that it opens.
+
+        What no key opens stays as it is: with its key, its values come back.
+        """
+        kept = await self._store.list_value_keys()
+        if not any(self._is_current(one) for one in kept):
+            await self._store.add_value_key(box_for(self.box))
+            kept = await self._store.list_value_keys()
+        for one in kept:
+            if self.box.has_key_of(one.box):
+                box = rewrapped(self.box, one.box)
+                if box != one.box:
+                    await self._store.replace_value_key(one, box)
+        found = [key for one in reversed(kept) if (key := key_in(self.box, one.box)) is not None]
+        if len(found) < len(kept):
+            logger.warning("values of sessions whose key is lost cannot be read")
+        self.values.use(self.box, tuple(found))
 
 
 async def open_keys(
-    store: SealedStore, home: Path, configured: Secret | None, *, forgets_lost: bool = False
+    store: SealedStore,
+    home: Path,
+    configured: Secret | None,
+    values: ValueKeys | None = None,
+    *,
+    forgets_lost: bool = False,
 ) -> SecretKeys:
     """The keys of this installation, which open every secret variable that is stored.
 
-    With `forgets_lost`, secrets that none of the keys opens are emptied.
+    With `forgets_lost`, secrets that none of the keys opens are emptied. From then on `values` seal and open.
 
     Raises:
         SecretKeyWrongError: a secret was sealed with a key that is not here.
@@ -145,7 +180,7 @@ async def open_keys(
         lost = await _list_lost(store, None)
         _require_none(f"{file} is missing, and a new key", lost)
     box = await anyio.to_thread.run_sync(load_or_create_box, home, configured)
-    keys = SecretKeys(store, box, file)
+    keys = SecretKeys(store, box, file, values)
     lost = await _list_lost(store, box)
     if forgets_lost:
         await _forget(store, box, lost)

@@ -31,6 +31,7 @@ from hookline_service.model.ids import (
     new_subscription_id,
 )
 from hookline_service.model.projects import Build, Deployment
+from hookline_service.model.sealing import ValueGate, ValueKind
 from hookline_service.model.sessions import (
     Session,
     anew,
@@ -119,6 +120,7 @@ class SessionForker:
     engine: Engine
     entry_points: EntryPointCheck
     box: SecretBox
+    gate: ValueGate
     clock: Clock
     on_subscription: Callable[[Subscription], None]
 
@@ -131,6 +133,7 @@ class SessionForker:
         Raises:
             SessionNotFoundError, EventNotFoundError, DeploymentNotFoundError, BuildNotFoundError: something named is
                 not there, or belongs to another project.
+            ValueUnreadableError: its input is sealed and does not open, which is asked only when it is edited.
             SessionNotDurableError, ForkInvalidError, EditInvalidError: it cannot be done; then nothing of it is there.
             EntryPointNotFoundError: the build named has no such function.
         """
@@ -187,7 +190,8 @@ class SessionForker:
     ) -> tuple[Session, Event | None]:
         """The session with other data: of its own, or of a copy of its event, which comes with it."""
         if event is None:
-            data, _ = edit_event(fast_json.read(session.input or b"{}"), None, edits)
+            given = self.gate.open(session.project_id, ValueKind.INPUT, session.input or b"{}")
+            data, _ = edit_event(fast_json.read(given), None, edits)
             return dataclasses.replace(session, input=fast_json.write(data)), None
         data, body = edit_event(fast_json.read(event.data), event.body, edits)
         now = self.clock.now()

@@ -16,8 +16,9 @@ from hookline_service.manifest.values import Manifest
 from hookline_service.model.events import Event
 from hookline_service.model.ids import BuildId, EventId, ProjectId, SessionId
 from hookline_service.model.projects import Project
+from hookline_service.model.sealing import ValueGate
 from hookline_service.model.secret import SHORTEST_COVERED
-from hookline_service.model.sessions import JournalEntry, Session
+from hookline_service.model.sessions import JournalEntry, Session, opened
 from hookline_service.use_cases.builds import BuildReads, get_build
 from hookline_service.use_cases.journal_values import JournalVault
 from hookline_service.use_cases.releases import Identity
@@ -97,6 +98,7 @@ class HistoryReader:
 
     store: HistoryStore
     box: SecretBox
+    gate: ValueGate
     base_url: str
 
     async def read(self, session_id: SessionId, *, are_open: bool) -> SessionHistory:
@@ -105,8 +107,9 @@ class HistoryReader:
         Raises:
             SessionNotFoundError, EventNotFoundError, BuildNotFoundError: it was deleted.
             SessionNotDurableError: nothing was recorded of it.
+            ValueUnreadableError: its input is sealed and does not open.
         """
-        session = await self._get_durable(session_id)
+        session = opened(await self._get_durable(session_id), self.gate)
         event = None if session.event_id is None else await self.store.get_event(session.event_id)
         data, event_id, event_type, body = event_fields(session, event)
         mask = NO_MASK if are_open else await self._mask(session.project_id)

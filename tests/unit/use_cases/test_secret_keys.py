@@ -6,12 +6,15 @@ from pathlib import Path
 import anyio
 import pytest
 
+from hookline_service.model.errors import ValueUnreadableError
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import StoredVariable
+from hookline_service.model.sealing import ValueKind
 from hookline_service.model.secret import Secret
 from hookline_service.use_cases.private_files import HomeUnusableError
 from hookline_service.use_cases.secret_keys import (
     SecretKeyGivenError,
+    SecretKeys,
     SecretKeyWrongError,
     open_keys,
 )
@@ -20,6 +23,7 @@ from hookline_service.use_cases.secrets import (
     SecretKeyInvalidError,
     SecretPlace,
 )
+from hookline_service.use_cases.value_keys import ValueKeys, ValueKeysMissingError
 from hookline_service.use_cases.variables import NewVariable, list_variables, set_variable
 from tests.builders.service import NOW, a_service
 from tests.fakes.fake_engine import HandClock
@@ -257,3 +261,113 @@ async def test_the_key_is_rotated_over_http(home):
     assert answer.status_code == 200
     assert answer.json()["resealed"] == 1
     assert answer.json()["key_id"] == service.services.box.key_id
+
+
+async def sealed_value(keys: SecretKeys) -> bytes:
+    return keys.values.seal(ProjectId("prj_1"), ValueKind.STORED, b'"kept"')
+
+
+def opened_by(keys: SecretKeys, value: bytes) -> bytes:
+    return keys.values.open(ProjectId("prj_1"), ValueKind.STORED, value)
+
+
+async def value_key_ids(store: MemoryStore) -> list[str]:
+    return [SecretBox.key_id_of(one.box) for one in await store.list_value_keys()]
+
+
+async def test_values_of_sessions_open_after_rotations_and_without_the_former_keys(home):
+    store, _ = await a_filled_store(home, "one")
+    keys = await open_keys(store, home, None)
+    values = [await sealed_value(keys)]
+    for _ in range(2):
+        await keys.rotate()
+        values.append(await sealed_value(keys))
+    first = (home / "secret.key").read_text().split()[0]
+    (home / "secret.key").write_text(f"{first}\n")
+
+    again = await open_keys(store, home, None)
+
+    assert [opened_by(again, value) for value in values] == [b'"kept"'] * 3
+    assert await value_key_ids(store) == [again.box.key_id] * 3
+
+
+async def test_a_start_makes_a_key_of_values_once(home):
+    store, _ = await a_filled_store(home)
+    value = await sealed_value(await open_keys(store, home, None))
+
+    again = await open_keys(store, home, None)
+
+    assert opened_by(again, value) == b'"kept"'
+    assert len(await store.list_value_keys()) == 1
+
+
+class _DiedError(Exception):
+    """The process, in the middle of something."""
+
+
+@pytest.mark.parametrize("writes_before", range(4))
+async def test_a_rotation_that_dies_between_two_writes_loses_no_value(home, writes_before):
+    store, project_id = await a_filled_store(home, "one")
+    keys = await open_keys(store, home, None)
+    values = [await sealed_value(keys)]
+    await keys.rotate()
+    values.append(await sealed_value(keys))
+    store.__class__ = _Dying
+    assert isinstance(store, _Dying)
+    store.left = writes_before
+
+    with pytest.raises(_DiedError):
+        await keys.rotate()
+
+    store.__class__ = MemoryStore
+    again = await open_keys(store, home, None)
+    assert [opened_by(again, value) for value in values] == [b'"kept"'] * 2
+    assert set(await value_key_ids(store)) == {again.box.key_id}
+    assert await revealed(store, again.box, project_id) == ["one", "z"]
+
+
+class _Dying(MemoryStore):
+    """A store that takes so many writes more."""
+
+    left = 0
+
+    def _may_write(self) -> None:
+        if self.left == 0:
+            raise _DiedError
+        self.left -= 1
+        super()._may_write()
+
+
+async def test_lost_keys_of_values_do_not_stop_the_start_and_come_back(home):
+    store, _ = await a_filled_store(home)
+    keys = await open_keys(store, home, None)
+    value = await sealed_value(keys)
+    (home / "secret.key").write_text(f"{NEW}\n")
+
+    other = await open_keys(store, home, None)
+
+    with pytest.raises(ValueUnreadableError):
+        opened_by(other, value)
+    newer = await sealed_value(other)
+    (home / "secret.key").write_text(f"{NEW}\n{OLD}\n")
+    again = await open_keys(store, home, None)
+    assert opened_by(again, value) == opened_by(again, newer) == b'"kept"'
+
+
+async def test_a_damaged_key_of_values_loses_nothing_else(home):
+    store, _ = await a_filled_store(home, "one")
+    await open_keys(store, home, None)
+    (kept,) = await store.list_value_keys()
+    await store.replace_value_key(kept, kept.box[:-1] + bytes([kept.box[-1] ^ 1]))
+
+    keys = await open_keys(store, home, None)
+
+    assert opened_by(keys, await sealed_value(keys)) == b'"kept"'
+
+
+async def test_nothing_is_sealed_before_the_keys_are_open():
+    with pytest.raises(ValueKeysMissingError):
+        ValueKeys().seal(ProjectId("prj_1"), ValueKind.STORED, b"1")
+    with pytest.raises(ValueUnreadableError):
+        ValueKeys().open(ProjectId("prj_1"), ValueKind.STORED, b"\x00box")
+    assert ValueKeys().open(ProjectId("prj_1"), ValueKind.STORED, b"1") == b"1"

@@ -47,6 +47,7 @@ class Desk:
             engine=services.engine,
             entry_points=services.entry_points,
             box=services.box,
+            gate=services.keys.values,
             clock=services.clock,
             on_subscription=self.subscribed.append,
         )

@@ -2,6 +2,10 @@
 -- The state of a session.
 SELECT state FROM sessions WHERE key = ?;
 
+-- name: find_project_of_session
+-- The id of a session's project.
+SELECT p.id FROM sessions AS s JOIN projects AS p ON p.key = s.project_key WHERE s.key = ?;
+
 -- name: may_reach
 -- Whether a session is of the project of another one, its child or its parent.
 SELECT target.project_key = caller.project_key OR target.parent_id IS caller.id OR caller.parent_id IS target.id
@@ -173,4 +177,8 @@ INSERT INTO outcomes (event_key, session_id, at, value) VALUES (?, ?, ?, ?);
 
 -- name: list_outcomes
 -- Outcomes of an event in the order they were recorded.
-SELECT session_id, at, value FROM outcomes WHERE event_key = (SELECT key FROM events WHERE id = ?) ORDER BY key;
+SELECT o.session_id, o.at, o.value, p.id
+FROM outcomes AS o
+JOIN events AS e ON e.key = o.event_key
+JOIN projects AS p ON p.key = e.project_key
+WHERE e.id = ? ORDER BY o.key;

@@ -76,3 +76,19 @@ DELETE FROM connections WHERE project_key = ?;
 -- name: insert_connection
 -- One connection of a project.
 INSERT INTO connections (project_key, name, integration) VALUES (?, ?, ?);
+
+-- name: list_secrets
+-- The secret variables of a project and its connections, by its number.
+SELECT scope, name, value FROM variables WHERE project_key = ? AND is_secret = 1;
+
+-- name: list_value_keys
+-- The keys of sealed values, oldest first.
+SELECT id, box FROM value_keys ORDER BY id;
+
+-- name: insert_value_key
+-- A key of values.
+INSERT INTO value_keys (box) VALUES (?);
+
+-- name: replace_value_key
+-- Put a key of values into another box, if it is still in the one given.
+UPDATE value_keys SET box = ? WHERE id = ? AND box = ?;

@@ -21,8 +21,8 @@ SELECT key FROM sessions WHERE id = ?;
 SELECT * FROM session_values WHERE id = ?;
 
 -- name: find_answer
--- What the function of a session returned, if it was kept.
-SELECT answer FROM sessions WHERE id = ?;
+-- What the function of a session returned, if it was kept, and its project.
+SELECT s.answer, p.id FROM sessions AS s JOIN projects AS p ON p.key = s.project_key WHERE s.id = ?;
 
 -- name: list_sessions
 -- Sessions below an id, in a state if one is given, newest first.

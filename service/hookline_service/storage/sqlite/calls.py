@@ -36,6 +36,7 @@ from hookline_service.model.errors import (
     TooManySubscriptionsError,
 )
 from hookline_service.model.ids import EventId, SessionId, SubscriptionId
+from hookline_service.model.sealing import ValueKind
 from hookline_service.model.sessions import FINAL_STATES
 from hookline_service.storage.results import (
     REFUSALS,
@@ -51,6 +52,7 @@ from hookline_service.storage.sqlite.children import insert_child
 from hookline_service.storage.sqlite.connection import Database
 from hookline_service.storage.sqlite.journal import insert_entry, session_key
 from hookline_service.storage.sqlite.rows import outcome_of, subscription_of, to_us
+from hookline_service.storage.sqlite.sealing import opened_filter, sealed, sealed_filter
 from hookline_service.storage.sqlite.store_values import use_store
 from hookline_service.storage.sqlite.tables import Tables, project_key
 from hookline_service.storage.sqlite.waiting import queue_signal
@@ -77,8 +79,7 @@ class CallTables(Tables):
         self, after: SubscriptionId | None, limit: int
     ) -> list[Subscription]:
         """See `CallStore.list_subscriptions`."""
-        rows = await self._readers.run(Database.rows, "list_subscriptions", (after or "", limit))
-        return [subscription_of(row) for row in rows]
+        return await self._readers.run(_list_subscriptions, after or "", limit)
 
     async def list_waits(self, session_ids: Sequence[SessionId]) -> list[Wait]:
         """See `CallStore.list_waits`."""
@@ -88,8 +89,21 @@ class CallTables(Tables):
 
     async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
         """See `CallStore.list_outcomes`."""
-        rows = await self._readers.run(Database.rows, "list_outcomes", (event_id,))
-        return [outcome_of(event_id, row) for row in rows]
+        return await self._readers.run(_list_outcomes, event_id)
+
+
+def _list_subscriptions(database: Database, after: str, limit: int) -> list[Subscription]:
+    rows = database.rows("list_subscriptions", (after, limit))
+    return [opened_filter(database, subscription_of(row)) for row in rows]
+
+
+def _list_outcomes(database: Database, event_id: EventId) -> list[Outcome]:
+    rows = database.rows("list_outcomes", (event_id,))
+    gate = database.gate
+    return [
+        outcome_of(event_id, (session_id, at, gate.open(project_id, ValueKind.OUTCOME, value)))
+        for session_id, at, value, project_id in rows
+    ]
 
 
 def _size_of(call: SessionCall) -> int:
@@ -150,7 +164,8 @@ def subscribe(database: Database, caller: int, call: SessionCall, wanted: Subscr
         filter=wanted.filter,
         created_at=call.at,
     )
-    row = (subscription.id, caller, source, subscription.filter, to_us(call.at))
+    kept_filter = sealed_filter(database, subscription, call.finds)
+    row = (subscription.id, caller, source, kept_filter, to_us(call.at))
     database.execute("insert_subscription", row)
     return Applied(value=subscription.id, subscription=subscription)
 
@@ -204,7 +219,7 @@ def _send_signal(database: Database, caller: int, call: SessionCall, send: SendS
     state: str = database.value("find_session_state", (target,))
     if state in FINAL_STATES:
         raise SessionFinalError(signal.session_id, state)
-    queue_signal(database, target, signal.name, signal.payload, to_us(call.at))
+    queue_signal(database, target, signal.name, signal.payload, to_us(call.at), call.finds)
     return Applied(woken={signal.session_id: (f"sig:{signal.name}",)})
 
 
@@ -212,8 +227,9 @@ def _take_signal(database: Database, caller: int, call: SessionCall, take: TakeS
     for name in _names_to_try(database, caller, take.names):
         row = database.row("find_oldest_signal", (caller, name))
         if row is not None:
+            payload = database.gate.open(call.project_id, ValueKind.SIGNAL, row[1])
             database.execute("delete_signal", (row[0],))
-            return taken_signal(name, row[1])
+            return taken_signal(name, payload)
     return nothing_there(call, take)
 
 
@@ -228,12 +244,12 @@ def _names_to_try(database: Database, caller: int, names: tuple[str, ...]) -> tu
 def _start_session(
     database: Database, _caller: int, call: SessionCall, start: StartSession
 ) -> Applied:
-    insert_child(database, project_key(database, call.project_id), start, call.at)
+    insert_child(database, project_key(database, call.project_id), start, call.at, call.finds)
     return Applied(value=start.session.id)
 
 
 def _use_store(database: Database, _caller: int, call: SessionCall, use: UseStore) -> Applied:
-    return use_store(database, call.project_id, use, call.at)
+    return use_store(database, call.project_id, use, call.at, call.finds)
 
 
 def _refuse(_database: Database, _caller: int, _call: SessionCall, refuse: Refuse) -> Applied:
@@ -247,7 +263,8 @@ def _record_outcome(
     event = database.value("find_event_key_in_project", (record.event_id, project))
     if event is None:
         raise EventNotFoundError(record.event_id)
-    database.execute("insert_outcome", (event, call.session_id, to_us(call.at), record.value))
+    value = sealed(database, call.project_id, ValueKind.OUTCOME, record.value, call.finds)
+    database.execute("insert_outcome", (event, call.session_id, to_us(call.at), value))
     return Applied()
 
 

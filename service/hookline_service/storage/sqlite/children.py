@@ -7,6 +7,7 @@ from typing import Final
 
 from hookline_service.model.calls import StartSession
 from hookline_service.model.errors import TooManyChildrenError
+from hookline_service.model.sealing import Finds
 from hookline_service.storage.sqlite.connection import Database
 from hookline_service.storage.sqlite.rows import to_us
 from hookline_service.storage.sqlite.sessions import insert_session
@@ -14,11 +15,13 @@ from hookline_service.storage.sqlite.sessions import insert_session
 _COUNT_AGAIN_US: Final = 100_000
 
 
-def insert_child(database: Database, starter: int, start: StartSession, at: datetime) -> None:
-    """Insert the session for this project; raises `TooManyChildrenError`."""
+def insert_child(
+    database: Database, starter: int, start: StartSession, at: datetime, finds: Finds
+) -> None:
+    """Insert the session for this project, with its input sealed if `finds` sees a secret in it; raises `TooManyChildrenError`."""
     weight = start.weight
     _take_room(database, starter, weight, start.most_waiting, to_us(at))
-    insert_session(database, start.session, starter, weight)
+    insert_session(database, start.session, starter, weight, finds)
 
 
 def _take_room(database: Database, starter: int, weight: int, most: int, at_us: int) -> None:

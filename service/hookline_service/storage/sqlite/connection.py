@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from hookline.errors import HooklineError
+from hookline_service.model.ids import ProjectId
+from hookline_service.model.sealing import OPEN_GATE, Finds, ValueGate
 from hookline_service.storage.errors import StorageFailedError, StorageUnavailableError
 from hookline_service.storage.sqlite.statements import load_statements
 
@@ -48,13 +50,16 @@ class Database:
     """A connection that runs statements by name.
 
     `keys` remembers the numbers behind ids that this connection has seen, `burdens` by project the most that its children not begun
-    can weigh, and when that was counted (microseconds since 1970); a roll-back or a delete empties both.
+    can weigh, and when that was counted (microseconds since 1970), `finders` what looks for the secrets of a project; a
+    roll-back or a delete empties all. Values of sessions pass the `gate`.
     """
 
-    __slots__ = ("_texts", "burdens", "connection", "keys")
+    __slots__ = ("_texts", "burdens", "connection", "finders", "gate", "keys")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, gate: ValueGate = OPEN_GATE) -> None:
         self.connection = connection
+        self.gate = gate
+        self.finders: dict[ProjectId, Finds] = {}
         self.keys: dict[tuple[str, str], int] = {}
         self.burdens: dict[int, tuple[int, int]] = {}
         self._texts = load_statements()
@@ -101,15 +106,20 @@ class Database:
         """Rows were deleted, or a transaction undone: numbers may be given again."""
         self.keys.clear()
         self.burdens.clear()
+        self.finders.clear()
+
+    def forget_finders(self) -> None:
+        """Variables were changed."""
+        self.finders.clear()
 
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
 
 
-def open_writer(path: Path) -> Database:
-    """The one connection that writes."""
-    database = Database(_connect(path, "rwc"))
+def open_writer(path: Path, gate: ValueGate = OPEN_GATE) -> Database:
+    """The one connection that writes; values of sessions pass the gate."""
+    database = Database(_connect(path, "rwc"), gate)
     if database.value("count_tables") == 0:
         database.execute("auto_vacuum")
     for name in (
@@ -127,9 +137,9 @@ def open_writer(path: Path) -> Database:
     return database
 
 
-def open_reader(path: Path) -> Database:
-    """A connection that reads."""
-    database = Database(_connect(path, "rw"))
+def open_reader(path: Path, gate: ValueGate = OPEN_GATE) -> Database:
+    """A connection that reads; values of sessions pass the gate."""
+    database = Database(_connect(path, "rw"), gate)
     for name in ("busy_timeout", "query_only", "reader_cache", "temp_in_memory"):
         database.rows(name)
     return database

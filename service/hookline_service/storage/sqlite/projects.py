@@ -62,6 +62,7 @@ class ProjectTables(Tables):
 
 def save_variables(database: Database, variables: Sequence[StoredVariable]) -> None:
     """Insert or replace variables."""
+    database.forget_finders()
     for variable in variables:
         row = (
             project_key(database, variable.project_id),
@@ -77,6 +78,7 @@ def save_variables(database: Database, variables: Sequence[StoredVariable]) -> N
 
 def replace_values(database: Database, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
     """Change values that are still as given; how many were."""
+    database.forget_finders()
     count = 0
     for former, value in replaced:
         key = database.find_key("find_project_key", former.project_id)
@@ -87,5 +89,6 @@ def replace_values(database: Database, replaced: Sequence[tuple[StoredVariable, 
 
 def delete_variable(database: Database, project_id: ProjectId, scope: str, name: str) -> bool:
     """Delete one variable; false if there was none."""
+    database.forget_finders()
     key = database.find_key("find_project_key", project_id)
     return database.execute("delete_variable", (key, scope, name)).rowcount > 0

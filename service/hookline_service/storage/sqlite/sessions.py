@@ -11,6 +11,7 @@ from typing import Any
 
 from hookline_service.model.errors import SessionNotFoundError
 from hookline_service.model.ids import ProjectId, SessionId, TriggerId
+from hookline_service.model.sealing import Finds, ValueKind, finds_nothing
 from hookline_service.model.sessions import (
     FINAL_STATES,
     Attempt,
@@ -32,6 +33,7 @@ from hookline_service.storage.sqlite.rows import (
     to_us,
     to_us_or_none,
 )
+from hookline_service.storage.sqlite.sealing import sealed
 from hookline_service.storage.sqlite.tables import (
     ABOVE_EVERY_ID,
     Tables,
@@ -61,7 +63,7 @@ class SessionTables(Tables):
 
     async def find_answer(self, session_id: SessionId) -> bytes | None:
         """See `SessionStore.find_answer`."""
-        return self._readers.at_once(Database.value, "find_answer", (session_id,))
+        return self._readers.at_once(_find_answer, session_id)
 
     async def list_sessions(self, which: SessionFilter) -> list[Session]:
         """See `SessionStore.list_sessions`."""
@@ -121,19 +123,33 @@ class SessionTables(Tables):
         return [attempt_of(session_id, row) for row in rows]
 
 
+def _find_answer(database: Database, session_id: SessionId) -> bytes | None:
+    row = database.row("find_answer", (session_id,))
+    if row is None or row[0] is None:
+        return None
+    return database.gate.open(row[1], ValueKind.ANSWER, row[0])
+
+
 def _insert_sessions(database: Database, sessions: Sequence[Session]) -> None:
     for session in sessions:
         insert_session(database, session)
 
 
 def insert_session(
-    database: Database, session: Session, starter: int | None = None, weight: int | None = None
+    database: Database,
+    session: Session,
+    starter: int | None = None,
+    weight: int | None = None,
+    finds: Finds = finds_nothing,
 ) -> None:
     """Insert a session; one whose id exists is left as it is.
 
-    `starter` is the project whose session started it, which it burdens with its `weight` until it begins.
+    `starter` is the project whose session started it, which it burdens with its `weight` until it begins. An input in which
+    `finds` sees a secret is sealed.
     """
-    error = session.error
+    error, given = session.error, session.input
+    if given is not None:
+        given = sealed(database, session.project_id, ValueKind.INPUT, given, finds)
     row = (
         session.id,
         project_key(database, session.project_id),
@@ -157,7 +173,7 @@ def insert_session(
         None if error is None else error.type,
         None if error is None else error.message,
         None if error is None else error.traceback,
-        session.input,
+        given,
         session.result,
         session.parent_id,
         session.memo,
@@ -175,7 +191,7 @@ def _change_session(database: Database, change: SessionChange, log: Sequence[Log
     key = database.find_key("find_session_key", change.session_id)
     if key is None:
         return False
-    if database.execute("change_session", _change_values(key, change)).rowcount == 0:
+    if database.execute("change_session", _change_values(database, key, change)).rowcount == 0:
         return False
     at = to_us(change.at)
     if change.attempt is not None:
@@ -184,14 +200,17 @@ def _change_session(database: Database, change: SessionChange, log: Sequence[Log
         number = change.expected_attempt if change.attempt is None else change.attempt
         database.execute("end_attempt", (key, number, at, change.outcome.value, change.detail))
     if change.successor is not None:
-        insert_session(database, change.successor)
+        insert_session(database, change.successor, finds=change.finds)
     follow_change(database, key, change)
     insert_log(database, log)
     return True
 
 
-def _change_values(key: int, change: SessionChange) -> dict[str, object]:
-    error = change.error
+def _change_values(database: Database, key: int, change: SessionChange) -> dict[str, object]:
+    error, answer = change.error, change.answer
+    if answer is not None:
+        project_id = database.value("find_project_of_session", (key,))
+        answer = sealed(database, project_id, ValueKind.ANSWER, answer, change.finds)
     return {
         "key": key,
         "expected_attempt": change.expected_attempt,
@@ -206,7 +225,7 @@ def _change_values(key: int, change: SessionChange) -> dict[str, object]:
         "error_traceback": None if error is None else error.traceback,
         "stop_reason": change.stop_reason,
         "result": change.result,
-        "answer": change.answer,
+        "answer": answer,
     }
 
 

@@ -14,6 +14,7 @@ from typing import Self
 from anyio import CancelScope, to_thread
 
 from hookline.errors import HooklineError
+from hookline_service.model.sealing import OPEN_GATE, ValueGate
 from hookline_service.storage.errors import (
     StorageDamagedError,
     StorageForeignError,
@@ -38,6 +39,7 @@ from hookline_service.storage.sqlite.ownership import Ownership
 from hookline_service.storage.sqlite.projects import ProjectTables
 from hookline_service.storage.sqlite.readers import Readers
 from hookline_service.storage.sqlite.retention import RetentionTables
+from hookline_service.storage.sqlite.sealing import KeyTables
 from hookline_service.storage.sqlite.sessions import SessionTables
 from hookline_service.storage.sqlite.store_values import ValueTables
 from hookline_service.storage.sqlite.triggers import TriggerTables
@@ -60,6 +62,7 @@ class SqliteStore(
     CallTables,
     ForkTables,
     ValueTables,
+    KeyTables,
     RetentionTables,
 ):
     """See `Store`. Made by `open_sqlite_store`; an async context manager that closes itself."""
@@ -108,12 +111,15 @@ class SqliteStore(
         await self.aclose()
 
 
-async def open_sqlite_store(path: Path, *, check: bool = False) -> SqliteStore:
+async def open_sqlite_store(
+    path: Path, *, check: bool = False, gate: ValueGate = OPEN_GATE
+) -> SqliteStore:
     """The store in this file, made if it is not there, brought to the newest schema.
 
     Args:
         path: The file; its folder is made if need be.
         check: Look at the whole file for damage first (about a second per gigabyte).
+        gate: Seals and opens values of sessions.
 
     Raises:
         StorageLockedError: another service uses the file.
@@ -122,7 +128,7 @@ async def open_sqlite_store(path: Path, *, check: bool = False) -> SqliteStore:
         StorageDamagedError: the check found damage.
         StorageUnavailableError: it cannot be read or written.
     """
-    ownership, databases = await to_thread.run_sync(_open, path, check)
+    ownership, databases = await to_thread.run_sync(_open, path, check, gate)
     writer = Writer(databases[0])
     readers = Readers(near=databases[1], pool=databases[2:])
     async with AsyncExitStack() as stack:
@@ -141,7 +147,7 @@ def _check_room(path: Path) -> None:
         )
 
 
-def _open(path: Path, check: bool) -> tuple[Ownership, list[Database]]:
+def _open(path: Path, check: bool, gate: ValueGate) -> tuple[Ownership, list[Database]]:
     if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
         raise StorageUnavailableError(
             f"this Python has SQLite {sqlite3.sqlite_version}, and 3.37 or newer is needed"
@@ -151,7 +157,7 @@ def _open(path: Path, check: bool) -> tuple[Ownership, list[Database]]:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             ownership = Ownership(path)
             stack.callback(ownership.release)
-            databases = _open_databases(path, check, stack)
+            databases = _open_databases(path, check, gate, stack)
             stack.pop_all()
             return ownership, databases
     except sqlite3.Error as exc:
@@ -171,15 +177,15 @@ def _refusal(exc: sqlite3.Error, path: str) -> HooklineError:
     return translate(exc)
 
 
-def _open_databases(path: Path, check: bool, stack: ExitStack) -> list[Database]:
+def _open_databases(path: Path, check: bool, gate: ValueGate, stack: ExitStack) -> list[Database]:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     with watch_log(path) as compare_log:
-        writer = stack.enter_context(closing(open_writer(path)))
+        writer = stack.enter_context(closing(open_writer(path, gate)))
         compare_log(writer)
     if check:
         _check(writer, path)
     migrate(writer, str(path), load_migrations())
-    readers = [stack.enter_context(closing(open_reader(path))) for _ in range(1 + _READERS)]
+    readers = [stack.enter_context(closing(open_reader(path, gate))) for _ in range(1 + _READERS)]
     return [writer, *readers]
 
 

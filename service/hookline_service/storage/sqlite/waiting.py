@@ -6,10 +6,12 @@ from hookline_runner import fast_json
 from hookline_service.model.calls import Deliveries
 from hookline_service.model.events import Woken
 from hookline_service.model.ids import SessionId
+from hookline_service.model.sealing import Finds, ValueKind
 from hookline_service.model.sessions import FINAL_STATES, SessionChange, SessionState
 from hookline_service.storage.results import completion_of
 from hookline_service.storage.sqlite.connection import Database
 from hookline_service.storage.sqlite.rows import to_us
+from hookline_service.storage.sqlite.sealing import sealed
 
 
 def deliver(
@@ -27,8 +29,12 @@ def deliver(
     return {session_id: tuple(topics) for session_id, topics in receivers.items()}
 
 
-def queue_signal(database: Database, session: int, name: str, payload: bytes, at_us: int) -> None:
-    """Queue a signal for a session, which becomes due when it waits for it."""
+def queue_signal(
+    database: Database, session: int, name: str, payload: bytes, at_us: int, finds: Finds
+) -> None:
+    """Queue a signal for a session, which becomes due when it waits for it; sealed if `finds` sees a secret in it."""
+    project_id = database.value("find_project_of_session", (session,))
+    payload = sealed(database, project_id, ValueKind.SIGNAL, payload, finds)
     database.execute("insert_signal", (session, name, payload))
     database.execute("wake_for_topic", (session, f"sig:{name}", at_us))
 
@@ -47,7 +53,8 @@ def follow_change(database: Database, session: int, change: SessionChange) -> No
     database.execute("clear_signals", (session,))
     parent = database.row("find_parent_to_tell", (session,))
     if parent is not None:
-        queue_signal(database, parent[0], parent[1], completion_of(change), to_us(change.at))
+        payload = completion_of(change)
+        queue_signal(database, parent[0], parent[1], payload, to_us(change.at), change.finds)
 
 
 def _has_something(database: Database, session: int, topic: str) -> bool:
