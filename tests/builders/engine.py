@@ -25,6 +25,7 @@ from hookline_service.engine.wire import StartLimits
 from hookline_service.model.calls import ChildLimits, StoreLimits
 from hookline_service.model.events import Event
 from hookline_service.model.projects import Release
+from hookline_service.model.sealing import OPEN_GATE, ValueGate
 from hookline_service.model.sessions import FINAL_STATES, LogRecord, Session, SessionState
 from tests.builders.moments import START
 from tests.builders.projects import a_release
@@ -142,6 +143,7 @@ async def running_engine(  # noqa: PLR0913 - a list of parts
     needs_exports: bool = True,
     child_limits: ChildLimits | None = None,
     listener: EngineListener | None = None,
+    gate: ValueGate = OPEN_GATE,
 ) -> AsyncIterator[EngineRig]:
     """An engine over this store, as after a start of the service."""
     chosen, hand = contexts or FakeStartContexts(), clock or HandClock(START)
@@ -164,6 +166,7 @@ async def running_engine(  # noqa: PLR0913 - a list of parts
         clock=hand,
         settings=settings,
         listener=listener or heard,
+        gate=gate,
     )
     engine = EmbeddedEngine(parts)
     inbox = FrameInbox(parts, engine)

@@ -351,6 +351,17 @@ async def test_a_kept_answer_with_a_secret_is_sealed(
         await store.find_answer(session.id)
 
 
+async def test_an_answer_that_begins_as_if_it_were_sealed_comes_back_as_it_is(
+    store: Store, session: Session
+) -> None:
+    answer = b"\x00 " + SECRET.encode()
+
+    await store.change_session(a_change(session.id, SessionState.COMPLETED, answer=answer), [])
+
+    assert not holds(store)
+    assert await store.find_answer(session.id) == answer
+
+
 async def test_an_outcome_with_a_secret_is_sealed(
     store: Store, release: Release, session: Session, lose_keys: Callable[[], None]
 ) -> None:

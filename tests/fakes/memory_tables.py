@@ -39,7 +39,7 @@ from hookline_service.model.sealing import (
     ValueKey,
     ValueKind,
     finds_nothing,
-    is_sealed,
+    guarded,
 )
 from hookline_service.model.sessions import (
     FINAL_STATES,
@@ -136,10 +136,7 @@ class MemoryTables:
     ) -> bytes:
         variables = self._variables.values()
         secrets = [each for each in variables if each.project_id == project_id and each.is_secret]
-        is_found = self.gate.finder(secrets)(value) or finds(value)
-        return (
-            self.gate.seal(project_id, kind, value) if is_found and not is_sealed(value) else value
-        )
+        return guarded(self.gate, project_id, kind, value, self.gate.finder(secrets), finds)
 
     def _add_entry(self, entry: JournalEntry) -> None:
         journal = self._journal.setdefault(entry.session_id, {})

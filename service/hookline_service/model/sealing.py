@@ -93,6 +93,26 @@ def is_sealed(value: bytes) -> bool:
     return value.startswith(_SEALED)
 
 
+def guarded(
+    gate: ValueGate,
+    project_id: ProjectId,
+    kind: ValueKind,
+    value: bytes,
+    finds: Finds,
+    finds_too: Finds = finds_nothing,
+) -> bytes:
+    """The value as it is to be stored: sealed if one of the two sees a secret in it.
+
+    An input may come sealed, from a session that is tried again. Whatever else begins as if it were sealed is sealed, so that
+    it comes back as it is.
+    """
+    if is_sealed(value):
+        return value if kind is ValueKind.INPUT else gate.seal(project_id, kind, value)
+    if finds(value) or (finds_too != finds and finds_too(value)):  # often the same
+        return gate.seal(project_id, kind, value)
+    return value
+
+
 def mark_sealed(box: bytes) -> bytes:
     """A sealed value as it is stored."""
     return _SEALED + box

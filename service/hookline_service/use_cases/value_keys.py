@@ -68,7 +68,7 @@ class ValueKeys:
         if self._opened is None:
             raise ValueKeysMissingError
         box = self._opened[0]
-        found = {text for each in secrets if (text := _text_of(box, each))}
+        found = {text for each in secrets if (text := _text_of(box, each)) is not None}
         return mask_of(frozenset(found)).finds_in
 
     def seal(self, project_id: ProjectId, kind: ValueKind, value: bytes) -> bytes:
@@ -115,13 +115,13 @@ def key_in(box: SecretBox, kept: bytes) -> bytes | None:
     return key if len(key) == _KEY_BYTES else None
 
 
-def _text_of(box: SecretBox, secret: StoredVariable) -> str:
+def _text_of(box: SecretBox, secret: StoredVariable) -> str | None:
     try:
         return open_variable(box, secret)
     except HooklineError as exc:
         facts = {"variable": secret.name, "reason": exc.message}
         logger.warning("secret not looked for in values", extra=facts)
-        return ""
+        return None
 
 
 def _place(project_id: ProjectId, kind: ValueKind) -> SecretPlace:

@@ -14,6 +14,7 @@ from hookline_service.model.sealing import (
     ValueKey,
     ValueKind,
     finds_nothing,
+    guarded,
     is_sealed,
     is_sealed_text,
     sealed_of_text,
@@ -63,11 +64,7 @@ def sealed(
     finds: Finds = finds_nothing,
 ) -> bytes:
     """The value as it is to be stored: sealed if a secret of its project stands in it, or one that `finds` knows."""
-    if is_sealed(value):
-        return value
-    if _finder(database, project_id)(value) or finds(value):
-        return database.gate.seal(project_id, kind, value)
-    return value
+    return guarded(database.gate, project_id, kind, value, _finder(database, project_id), finds)
 
 
 def sealed_filter(database: Database, subscription: Subscription, finds: Finds) -> str:
