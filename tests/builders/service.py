@@ -25,7 +25,8 @@ from hookline_service.settings import Settings
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.entry_points import EntryPoints
 from hookline_service.use_cases.secret_keys import SecretKeys
-from hookline_service.use_cases.secrets import SecretBox
+from hookline_service.use_cases.value_keys import ValueKeys
+from tests.builders.sealing import a_box
 from tests.fakes.fake_engine import FakeEngine, FakePreparer, FakeRunners, HandClock
 from tests.fakes.memory_store import MemoryStore
 
@@ -106,7 +107,10 @@ def a_service(
     **settings: Any,
 ) -> ServiceInMemory:
     clock = HandClock(NOW)
-    chosen: Any = MemoryStore() if store is None else store
+    box = a_box()
+    gate = ValueKeys()
+    gate.use(box, (bytes(32),))
+    chosen: Any = MemoryStore(gate) if store is None else store
     changes = ChangeHub()
     engine = FakeEngine(chosen, clock, changes)
     routes = RouteTable(chosen)
@@ -121,13 +125,12 @@ def a_service(
 
     wanted = replace(Settings(home=Path("/nonexistent")), **settings)
     preparer, runners = FakePreparer(), FakeRunners()
-    box = SecretBox((bytes(range(32)),))
     services = ApiServices(
         settings=wanted,
         clock=clock,
         token=Secret(TOKEN),
         box=box,
-        keys=SecretKeys(chosen, box, key_file),
+        keys=SecretKeys(chosen, box, key_file, gate),
         store=chosen,
         engine=engine,
         preparer=preparer,

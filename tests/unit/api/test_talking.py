@@ -357,3 +357,26 @@ async def test_a_queued_signal_is_what_the_session_takes(service: ServiceInMemor
     taken = await made(service.store, a_call(session, TakeSignal(names=("go",), deadline_at=None)))
 
     assert taken.value == b'{"name":"go","payload":[1,{"$dict":[["$x",2]]}]}'
+
+
+async def test_what_is_sealed_with_a_lost_key_is_refused_with_a_stable_code(
+    service: ServiceInMemory,
+):
+    secret = {"value": "hunter-2", "secret": True}
+    await ask(service, "PUT", "/projects/hello/vars/TOKEN", json=secret)
+    path = "/projects/hello/store/value?key=k"
+    await ask(service, "PUT", path, json={"value": ["hunter-2"]})
+    sent = (await send(service, trigger="incoming", body={"n": 1})).json()
+    session = await service.store.get_session(sent["sessions"][0])
+    operation = RecordOutcome(event_id=sent["event"], value=b'"hunter-2"')
+    await made(service.store, a_call(session, operation, entry=None))
+    assert (await ask(service, "GET", path)).json()["value"] == ["hunter-2"]
+
+    service.services.keys.values.use(service.services.box, (bytes([7]) * 32,))
+
+    for asked in (path, f"/events/{sent['event']}/outcomes"):
+        answer = await ask(service, "GET", asked)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "value.unreadable")
+        assert "hunter" not in answer.text
+    assert (await ask(service, "PUT", path, json={"value": 1})).status_code == 200
+    assert (await ask(service, "GET", path)).json()["value"] == 1

@@ -6,11 +6,13 @@ SELECT state FROM sessions WHERE key = ?;
 -- The id of a session's project.
 SELECT p.id FROM sessions AS s JOIN projects AS p ON p.key = s.project_key WHERE s.key = ?;
 
--- name: may_reach
--- Whether a session is of the project of another one, its child or its parent.
-SELECT target.project_key = caller.project_key OR target.parent_id IS caller.id OR caller.parent_id IS target.id
+-- name: find_reachable
+-- State and project of a session that is of the project of another one, its child or its parent.
+SELECT target.state, p.id
 FROM sessions AS target, sessions AS caller
-WHERE target.key = ? AND caller.key = ?;
+JOIN projects AS p ON p.key = target.project_key
+WHERE target.key = ? AND caller.key = ?
+  AND (target.project_key = caller.project_key OR target.parent_id IS caller.id OR caller.parent_id IS target.id);
 
 -- name: find_recorded
 -- What a session's journal has at a position.
@@ -161,10 +163,11 @@ WHERE s.id IN (SELECT value FROM json_each(?)) AND s.state = 'waiting'
 ORDER BY s.id, w.topic;
 
 -- name: find_parent_to_tell
--- The number of a session's unfinished parent, and the session's id.
-SELECT p.key, s.id
+-- The number of a session's unfinished parent, the session's id, and the parent's project.
+SELECT p.key, s.id, j.id
 FROM sessions AS s
 JOIN sessions AS p ON p.id = s.parent_id
+JOIN projects AS j ON j.key = p.project_key
 WHERE s.key = ? AND p.state IN ('created', 'running', 'waiting');
 
 -- name: find_event_key_in_project

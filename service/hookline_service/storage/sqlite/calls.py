@@ -214,12 +214,14 @@ def _places_of(rows: Sequence[tuple[int | None, int | None]]) -> tuple[int | Non
 def _send_signal(database: Database, caller: int, call: SessionCall, send: SendSignal) -> Applied:
     signal = send.signal
     target = session_key(database, signal.session_id)
-    if not database.value("may_reach", (target, caller)):
+    found = database.row("find_reachable", (target, caller))
+    if found is None:
         raise OtherProjectError(signal.session_id)
-    state: str = database.value("find_session_state", (target,))
+    state, project_id = found
     if state in FINAL_STATES:
         raise SessionFinalError(signal.session_id, state)
-    queue_signal(database, target, signal.name, signal.payload, to_us(call.at), call.finds)
+    payload = sealed(database, project_id, ValueKind.SIGNAL, signal.payload, call.finds)
+    queue_signal(database, target, signal.name, payload, to_us(call.at))
     return Applied(woken={signal.session_id: (f"sig:{signal.name}",)})
 
 

@@ -6,7 +6,7 @@ from hookline_runner import fast_json
 from hookline_service.model.calls import Deliveries
 from hookline_service.model.events import Woken
 from hookline_service.model.ids import SessionId
-from hookline_service.model.sealing import Finds, ValueKind
+from hookline_service.model.sealing import ValueKind
 from hookline_service.model.sessions import FINAL_STATES, SessionChange, SessionState
 from hookline_service.storage.results import completion_of
 from hookline_service.storage.sqlite.connection import Database
@@ -29,12 +29,8 @@ def deliver(
     return {session_id: tuple(topics) for session_id, topics in receivers.items()}
 
 
-def queue_signal(
-    database: Database, session: int, name: str, payload: bytes, at_us: int, finds: Finds
-) -> None:
-    """Queue a signal for a session, which becomes due when it waits for it; sealed if `finds` sees a secret in it."""
-    project_id = database.value("find_project_of_session", (session,))
-    payload = sealed(database, project_id, ValueKind.SIGNAL, payload, finds)
+def queue_signal(database: Database, session: int, name: str, payload: bytes, at_us: int) -> None:
+    """Queue a signal for a session, which becomes due when it waits for it; `payload` as it is to be stored."""
     database.execute("insert_signal", (session, name, payload))
     database.execute("wake_for_topic", (session, f"sig:{name}", at_us))
 
@@ -53,8 +49,10 @@ def follow_change(database: Database, session: int, change: SessionChange) -> No
     database.execute("clear_signals", (session,))
     parent = database.row("find_parent_to_tell", (session,))
     if parent is not None:
-        payload = completion_of(change)
-        queue_signal(database, parent[0], parent[1], payload, to_us(change.at), change.finds)
+        key, name, project_id = parent
+        told = completion_of(change)
+        payload = sealed(database, project_id, ValueKind.SIGNAL, told, change.finds)
+        queue_signal(database, key, name, payload, to_us(change.at))
 
 
 def _has_something(database: Database, session: int, topic: str) -> bool:
