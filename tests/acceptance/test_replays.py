@@ -471,6 +471,7 @@ def test_an_export_into_a_file_is_refused(desk: Desk) -> None:
 
     done = desk.service.cli("session", "export", session, "-o", str(desk.project / "main.py" / "x"), check=False)  # fmt: skip
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "main.py" in done.stderr
+    assert "not a directory" in done.stderr
     assert "Traceback" not in done.stderr

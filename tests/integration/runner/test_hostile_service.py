@@ -344,6 +344,7 @@ async def test_what_are_no_frames_ends_the_link_and_the_host(
     tmp_path: Path, bubblewrap: str
 ) -> None:
     async with running_host(tmp_path, bubblewrap) as service:
+        await service.link_frame(FrameType.HEARTBEAT)  # it knows that it is welcome
         service.send_raw(b"\xff" * 100)
 
         await service.host_gone.wait()
