@@ -3,28 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from hookline_service.model.ids import ProjectId, TriggerId
-from hookline_service.model.projects import Project
-
-
-class NameSource(Protocol):
-    """The part of the store that knows names."""
-
-    async def get_project(self, project_id: ProjectId) -> Project:
-        """See `ProjectStore.get_project`."""
-        ...
-
-    async def list_projects(self) -> list[Project]:
-        """See `ProjectStore.list_projects`."""
-        ...
-
-    async def list_trigger_identities(
-        self, project_id: ProjectId
-    ) -> list[tuple[TriggerId, str, str | None]]:
-        """See `ProjectStore.list_trigger_identities`."""
-        ...
+from hookline_service.storage.protocols import Store
 
 
 class Names:
@@ -45,7 +26,7 @@ class Names:
         return None if trigger_id is None else self._triggers.get(trigger_id, trigger_id)
 
 
-async def load_names(store: NameSource, project_ids: Iterable[ProjectId]) -> Names:
+async def load_names(store: Store, project_ids: Iterable[ProjectId]) -> Names:
     """Names for things of these projects."""
     wanted = set(project_ids)
     if not wanted:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,9 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hookline.errors import HooklineError
 from hookline_service.api.errors import INTERNAL_ERROR, status_of
 from hookline_service.clock import Clock
-from hookline_service.model.calls import PublishedValue
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.plain_values import plain_json
+from hookline_service.storage.protocols import ValueStore
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +23,7 @@ PUBLISHED_PREFIX: Final = "/store/"
 _PROJECT_ID: Final = re.compile(r"prj_[0-9a-hjkmnp-tv-z]{26}")
 
 
-class PublishedReads(Protocol):
-    """The part of the store that finds published values."""
-
-    async def find_published(
-        self, project_id: ProjectId, key: str, now: datetime
-    ) -> PublishedValue | None:
-        """See `CallStore.find_published`."""
-        ...
-
-
-def create_published(store: PublishedReads, clock: Clock) -> ASGIApp:
+def create_published(store: ValueStore, clock: Clock) -> ASGIApp:
     """The application for `/store/PROJECT_ID/KEY`.
 
     Answers 200 with the value as JSON and a newline, 404 when nothing is published there, 400 for what is no project's id.
@@ -55,7 +44,7 @@ def create_published(store: PublishedReads, clock: Clock) -> ASGIApp:
     return serve
 
 
-async def _answer(store: PublishedReads, clock: Clock, scope: Scope) -> Response:
+async def _answer(store: ValueStore, clock: Clock, scope: Scope) -> Response:
     if scope["method"] not in {"GET", "HEAD"}:
         response = _text(405, "only GET and HEAD are possible here")
         response.headers["allow"] = "GET, HEAD"

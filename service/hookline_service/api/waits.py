@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from hookline_service.api.naming import Names
 from hookline_service.api.values import format_time
 from hookline_service.model.calls import Wait
 from hookline_service.model.ids import SessionId, TriggerId
 from hookline_service.model.sessions import Session, SessionState
-
-
-class WaitReads(Protocol):
-    """The part of the store that knows what sessions wait for."""
-
-    async def list_waits(self, session_ids: Sequence[SessionId]) -> list[Wait]:
-        """See `CallStore.list_waits`."""
-        ...
+from hookline_service.storage.protocols import CallStore
 
 
 async def load_waits(
-    store: WaitReads, sessions: Sequence[Session], names: Names
+    store: CallStore, sessions: Sequence[Session], names: Names
 ) -> Mapping[SessionId, list[str]]:
     """What each of these sessions waits for, if it is waiting: events, signals, ends of sessions, a time."""
     waiting = [session for session in sessions if session.state is SessionState.WAITING]

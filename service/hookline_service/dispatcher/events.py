@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 
@@ -25,57 +25,20 @@ from hookline_service.dispatcher.routes import Route, RouteTable
 from hookline_service.dispatcher.subscriptions import SubscriptionTable
 from hookline_service.engine.listening import SessionEnd
 from hookline_service.engine.protocol import Engine
-from hookline_service.model.calls import Deliveries, Outcome
 from hookline_service.model.errors import NoActiveDeploymentError, TriggerNotFoundError
 from hookline_service.model.events import Event, Recorded
 from hookline_service.model.ids import (
-    EventId,
-    ProjectId,
-    SessionId,
     SubscriptionId,
     new_event_id,
     new_session_id,
 )
 from hookline_service.model.projects import Deployment, Project, Schedule, Trigger
 from hookline_service.model.sessions import FINAL_STATES, Session, SessionState
+from hookline_service.storage.protocols import Store
 from hookline_triggers.webhook import delivery_id
 
 CONNECTION_SOURCE = "connection:"
 _MOST_LOOKED_AT = 100
-
-
-class DispatchStore(Protocol):
-    """The part of the store that dispatching uses."""
-
-    async def record_event(
-        self,
-        event: Event,
-        sessions: Sequence[Session],
-        schedule: Schedule | None = None,
-        deliveries: Deliveries = (),
-    ) -> Recorded:
-        """See `EventStore.record_event`."""
-        ...
-
-    async def add_sessions(self, sessions: Sequence[Session]) -> None:
-        """See `SessionStore.add_sessions`."""
-        ...
-
-    async def get_session(self, session_id: SessionId) -> Session:
-        """See `SessionStore.get_session`."""
-        ...
-
-    async def find_answer(self, session_id: SessionId) -> bytes | None:
-        """See `SessionStore.find_answer`."""
-        ...
-
-    async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
-        """See `CallStore.list_outcomes`."""
-        ...
-
-    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
-        """See `ProjectStore.find_active_deployment`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +69,7 @@ class Dispatcher:
     def __init__(  # noqa: PLR0913 - a list of parts, named once in `app`
         self,
         *,
-        store: DispatchStore,
+        store: Store,
         engine: Engine,
         routes: RouteTable,
         clock: Clock,

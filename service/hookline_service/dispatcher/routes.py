@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import anyio
 
 from hookline_service.model.ids import DeploymentId, ProjectId, TriggerId
 from hookline_service.model.projects import Deployment, Project, Trigger
+from hookline_service.storage.protocols import Store
 from hookline_triggers.definitions import TriggerKind
 
 
@@ -22,26 +22,10 @@ class Route:
     project: Project
 
 
-class RouteStore(Protocol):
-    """The part of the store that routes are read from."""
-
-    async def list_projects(self) -> list[Project]:
-        """See `ProjectStore.list_projects`."""
-        ...
-
-    async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
-        """See `ProjectStore.list_triggers`."""
-        ...
-
-    async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
-        """See `ProjectStore.get_deployment`."""
-        ...
-
-
 class RouteTable:
     """Routes by slug, by trigger id and by connection. After `expire` the next look-up reads them anew."""
 
-    def __init__(self, store: RouteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._by_slug: dict[str, Route] = {}
         self._by_id: dict[TriggerId, Route] = {}

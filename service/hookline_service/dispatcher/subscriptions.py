@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import anyio.lowlevel
 
@@ -11,21 +11,12 @@ from hookline_service.dispatcher.judging import Judge
 from hookline_service.dispatcher.plans import EventFacts
 from hookline_service.model.calls import Subscription
 from hookline_service.model.ids import ProjectId, SessionId, SubscriptionId
+from hookline_service.storage.protocols import CallStore
 from hookline_triggers.errors import FilterInvalidError
 from hookline_triggers.filters import Filter, compile_filter
 
 _PAGE: Final = 1_000
 _FILTERS_AT_ONCE: Final = 20
-
-
-class SubscriptionStore(Protocol):
-    """The part of the store that subscriptions are read from."""
-
-    async def list_subscriptions(
-        self, after: SubscriptionId | None, limit: int
-    ) -> list[Subscription]:
-        """See `CallStore.list_subscriptions`."""
-        ...
 
 
 @dataclass(slots=True)
@@ -64,7 +55,7 @@ class SubscriptionTable:
         """Whether any subscription has a filter."""
         return any(subscription.filter for subscription in self._by_id.values())
 
-    async def load(self, store: SubscriptionStore) -> None:
+    async def load(self, store: CallStore) -> None:
         """Take over what an earlier process left; to be done before any event comes."""
         after: SubscriptionId | None = None
         while page := await store.list_subscriptions(after, _PAGE):

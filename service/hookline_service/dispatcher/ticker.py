@@ -6,7 +6,6 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Protocol
 
 import anyio
 import anyio.abc
@@ -17,9 +16,10 @@ from hookline_service.dispatcher.events import Dispatcher
 from hookline_service.dispatcher.routes import Route, RouteTable
 from hookline_service.engine.protocol import Engine
 from hookline_service.model.events import Event
-from hookline_service.model.ids import ProjectId, SessionId, TriggerId, new_event_id
+from hookline_service.model.ids import SessionId, new_event_id
 from hookline_service.model.projects import Schedule
 from hookline_service.model.sessions import Session, SessionFilter, SessionState
+from hookline_service.storage.protocols import Store
 from hookline_triggers.cron import parse_schedule
 from hookline_triggers.definitions import OverlapPolicy
 from hookline_triggers.schedules import (
@@ -41,33 +41,13 @@ _MICROSECOND = timedelta(microseconds=1)
 _SLIP = timedelta(minutes=1)  # clocks are put right by less all the time
 
 
-class TickerStore(Protocol):
-    """The part of the store that schedules use."""
-
-    async def list_schedules(self, project_id: ProjectId | None = None) -> list[Schedule]:
-        """See `ScheduleStore.list_schedules`."""
-        ...
-
-    async def save_schedule(self, schedule: Schedule) -> None:
-        """See `ScheduleStore.save_schedule`."""
-        ...
-
-    async def count_unfinished(self, trigger_id: TriggerId) -> int:
-        """See `SessionStore.count_unfinished`."""
-        ...
-
-    async def list_sessions(self, which: SessionFilter) -> list[Session]:
-        """See `SessionStore.list_sessions`."""
-        ...
-
-
 class ScheduleTicker:
     """Fires schedules. `lock` guards every read-decide-write of a schedule row, here and in use cases."""
 
     def __init__(
         self,
         *,
-        store: TickerStore,
+        store: Store,
         engine: Engine,
         dispatcher: Dispatcher,
         routes: RouteTable,

@@ -40,7 +40,7 @@ class JournalSource(Protocol):
     def read_journal_rows(
         self, session_id: SessionId, page: int = 1000
     ) -> AsyncIterator[list[ReplayRow]]:
-        """See `SessionStore.read_journal_rows`."""
+        """See `JournalStore.read_journal_rows`."""
         ...
 
 

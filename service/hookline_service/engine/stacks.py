@@ -30,7 +30,7 @@ class SessionReads(Protocol):
     """The part of the store that is asked."""
 
     async def get_session(self, session_id: SessionId) -> Session:
-        """See `Store.get_session`."""
+        """See `SessionStore.get_session`."""
         ...
 
 

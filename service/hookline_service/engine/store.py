@@ -28,11 +28,11 @@ class EngineStore(Protocol):
         ...
 
     async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
-        """See `ProjectStore.find_active_deployment`."""
+        """See `DeploymentStore.find_active_deployment`."""
         ...
 
     async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
-        """See `ProjectStore.list_needed_builds`."""
+        """See `BuildStore.list_needed_builds`."""
         ...
 
     async def get_event(self, event_id: EventId) -> Event:
@@ -88,7 +88,7 @@ class EngineStore(Protocol):
         log: Sequence[LogRecord],
         on_stored: Callable[[Exception | None], None],
     ) -> None:
-        """See `SessionStore.append_soon`."""
+        """See `JournalStore.append_soon`."""
         ...
 
     def call_soon(
@@ -98,17 +98,17 @@ class EngineStore(Protocol):
         ...
 
     async def last_seq(self, session_id: SessionId) -> int:
-        """See `SessionStore.last_seq`."""
+        """See `JournalStore.last_seq`."""
         ...
 
     async def count_entries(self, session_id: SessionId) -> int:
-        """See `SessionStore.count_entries`."""
+        """See `JournalStore.count_entries`."""
         ...
 
     def read_journal_rows(
         self, session_id: SessionId, page: int = 1000
     ) -> AsyncIterator[list[ReplayRow]]:
-        """See `SessionStore.read_journal_rows`."""
+        """See `JournalStore.read_journal_rows`."""
         ...
 
     def pending_bytes(self) -> int:

@@ -6,21 +6,14 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
 
 import anyio
 
-
-class BackupStore(Protocol):
-    """The part of the store that copies itself."""
-
-    async def backup(self, path: Path) -> None:
-        """See `Store.backup`."""
-        ...
+from hookline_service.storage.protocols import Store
 
 
 @asynccontextmanager
-async def backup_file(store: BackupStore, scratch: Path) -> AsyncGenerator[Path, None]:
+async def backup_file(store: Store, scratch: Path) -> AsyncGenerator[Path, None]:
     """A consistent copy in a file under `scratch`, which is deleted at the end.
 
     It holds sealed secrets, but not the key that opens them.

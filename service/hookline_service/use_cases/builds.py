@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from hookline_service.model.errors import BuildNotFoundError
 from hookline_service.model.ids import BuildId
 from hookline_service.model.projects import Build
+from hookline_service.storage.protocols import BuildStore
 
 
-class BuildReads(Protocol):
-    """The part of the store that finds builds."""
-
-    async def find_build(self, build_id: BuildId) -> Build | None:
-        """See `ProjectStore.find_build`."""
-        ...
-
-
-class BuildRemoval(BuildReads, Protocol):
-    """The part of the store that deletes builds."""
-
-    async def delete_build(self, build_id: BuildId) -> None:
-        """See `ProjectStore.delete_build`."""
-        ...
-
-
-async def get_build(store: BuildReads, build_id: str) -> Build:
+async def get_build(store: BuildStore, build_id: str) -> Build:
     """The build.
 
     Raises:
@@ -37,7 +20,7 @@ async def get_build(store: BuildReads, build_id: str) -> Build:
     return build
 
 
-async def delete_build(store: BuildRemoval, build_id: str) -> None:
+async def delete_build(store: BuildStore, build_id: str) -> None:
     """Delete a build.
 
     Raises:

@@ -35,9 +35,10 @@ from hookline_service.model.projects import (
     Trigger,
 )
 from hookline_service.settings import Settings
+from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.deploy_preparing import Preparation, Progress, prepare_source
 from hookline_service.use_cases.deploy_source import Source, read_source
-from hookline_service.use_cases.deploy_state import DeployStore, ProjectState, read_state
+from hookline_service.use_cases.deploy_state import ProjectState, read_state
 from hookline_service.use_cases.projects import check_project_name
 from hookline_service.use_cases.releases import declared_connections, put_in_force, set_schedules
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
@@ -97,7 +98,7 @@ class Deployed:
 class Deployer:
     """Deploys projects. `lock` guards the rows of schedules, and one deploy's decision against another's."""
 
-    store: DeployStore
+    store: Store
     preparer: Preparer
     box: SecretBox
     clock: Clock

@@ -3,61 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.manifest.plan import PresentState, PresentVariable
 from hookline_service.manifest.values import Manifest
-from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, TriggerId
+from hookline_service.model.ids import BuildId, ProjectId, TriggerId
 from hookline_service.model.projects import (
-    Build,
-    Connection,
-    Deployment,
     Project,
-    Release,
     Schedule,
     StoredVariable,
     Trigger,
 )
 from hookline_service.model.secret import Secret
-from hookline_service.use_cases.deployments import TriggersInForce, list_former
+from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.deployments import list_former
 from hookline_service.use_cases.releases import Identity
 from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.variables import open_variable
-
-
-class DeployStore(TriggersInForce, Protocol):
-    """The part of the store that deploying needs."""
-
-    async def find_project(self, name: str) -> Project | None:
-        """See `ProjectStore.find_project`."""
-        ...
-
-    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
-        """See `ProjectStore.list_variables`."""
-        ...
-
-    async def list_connections(self, project_id: ProjectId) -> list[Connection]:
-        """See `ProjectStore.list_connections`."""
-        ...
-
-    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
-        """See `ProjectStore.find_active_deployment`."""
-        ...
-
-    async def list_deployments(
-        self, project_id: ProjectId | None, limit: int, before: DeploymentId | None = None
-    ) -> list[Deployment]:
-        """See `ProjectStore.list_deployments`."""
-        ...
-
-    async def find_build(self, build_id: BuildId) -> Build | None:
-        """See `ProjectStore.find_build`."""
-        ...
-
-    async def apply_release(self, release: Release) -> None:
-        """See `ProjectStore.apply_release`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +40,7 @@ class ProjectState:
         return frozenset((one.scope, one.name) for one in self.present.variables if one.text)
 
 
-async def read_state(
-    store: DeployStore, box: SecretBox, name: str, build_id: BuildId
-) -> ProjectState:
+async def read_state(store: Store, box: SecretBox, name: str, build_id: BuildId) -> ProjectState:
     """The project of this name as it stands, and whether it has the build already.
 
     Raises:
@@ -107,7 +67,7 @@ async def read_state(
     )
 
 
-async def _former_manifest(store: DeployStore, project_id: ProjectId) -> Manifest | None:
+async def _former_manifest(store: Store, project_id: ProjectId) -> Manifest | None:
     deployment = await store.find_active_deployment(project_id)
     if deployment is None:
         latest = await store.list_deployments(project_id, 1)

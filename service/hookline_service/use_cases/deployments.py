@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
 
 import anyio
 
 from hookline_service.clock import Clock
 from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.model.errors import DeploymentNotFoundError, NoActiveDeploymentError
-from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, TriggerId
+from hookline_service.model.ids import DeploymentId, ProjectId, TriggerId
 from hookline_service.model.projects import (
-    Build,
-    Connection,
     Deployment,
     DeploymentState,
     Project,
     Schedule,
     Trigger,
 )
+from hookline_service.storage.protocols import DeploymentStore, Store, TriggerStore
 from hookline_service.use_cases.builds import get_build
 from hookline_service.use_cases.releases import (
-    Identity,
     declared_connections,
     put_in_force,
     set_schedules,
@@ -33,54 +28,7 @@ from hookline_service.use_cases.releases import (
 logger = logging.getLogger(__name__)
 
 
-class DeploymentReads(Protocol):
-    """The part of the store that finds deployments."""
-
-    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
-        """See `ProjectStore.find_active_deployment`."""
-        ...
-
-    async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
-        """See `ProjectStore.get_deployment`."""
-        ...
-
-
-class TriggersInForce(Protocol):
-    """The part of the store that knows what is in force in a project."""
-
-    async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
-        """See `ProjectStore.list_triggers`."""
-        ...
-
-    async def list_schedules(self, project_id: ProjectId | None = None) -> list[Schedule]:
-        """See `ScheduleStore.list_schedules`."""
-        ...
-
-    async def list_trigger_identities(self, project_id: ProjectId) -> list[Identity]:
-        """See `ProjectStore.list_trigger_identities`."""
-        ...
-
-
-class ActivationStore(DeploymentReads, TriggersInForce, Protocol):
-    """The part of the store that activation needs."""
-
-    async def find_build(self, build_id: BuildId) -> Build | None:
-        """See `ProjectStore.find_build`."""
-        ...
-
-    async def activate_deployment(
-        self,
-        deployment_id: DeploymentId,
-        triggers: Sequence[Trigger],
-        schedules: Sequence[Schedule],
-        connections: Sequence[Connection],
-        at: datetime,
-    ) -> Deployment:
-        """See `ProjectStore.activate_deployment`."""
-        ...
-
-
-async def get_active_deployment(store: DeploymentReads, project: Project) -> Deployment:
+async def get_active_deployment(store: DeploymentStore, project: Project) -> Deployment:
     """The deployment whose triggers are in force.
 
     Raises:
@@ -93,7 +41,7 @@ async def get_active_deployment(store: DeploymentReads, project: Project) -> Dep
 
 
 async def get_project_deployment(
-    store: DeploymentReads, project: Project, deployment_id: str
+    store: DeploymentStore, project: Project, deployment_id: str
 ) -> Deployment:
     """The deployment, if it is the project's.
 
@@ -107,7 +55,7 @@ async def get_project_deployment(
 
 
 async def activate_deployment(
-    store: ActivationStore, lock: anyio.Lock, clock: Clock, deployment_id: DeploymentId
+    store: Store, lock: anyio.Lock, clock: Clock, deployment_id: DeploymentId
 ) -> Deployment:
     """Make this the active deployment of its project, with the triggers and connections of its own manifest.
 
@@ -142,7 +90,7 @@ async def activate_deployment(
 
 
 async def list_former(
-    store: TriggersInForce, project_id: ProjectId
+    store: TriggerStore, project_id: ProjectId
 ) -> dict[TriggerId, tuple[Trigger, Schedule]]:
     """The schedules in force with their triggers, by trigger."""
     triggers = {trigger.id: trigger for trigger in await store.list_triggers(project_id)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
-from typing import Protocol
 
 import anyio.to_thread
 
@@ -14,6 +13,7 @@ from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.files import unpack
 from hookline_service.model.ids import BuildId
 from hookline_service.model.likeness import nearest
+from hookline_service.storage.protocols import BuildStore
 from hookline_triggers.calls import EntryPoint, parse_call
 
 _CALLED = frozenset({"function", "async", "class"})
@@ -33,20 +33,12 @@ class EntryPointNotFoundError(NotFoundError):
         super().__init__(problem + hint)
 
 
-class BuildArchives(Protocol):
-    """The part of the store that keeps what was deployed."""
-
-    async def get_archive(self, build_id: BuildId) -> bytes:
-        """See `ProjectStore.get_archive`."""
-        ...
-
-
 class EntryPoints:
     """Checks entry points against builds; a build never changes, so what was found once is not looked for again."""
 
     __slots__ = ("_found", "_store")
 
-    def __init__(self, store: BuildArchives) -> None:
+    def __init__(self, store: BuildStore) -> None:
         self._store = store
         self._found: OrderedDict[tuple[BuildId, str], None] = OrderedDict()
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from hookline.errors import ConflictError, InvalidError, NotFoundError
 from hookline_service.model.errors import TriggerNotFoundError
-from hookline_service.model.ids import ProjectId
 from hookline_service.model.likeness import meant, nearest
 from hookline_service.model.projects import Connection, Project, Trigger
-from hookline_service.use_cases.triggers import TriggerReads, get_trigger
+from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.triggers import get_trigger
 
 
 class SourceChoiceError(InvalidError):
@@ -42,14 +41,6 @@ class EventSourceAmbiguousError(ConflictError):
         super().__init__(f"{name!r} is a trigger and a connection; say `trigger` or `connection`")
 
 
-class SourceReads(TriggerReads, Protocol):
-    """The part of the store that finds sources."""
-
-    async def list_connections(self, project_id: ProjectId) -> list[Connection]:
-        """See `ProjectStore.list_connections`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedSource:
     """What a person named; exactly one is given. A trigger may be named by its id."""
@@ -59,9 +50,7 @@ class WantedSource:
     either: str | None
 
 
-async def find_source(
-    store: SourceReads, project: Project, wanted: WantedSource
-) -> Trigger | Connection:
+async def find_source(store: Store, project: Project, wanted: WantedSource) -> Trigger | Connection:
     """The trigger in force or the connection that is meant.
 
     Raises:
@@ -84,7 +73,7 @@ async def find_source(
             raise SourceChoiceError
 
 
-async def _find_either(store: SourceReads, project: Project, name: str) -> Trigger | Connection:
+async def _find_either(store: Store, project: Project, name: str) -> Trigger | Connection:
     connection = await _find_connection(store, project, name)
     try:
         trigger = await get_trigger(store, project, name)
@@ -100,6 +89,6 @@ async def _find_either(store: SourceReads, project: Project, name: str) -> Trigg
     return trigger
 
 
-async def _find_connection(store: SourceReads, project: Project, name: str) -> Connection | None:
+async def _find_connection(store: Store, project: Project, name: str) -> Connection | None:
     connections = await store.list_connections(project.id)
     return next((each for each in connections if each.name == name), None)

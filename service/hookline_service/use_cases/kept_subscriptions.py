@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 from hookline.errors import InvalidError
 from hookline_runner import fast_json
 from hookline_service.model.ids import SessionId
 from hookline_service.model.secret import MASK
 from hookline_service.model.sessions import EntryKind, JournalEntry
+from hookline_service.storage.protocols import JournalStore
 
 _SUBSCRIBE = "subscribe"
 _UNSUBSCRIBE = "unsubscribe"
@@ -32,18 +33,8 @@ class KeptSubscription:
     filter: str
 
 
-class JournalReads(Protocol):
-    """The part of the store that reads journals."""
-
-    def read_journal(
-        self, session_id: SessionId, page: int = 1000
-    ) -> AsyncIterator[list[JournalEntry]]:
-        """See `SessionStore.read_journal`."""
-        ...
-
-
 async def read_subscriptions(
-    store: JournalReads, session_id: SessionId, count: int
+    store: JournalStore, session_id: SessionId, count: int
 ) -> list[KeptSubscription]:
     """The subscriptions of the session after its first `count` entries.
 

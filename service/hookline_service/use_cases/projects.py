@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import anyio
 
 from hookline.errors import HooklineError, InvalidError
@@ -15,29 +13,14 @@ from hookline_service.model.errors import (
     SessionFinalError,
     SessionNotFoundError,
 )
-from hookline_service.model.ids import DeploymentId, ProjectId, new_project_id
+from hookline_service.model.ids import ProjectId, new_project_id
 from hookline_service.model.likeness import nearest
-from hookline_service.model.projects import Deployment, DeploymentState, Project
+from hookline_service.model.projects import DeploymentState, Project
 from hookline_service.model.sessions import Session, SessionFilter, SessionState
+from hookline_service.storage.protocols import ProjectStore, Store
 
 UNFINISHED = (SessionState.CREATED, SessionState.RUNNING, SessionState.WAITING)
 _TOGETHER = 100
-
-
-class ProjectReads(Protocol):
-    """The part of the store that finds projects."""
-
-    async def find_project(self, name: str) -> Project | None:
-        """See `ProjectStore.find_project`."""
-        ...
-
-    async def get_project(self, project_id: ProjectId) -> Project:
-        """See `ProjectStore.get_project`."""
-        ...
-
-    async def list_projects(self) -> list[Project]:
-        """See `ProjectStore.list_projects`."""
-        ...
 
 
 class ProjectNameInvalidError(InvalidError):
@@ -52,37 +35,7 @@ class ProjectNameInvalidError(InvalidError):
         )
 
 
-class ProjectAdding(Protocol):
-    """The part of the store that takes new projects."""
-
-    async def add_project(self, project: Project) -> None:
-        """See `ProjectStore.add_project`."""
-        ...
-
-
-class ProjectRemoval(ProjectReads, Protocol):
-    """The part of the store that removing a project needs."""
-
-    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
-        """See `ProjectStore.find_active_deployment`."""
-        ...
-
-    async def set_deployment_state(
-        self, deployment_id: DeploymentId, state: DeploymentState
-    ) -> Deployment:
-        """See `ProjectStore.set_deployment_state`."""
-        ...
-
-    async def list_sessions(self, which: SessionFilter) -> list[Session]:
-        """See `SessionStore.list_sessions`."""
-        ...
-
-    async def delete_project(self, project_id: ProjectId) -> None:
-        """See `ProjectStore.delete_project`."""
-        ...
-
-
-async def get_project(store: ProjectReads, key: str) -> Project:
+async def get_project(store: ProjectStore, key: str) -> Project:
     """The project of this name or id.
 
     Raises:
@@ -107,7 +60,7 @@ def check_project_name(name: str) -> None:
         raise ProjectNameInvalidError(name)
 
 
-async def create_project(store: ProjectAdding, clock: Clock, name: str) -> Project:
+async def create_project(store: ProjectStore, clock: Clock, name: str) -> Project:
     """A new project of which nothing is deployed: its variables can be set before the first deploy.
 
     Raises:
@@ -123,7 +76,7 @@ async def create_project(store: ProjectAdding, clock: Clock, name: str) -> Proje
     return project
 
 
-async def delete_project(store: ProjectRemoval, engine: Engine, project: Project) -> None:
+async def delete_project(store: Store, engine: Engine, project: Project) -> None:
     """Stop what the project runs, then delete it with everything that belongs to it."""
     active = await store.find_active_deployment(project.id)
     if active is not None:
@@ -134,7 +87,7 @@ async def delete_project(store: ProjectRemoval, engine: Engine, project: Project
 
 
 async def _stop_all(
-    store: ProjectRemoval, engine: Engine, project_id: ProjectId, state: SessionState
+    store: Store, engine: Engine, project_id: ProjectId, state: SessionState
 ) -> None:
     before = None
     while True:

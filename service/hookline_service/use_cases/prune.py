@@ -5,51 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from hookline_service.model.errors import BuildInUseError, BuildNotFoundError, DeploymentBusyError
-from hookline_service.model.ids import BuildId, DeploymentId, ProjectId
-from hookline_service.model.projects import Build, Deployment, DeploymentState
-from hookline_service.model.sessions import SessionState
+from hookline_service.model.ids import BuildId, ProjectId
+from hookline_service.model.projects import Deployment, DeploymentState
+from hookline_service.storage.protocols import Store
 
 KEPT_DEPLOYMENTS: Final = 10
 """So many inactive deployments of each project stay, the newest: to roll back to."""
 _BATCH: Final = 200
 _MOST: Final = 100_000
-
-
-class PruneStore(Protocol):
-    """The part of the store that pruning needs."""
-
-    async def count_finished_before(self, before: datetime) -> int:
-        """See `SessionStore.count_finished_before`."""
-        ...
-
-    async def delete_finished_before(self, before: datetime, limit: int) -> int:
-        """See `SessionStore.delete_finished_before`."""
-        ...
-
-    async def list_deployments(
-        self, project_id: ProjectId | None, limit: int, before: DeploymentId | None = None
-    ) -> list[Deployment]:
-        """See `ProjectStore.list_deployments`."""
-        ...
-
-    async def count_sessions(self, deployment_id: DeploymentId) -> dict[SessionState, int]:
-        """See `ProjectStore.count_sessions`."""
-        ...
-
-    async def delete_deployment(self, deployment_id: DeploymentId) -> None:
-        """See `ProjectStore.delete_deployment`."""
-        ...
-
-    async def list_builds(self, project_id: ProjectId | None, limit: int) -> list[Build]:
-        """See `ProjectStore.list_builds`."""
-        ...
-
-    async def delete_build(self, build_id: BuildId) -> None:
-        """See `ProjectStore.delete_build`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +27,7 @@ class Pruned:
     builds: int
 
 
-async def prune(store: PruneStore, before: datetime, *, is_dry_run: bool = False) -> Pruned:
+async def prune(store: Store, before: datetime, *, is_dry_run: bool = False) -> Pruned:
     """Delete sessions that ended before then with their events, then deployments and builds that nothing needs.
 
     Of deployments those go that are inactive, older than that, without sessions, and not among the newest of their project. Of builds
@@ -102,11 +68,11 @@ def _outdated(deployments: Sequence[Deployment], before: datetime) -> Iterator[D
             yield each
 
 
-async def _has_none(store: PruneStore, deployment: Deployment) -> bool:
+async def _has_none(store: Store, deployment: Deployment) -> bool:
     return not any((await store.count_sessions(deployment.id)).values())
 
 
-async def _delete_deployments(store: PruneStore, deployments: Sequence[Deployment]) -> int:
+async def _delete_deployments(store: Store, deployments: Sequence[Deployment]) -> int:
     count = 0
     for each in deployments:
         try:
@@ -117,7 +83,7 @@ async def _delete_deployments(store: PruneStore, deployments: Sequence[Deploymen
     return count
 
 
-async def _delete_builds(store: PruneStore, builds: Sequence[BuildId]) -> int:
+async def _delete_builds(store: Store, builds: Sequence[BuildId]) -> int:
     count = 0
     for each in builds:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 
@@ -14,21 +14,10 @@ from hookline_service.model.errors import EventNotFoundError
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import EventId
 from hookline_service.model.projects import Deployment
+from hookline_service.storage.protocols import EventStore
 
 _PAGE: Final = 100
 _AT_ONCE: Final = 20
-
-
-class RecordedEvents(Protocol):
-    """The part of the store that knows events."""
-
-    async def list_events(self, which: EventFilter) -> list[Event]:
-        """See `EventStore.list_events`."""
-        ...
-
-    async def get_event(self, event_id: EventId) -> Event:
-        """See `EventStore.get_event`."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,7 +32,7 @@ class Redispatched:
 
 
 async def redispatch_events(
-    store: RecordedEvents,
+    store: EventStore,
     dispatch: Callable[[Event, Deployment | None], Awaitable[Recorded]],
     which: EventFilter,
     *,
@@ -74,21 +63,21 @@ async def redispatch_events(
 
 
 async def count_events(
-    store: RecordedEvents, which: EventFilter, *, since: datetime | None
+    store: EventStore, which: EventFilter, *, since: datetime | None
 ) -> Redispatched:
     """How many events `redispatch_events` would take; nothing is done to them."""
     found = await _find(store, which, since)
     return Redispatched(events=min(len(found), which.limit), is_cut=len(found) > which.limit)
 
 
-async def _read(store: RecordedEvents, event_id: EventId) -> Event | None:
+async def _read(store: EventStore, event_id: EventId) -> Event | None:
     try:
         return await store.get_event(event_id)
     except EventNotFoundError:
         return None  # its time was over
 
 
-async def _find(store: RecordedEvents, which: EventFilter, since: datetime | None) -> list[EventId]:
+async def _find(store: EventStore, which: EventFilter, since: datetime | None) -> list[EventId]:
     """The newest ids, one more than the limit if there are."""
     found: list[EventId] = []
     before = which.before

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import inf
-from typing import Protocol
 
 from hookline_service.clock import Clock
+from hookline_service.storage.protocols import SessionStore, ValueStore
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +39,6 @@ class ClockWatch:
         return steady_s >= self._held_until_s
 
 
-class RetentionStore(Protocol):
-    """The part of the store that forgets."""
-
-    async def delete_finished_before(self, before: datetime, limit: int) -> int:
-        """See `SessionStore.delete_finished_before`."""
-        ...
-
-
-class ValueStore(Protocol):
-    """The part of the store whose values expire."""
-
-    async def delete_expired_values(self, now: datetime, limit: int) -> int:
-        """See `CallStore.delete_expired_values`."""
-        ...
-
-
 async def delete_expired_values(store: ValueStore, clock: Clock) -> int:
     """Delete values of projects' stores that have expired; how many. Nobody saw them any more."""
     now = clock.now()
@@ -66,7 +50,7 @@ async def delete_expired_values(store: ValueStore, clock: Clock) -> int:
             return total
 
 
-async def delete_expired(store: RetentionStore, clock: Clock, retention_days: int) -> int:
+async def delete_expired(store: SessionStore, clock: Clock, retention_days: int) -> int:
     """Delete sessions that ended more than `retention_days` ago; how many. 0 days keeps everything.
 
     Works in small transactions, so that others get their turn in between.

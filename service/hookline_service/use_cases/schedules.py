@@ -18,7 +18,8 @@ from hookline_service.model.events import Event, Recorded
 from hookline_service.model.ids import ProjectId, TriggerId, new_event_id
 from hookline_service.model.likeness import nearest
 from hookline_service.model.projects import Schedule, Trigger
-from hookline_service.use_cases.projects import ProjectReads, get_project
+from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.projects import get_project
 from hookline_triggers.cron import parse_schedule
 from hookline_triggers.definitions import DstPolicy, TriggerDefinition
 
@@ -32,26 +33,6 @@ class BackfillInvalidError(InvalidError):
     """A stretch of time that cannot be made up for."""
 
     code = "schedule.backfill_invalid"
-
-
-class ScheduleStore(ProjectReads, Protocol):
-    """The part of the store that keeps schedules."""
-
-    async def find_trigger(self, trigger_id: TriggerId) -> Trigger | None:
-        """See `ProjectStore.find_trigger`."""
-        ...
-
-    async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
-        """See `ProjectStore.list_triggers`."""
-        ...
-
-    async def list_schedules(self, project_id: ProjectId | None = None) -> list[Schedule]:
-        """See `ScheduleStore.list_schedules`."""
-        ...
-
-    async def save_schedule(self, schedule: Schedule) -> None:
-        """See `ScheduleStore.save_schedule`."""
-        ...
 
 
 class Dispatch(Protocol):
@@ -72,9 +53,7 @@ class StandingSchedule:
     schedule: Schedule
 
 
-async def list_schedules(
-    store: ScheduleStore, project_id: ProjectId | None
-) -> list[StandingSchedule]:
+async def list_schedules(store: Store, project_id: ProjectId | None) -> list[StandingSchedule]:
     """Schedules in force, by project and name."""
     triggers = await store.list_triggers(project_id)
     rows = {row.trigger_id: row for row in await store.list_schedules(project_id)}
@@ -85,7 +64,7 @@ async def list_schedules(
     ]
 
 
-async def get_schedule(store: ScheduleStore, key: str) -> StandingSchedule:
+async def get_schedule(store: Store, key: str) -> StandingSchedule:
     """The schedule of this trigger id, or of `PROJECT/NAME`.
 
     Raises:
@@ -153,9 +132,7 @@ def _times(
     return times
 
 
-async def pause_schedule(
-    store: ScheduleStore, lock: anyio.Lock, key: str, reason: str
-) -> StandingSchedule:
+async def pause_schedule(store: Store, lock: anyio.Lock, key: str, reason: str) -> StandingSchedule:
     """Let the schedule fire no more until it is resumed; a paused one gets the new reason.
 
     Raises:
@@ -169,7 +146,7 @@ async def pause_schedule(
 
 
 async def resume_schedule(
-    store: ScheduleStore, lock: anyio.Lock, clock: Clock, key: str
+    store: Store, lock: anyio.Lock, clock: Clock, key: str
 ) -> StandingSchedule:
     """Let the schedule fire again from now on; what it missed while paused stays missed.
 
@@ -191,9 +168,7 @@ async def resume_schedule(
     return dataclasses.replace(found, schedule=resumed)
 
 
-async def fire_schedule(
-    store: ScheduleStore, dispatch: Dispatch, clock: Clock, key: str
-) -> Recorded:
+async def fire_schedule(store: Store, dispatch: Dispatch, clock: Clock, key: str) -> Recorded:
     """Fire once now, whatever the overlap policy says, also when paused.
 
     Raises:
@@ -205,7 +180,7 @@ async def fire_schedule(
 
 
 async def backfill_schedule(
-    store: ScheduleStore,
+    store: Store,
     dispatch: Dispatch,
     clock: Clock,
     key: str,

@@ -10,17 +10,15 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
 from hookline.errors import ConflictError, InvalidError
-from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import Project, StoredVariable
 from hookline_service.model.sealing import ValueKey
 from hookline_service.model.secret import Secret
-from hookline_service.storage.key_store import KeyStore
+from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.private_files import HomeUnusableError, replace_file
 from hookline_service.use_cases.secrets import (
     KEY_FILE,
@@ -73,27 +71,11 @@ class Rotation:
     former_keys: int
 
 
-class SealedStore(KeyStore, Protocol):
-    """The part of the store that keeps sealed variables."""
-
-    async def list_projects(self) -> list[Project]:
-        """See `ProjectStore.list_projects`."""
-        ...
-
-    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
-        """See `ProjectStore.list_variables`."""
-        ...
-
-    async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
-        """See `ProjectStore.replace_values`."""
-        ...
-
-
 class SecretKeys:
     """The keys of a running service; `box` seals with the first of them. `values` are the keys of values of sessions."""
 
     def __init__(
-        self, store: SealedStore, box: SecretBox, file: Path | None, values: ValueKeys | None = None
+        self, store: Store, box: SecretBox, file: Path | None, values: ValueKeys | None = None
     ) -> None:
         self.box = box
         self.values = ValueKeys() if values is None else values
@@ -160,7 +142,7 @@ class SecretKeys:
 
 
 async def open_keys(
-    store: SealedStore,
+    store: Store,
     home: Path,
     configured: Secret | None,
     values: ValueKeys | None = None,
@@ -201,7 +183,7 @@ class _Lost:
         return f"{self.project}/{_place(self.variable).label}"
 
 
-async def _list_lost(store: SealedStore, box: SecretBox | None) -> list[_Lost]:
+async def _list_lost(store: Store, box: SecretBox | None) -> list[_Lost]:
     """Secrets that the box has no key for; all of them when there is no box."""
     return [
         _Lost(project.name, one)
@@ -217,14 +199,14 @@ def _require_none(origin: str, lost: Sequence[_Lost]) -> None:
         raise SecretKeyWrongError(origin, [one.name for one in lost], key_ids)
 
 
-async def _forget(store: SealedStore, box: SecretBox, lost: Sequence[_Lost]) -> None:
+async def _forget(store: Store, box: SecretBox, lost: Sequence[_Lost]) -> None:
     for one in lost:
         empty = box.seal(_place(one.variable), Secret(""))
         await store.replace_values([(one.variable, empty)])
         logger.warning("lost secret emptied", extra={"variable": one.name})
 
 
-async def _sealed(store: SealedStore) -> AsyncIterator[tuple[Project, list[StoredVariable]]]:
+async def _sealed(store: Store) -> AsyncIterator[tuple[Project, list[StoredVariable]]]:
     for project in await store.list_projects():
         variables = await store.list_variables(project.id)
         yield project, [one for one in variables if one.is_secret]

@@ -24,23 +24,21 @@ from hookline_service.model.events import Event
 from hookline_service.model.ids import (
     BuildId,
     DeploymentId,
-    EventId,
     ProjectId,
     SessionId,
     new_event_id,
     new_subscription_id,
 )
-from hookline_service.model.projects import Build, Deployment
 from hookline_service.model.sealing import ValueGate, ValueKind
 from hookline_service.model.sessions import (
     Session,
     anew,
 )
+from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.event_edits import edit_event
 from hookline_service.use_cases.journal_values import JournalVault, make_reseal
 from hookline_service.use_cases.kept_subscriptions import (
     ForkInvalidError,
-    JournalReads,
     KeptSubscription,
     read_subscriptions,
 )
@@ -76,34 +74,6 @@ class ForkRequest:
     edits: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
-class ForkStore(JournalReads, Protocol):
-    """The part of the store that forking needs."""
-
-    async def get_session(self, session_id: SessionId) -> Session:
-        """See `SessionStore.get_session`."""
-        ...
-
-    async def get_event(self, event_id: EventId) -> Event:
-        """See `EventStore.get_event`."""
-        ...
-
-    async def find_build(self, build_id: BuildId) -> Build | None:
-        """See `ProjectStore.find_build`."""
-        ...
-
-    async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
-        """See `ProjectStore.get_deployment`."""
-        ...
-
-    async def count_entries(self, session_id: SessionId) -> int:
-        """See `SessionStore.count_entries`."""
-        ...
-
-    async def fork_session(self, fork: SessionFork) -> list[Subscription]:
-        """See `CallStore.fork_session`."""
-        ...
-
-
 class EntryPointCheck(Protocol):
     """Knows what builds have."""
 
@@ -116,7 +86,7 @@ class EntryPointCheck(Protocol):
 class SessionForker:
     """Forks sessions; `on_subscription` is told of subscriptions that begin anew."""
 
-    store: ForkStore
+    store: Store
     engine: Engine
     entry_points: EntryPointCheck
     box: SecretBox

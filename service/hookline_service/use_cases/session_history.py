@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from hookline.errors import ConflictError
 from hookline_runner import fast_json
@@ -13,18 +12,16 @@ from hookline_service.engine.vault import ValueGuard, is_sealed
 from hookline_service.engine.wire import event_fields
 from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.manifest.values import Manifest
-from hookline_service.model.events import Event
-from hookline_service.model.ids import BuildId, EventId, ProjectId, SessionId
-from hookline_service.model.projects import Project
+from hookline_service.model.ids import BuildId, ProjectId, SessionId
 from hookline_service.model.sealing import ValueGate
 from hookline_service.model.secret import SHORTEST_COVERED
 from hookline_service.model.sessions import JournalEntry, Session, opened
-from hookline_service.use_cases.builds import BuildReads, get_build
+from hookline_service.storage.protocols import Store
+from hookline_service.use_cases.builds import get_build
 from hookline_service.use_cases.journal_values import JournalVault
-from hookline_service.use_cases.releases import Identity
 from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.session_fork import SessionNotDurableError
-from hookline_service.use_cases.start_variables import StartVariableStore, variables_for
+from hookline_service.use_cases.start_variables import variables_for
 from hookline_service.use_cases.variables import open_variable
 
 _STEP = 20
@@ -41,36 +38,6 @@ class SecretChangedError(ConflictError):
             f"the result of {entry.name} at {entry.file}:{entry.line} holds a secret that was changed since, "
             "and what is no longer known cannot be covered; it can be had as it is, with its secrets open"
         )
-
-
-class HistoryStore(BuildReads, StartVariableStore, Protocol):
-    """The part of the store that histories are made of."""
-
-    async def get_session(self, session_id: SessionId) -> Session:
-        """See `SessionStore.get_session`."""
-        ...
-
-    async def get_project(self, project_id: ProjectId) -> Project:
-        """See `ProjectStore.get_project`."""
-        ...
-
-    async def get_event(self, event_id: EventId) -> Event:
-        """See `EventStore.get_event`."""
-        ...
-
-    async def list_trigger_identities(self, project_id: ProjectId) -> list[Identity]:
-        """See `ProjectStore.list_trigger_identities`."""
-        ...
-
-    async def count_entries(self, session_id: SessionId) -> int:
-        """See `SessionStore.count_entries`."""
-        ...
-
-    async def list_entries(
-        self, session_id: SessionId, after_seq: int, limit: int
-    ) -> list[JournalEntry]:
-        """See `SessionStore.list_entries`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +63,7 @@ class HistoryReader:
     are secrets here, too.
     """
 
-    store: HistoryStore
+    store: Store
     box: SecretBox
     gate: ValueGate
     base_url: str

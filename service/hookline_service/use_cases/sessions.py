@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import anyio
 
 from hookline_runner import fast_json
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine, SessionChanges
-from hookline_service.model.events import Event
-from hookline_service.model.ids import EventId, SessionId
+from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import FINAL_STATES, Session, anew
-
-
-class SessionReads(Protocol):
-    """The part of the store that finds sessions."""
-
-    async def get_session(self, session_id: SessionId) -> Session:
-        """See `SessionStore.get_session`."""
-        ...
-
-
-class SessionStarts(SessionReads, Protocol):
-    """The part of the store that starting a session again needs."""
-
-    async def get_event(self, event_id: EventId) -> Event:
-        """See `EventStore.get_event`."""
-        ...
-
-    async def add_sessions(self, sessions: Sequence[Session]) -> None:
-        """See `SessionStore.add_sessions`."""
-        ...
+from hookline_service.storage.protocols import SessionStore, Store
 
 
 async def restart_session(
-    store: SessionStarts, engine: Engine, clock: Clock, session_id: SessionId
+    store: Store, engine: Engine, clock: Clock, session_id: SessionId
 ) -> Session:
     """Start a new session with the build, entry point, input and event of this one.
 
@@ -54,7 +32,7 @@ async def restart_session(
 
 
 async def wait_until_final(
-    store: SessionReads, changes: SessionChanges, session_id: SessionId, timeout_s: float
+    store: SessionStore, changes: SessionChanges, session_id: SessionId, timeout_s: float
 ) -> Session:
     """The session when it is final, or as it is after `timeout_s`.
 

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 import anyio
 
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine
 from hookline_service.model.calls import CallResult, SendSignal, SessionCall, Signal
-from hookline_service.model.ids import SessionId
-from hookline_service.model.sessions import Session
+from hookline_service.storage.protocols import Store
 
 
-class SignalStore(Protocol):
-    """The part of the store that takes signals."""
-
-    async def get_session(self, session_id: SessionId) -> Session:
-        """See `SessionStore.get_session`."""
-        ...
-
-    def call_soon(
-        self, call: SessionCall, on_stored: Callable[[CallResult | Exception], None]
-    ) -> None:
-        """See `CallStore.call_soon`."""
-        ...
-
-
-async def send_signal(store: SignalStore, engine: Engine, clock: Clock, signal: Signal) -> None:
+async def send_signal(store: Store, engine: Engine, clock: Clock, signal: Signal) -> None:
     """Queue a signal for a session, which is woken when it waits for it; returns when it is on disk.
 
     Raises:
@@ -47,7 +29,7 @@ async def send_signal(store: SignalStore, engine: Engine, clock: Clock, signal: 
         engine.wake((await _made(store, call)).woken)
 
 
-async def _made(store: SignalStore, call: SessionCall) -> CallResult:
+async def _made(store: Store, call: SessionCall) -> CallResult:
     results: list[CallResult | Exception] = []
     is_stored = anyio.Event()
 

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import Connection, StoredVariable, Trigger
+from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.variables import open_variable
 from hookline_service.use_cases.webhook_urls import webhook_url
 
 
-class StartVariableStore(Protocol):
-    """The part of the store that the environment is made of."""
-
-    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
-        """See `ProjectStore.list_variables`."""
-        ...
-
-    async def list_connections(self, project_id: ProjectId) -> list[Connection]:
-        """See `ProjectStore.list_connections`."""
-        ...
-
-    async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
-        """See `ProjectStore.list_triggers`."""
-        ...
-
-
 async def variables_for(
-    store: StartVariableStore, box: SecretBox, project_id: ProjectId, base_url: str
+    store: Store, box: SecretBox, project_id: ProjectId, base_url: str
 ) -> dict[str, str]:
     """Names and values for the environment of a session of this project, as they are now.
 

@@ -11,9 +11,10 @@ from typing import Final, Protocol
 from hookline_service.engine.masking import Mask, mask_of
 from hookline_service.model.errors import EventNotFoundError
 from hookline_service.model.events import Arrival, Event
-from hookline_service.model.ids import EventId, ProjectId
-from hookline_service.model.projects import StoredVariable, Trigger
+from hookline_service.model.ids import EventId
+from hookline_service.model.projects import Trigger
 from hookline_service.model.secret import MASK
+from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.variables import open_variable
 from hookline_triggers.definitions import TriggerDefinition, TriggerKind
@@ -25,24 +26,6 @@ MOST_COUNTED: Final = 10_000
 MOST_JUDGED: Final = 500
 MOST_BYTES: Final = 16 * 1024 * 1024
 _MOST_TYPES: Final = 20
-
-
-class MatchReads(Protocol):
-    """The part of the store that knows what came."""
-
-    async def list_arrivals(
-        self, project_id: ProjectId, source: str, since: datetime, limit: int
-    ) -> list[Arrival]:
-        """See `EventStore.list_arrivals`."""
-        ...
-
-    async def get_event(self, event_id: EventId) -> Event:
-        """See `EventStore.get_event`."""
-        ...
-
-    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
-        """See `ProjectStore.list_variables`."""
-        ...
 
 
 class Surveyed(Protocol):
@@ -70,7 +53,7 @@ class Surveying(Protocol):
 class MatchReader:
     """Judges by the trigger as it is now, whatever was in force when an event came; no secret of the project is in what it says."""
 
-    store: MatchReads
+    store: Store
     surveyor: Surveying
     box: SecretBox
 

@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from hookline_service.model.errors import TriggerNotFoundError
-from hookline_service.model.ids import ProjectId, TriggerId
+from hookline_service.model.ids import TriggerId
 from hookline_service.model.likeness import nearest
 from hookline_service.model.projects import Project, Trigger
+from hookline_service.storage.protocols import Store, TriggerStore
 
 
-class TriggerReads(Protocol):
-    """The part of the store that finds triggers."""
-
-    async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
-        """See `ProjectStore.list_triggers`."""
-        ...
-
-
-class TriggerIdentities(Protocol):
-    """The part of the store that remembers triggers."""
-
-    async def list_projects(self) -> list[Project]:
-        """See `ProjectStore.list_projects`."""
-        ...
-
-    async def list_trigger_identities(
-        self, project_id: ProjectId
-    ) -> list[tuple[TriggerId, str, str | None]]:
-        """See `ProjectStore.list_trigger_identities`."""
-        ...
-
-
-async def get_trigger(store: TriggerReads, project: Project, key: str) -> Trigger:
+async def get_trigger(store: TriggerStore, project: Project, key: str) -> Trigger:
     """The project's trigger in force with this name or id.
 
     Raises:
@@ -45,7 +22,7 @@ async def get_trigger(store: TriggerReads, project: Project, key: str) -> Trigge
     raise TriggerNotFoundError(key, nearest(key, (each.definition.name for each in triggers)))
 
 
-async def find_trigger_id(store: TriggerIdentities, key: str, project: Project | None) -> TriggerId:
+async def find_trigger_id(store: Store, key: str, project: Project | None) -> TriggerId:
     """The id of the trigger with this name or id, also of one that is no longer in force.
 
     Raises:

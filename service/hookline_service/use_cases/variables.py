@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from hookline.errors import InvalidError
 from hookline_connections.names import HELPER_VARIABLES
@@ -13,10 +11,11 @@ from hookline_service.manifest.encoding import manifest_from_json
 from hookline_service.manifest.keys import MAX_NAME, is_symbol, is_variable_name
 from hookline_service.manifest.values import ManifestVariable
 from hookline_service.model.errors import VariableNotFoundError
-from hookline_service.model.ids import BuildId, DeploymentId, ProjectId
+from hookline_service.model.ids import ProjectId
 from hookline_service.model.likeness import meant, nearest
-from hookline_service.model.projects import Build, Connection, Deployment, StoredVariable
+from hookline_service.model.projects import StoredVariable
 from hookline_service.model.secret import MASK, TOO_SHORT, Secret, is_too_short
+from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 
 MAX_VALUE_BYTES = 64 * 1024
@@ -35,40 +34,6 @@ class VariableInvalidError(InvalidError):
     def details(self) -> dict[str, object]:
         """The variable's name."""
         return {"name": self.name}
-
-
-class VariableStore(Protocol):
-    """The part of the store that keeps variables."""
-
-    async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
-        """See `ProjectStore.list_variables`."""
-        ...
-
-    async def list_connections(self, project_id: ProjectId) -> list[Connection]:
-        """See `ProjectStore.list_connections`."""
-        ...
-
-    async def list_deployments(
-        self, project_id: ProjectId | None, limit: int, before: DeploymentId | None = None
-    ) -> list[Deployment]:
-        """See `ProjectStore.list_deployments`."""
-        ...
-
-    async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
-        """See `ProjectStore.find_active_deployment`."""
-        ...
-
-    async def find_build(self, build_id: BuildId) -> Build | None:
-        """See `ProjectStore.find_build`."""
-        ...
-
-    async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
-        """See `ProjectStore.set_variables`."""
-        ...
-
-    async def delete_variable(self, project_id: ProjectId, scope: str, name: str) -> bool:
-        """See `ProjectStore.delete_variable`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +60,7 @@ class NewVariable:
 
 
 async def list_variables(
-    store: VariableStore,
+    store: Store,
     box: SecretBox,
     project_id: ProjectId,
     *,
@@ -119,7 +84,7 @@ async def list_variables(
 
 
 async def set_variable(
-    store: VariableStore, box: SecretBox, clock: Clock, project_id: ProjectId, new: NewVariable
+    store: Store, box: SecretBox, clock: Clock, project_id: ProjectId, new: NewVariable
 ) -> ShownVariable:
     """Set one variable; the answer masks a secret.
 
@@ -155,9 +120,7 @@ async def set_variable(
     return ShownVariable(variable=variable, value=shown, doubt=doubt)
 
 
-async def delete_variable(
-    store: VariableStore, project_id: ProjectId, scope: str, name: str
-) -> None:
+async def delete_variable(store: Store, project_id: ProjectId, scope: str, name: str) -> None:
     """Delete one variable.
 
     Raises:
@@ -186,7 +149,7 @@ def _shown(box: SecretBox, variable: StoredVariable, *, reveal: bool) -> str:
 
 
 async def _find(
-    store: VariableStore, project_id: ProjectId, scope: str, name: str
+    store: Store, project_id: ProjectId, scope: str, name: str
 ) -> StoredVariable | None:
     for variable in await store.list_variables(project_id):
         if (variable.scope, variable.name) == (scope, name):
@@ -194,7 +157,7 @@ async def _find(
     return None
 
 
-async def _doubt(store: VariableStore, project_id: ProjectId, new: NewVariable) -> str:
+async def _doubt(store: Store, project_id: ProjectId, new: NewVariable) -> str:
     for connection in await store.list_connections(project_id) if new.scope else ():
         names = HELPER_VARIABLES.get(connection.integration, ())
         if connection.name == new.scope and names and new.name not in names:
@@ -204,9 +167,7 @@ async def _doubt(store: VariableStore, project_id: ProjectId, new: NewVariable) 
     return ""
 
 
-async def _declared(
-    store: VariableStore, project_id: ProjectId, new: NewVariable
-) -> ManifestVariable:
+async def _declared(store: Store, project_id: ProjectId, new: NewVariable) -> ManifestVariable:
     """The variable as the active deployment's manifest declares it; a plain one if it does not."""
     deployment = await store.find_active_deployment(project_id)
     build = await store.find_build(deployment.build_id) if deployment else None
@@ -219,9 +180,7 @@ async def _declared(
     return ManifestVariable(name=new.name)
 
 
-async def _check(
-    store: VariableStore, project_id: ProjectId, new: NewVariable, *, is_there: bool
-) -> None:
+async def _check(store: Store, project_id: ProjectId, new: NewVariable, *, is_there: bool) -> None:
     if not is_there and not is_variable_name(new.name):
         problem = f"a name has letters, digits and _, and at most {MAX_NAME} characters"
         raise VariableInvalidError(new.name, problem)

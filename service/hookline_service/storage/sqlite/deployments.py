@@ -41,7 +41,7 @@ class DeploymentTables(Tables):
     """See `ProjectStore`."""
 
     async def apply_release(self, release: Release) -> None:
-        """See `ProjectStore.apply_release`."""
+        """See `DeploymentStore.apply_release`."""
         await self._writer.run(_apply_release, release, size_bytes=len(release.archive))
 
     async def activate_deployment(
@@ -52,7 +52,7 @@ class DeploymentTables(Tables):
         connections: Sequence[Connection],
         at: datetime,
     ) -> Deployment:
-        """See `ProjectStore.activate_deployment`."""
+        """See `DeploymentStore.activate_deployment`."""
         return await self._writer.run(
             _activate, deployment_id, triggers, schedules, connections, at
         )
@@ -64,66 +64,66 @@ class DeploymentTables(Tables):
     async def set_deployment_state(
         self, deployment_id: DeploymentId, state: DeploymentState
     ) -> Deployment:
-        """See `ProjectStore.set_deployment_state`."""
+        """See `DeploymentStore.set_deployment_state`."""
         return await self._writer.run(_set_state, deployment_id, state)
 
     async def settle_draining(self) -> list[DeploymentId]:
-        """See `ProjectStore.settle_draining`."""
+        """See `DeploymentStore.settle_draining`."""
         rows = await self._writer.run(Database.rows, "settle_draining")
         return sorted(row[0] for row in rows)
 
     async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
-        """See `ProjectStore.get_deployment`."""
+        """See `DeploymentStore.get_deployment`."""
         row = self._readers.at_once(Database.row, "find_deployment", (deployment_id,))
         if row is None:
             raise DeploymentNotFoundError(deployment_id)
         return deployment_of(row)
 
     async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
-        """See `ProjectStore.find_active_deployment`."""
+        """See `DeploymentStore.find_active_deployment`."""
         row = self._readers.at_once(Database.row, "find_active_deployment", (project_id,))
         return None if row is None else deployment_of(row)
 
     async def list_deployments(
         self, project_id: ProjectId | None, limit: int, before: DeploymentId | None = None
     ) -> list[Deployment]:
-        """See `ProjectStore.list_deployments`."""
+        """See `DeploymentStore.list_deployments`."""
         rows = await self._readers.run(_list_deployments, project_id, limit, before)
         return [deployment_of(row) for row in rows]
 
     async def count_sessions(self, deployment_id: DeploymentId) -> dict[SessionState, int]:
-        """See `ProjectStore.count_sessions`."""
+        """See `DeploymentStore.count_sessions`."""
         rows = await self._readers.run(_count_sessions, deployment_id)
         counts = dict.fromkeys(SessionState, 0)
         counts.update({SessionState(state): count for state, count in rows})
         return counts
 
     async def find_build(self, build_id: BuildId) -> Build | None:
-        """See `ProjectStore.find_build`."""
+        """See `BuildStore.find_build`."""
         row = self._readers.at_once(Database.row, "find_build", (build_id,))
         return None if row is None else build_of(row)
 
     async def get_archive(self, build_id: BuildId) -> bytes:
-        """See `ProjectStore.get_archive`."""
+        """See `BuildStore.get_archive`."""
         row = await self._readers.run(Database.row, "find_archive", (build_id,))
         if row is None:
             raise BuildNotFoundError(build_id)
         return row[0]
 
     async def list_builds(self, project_id: ProjectId | None, limit: int) -> list[Build]:
-        """See `ProjectStore.list_builds`."""
+        """See `BuildStore.list_builds`."""
         rows = await self._readers.run(_list_builds, project_id, limit)
         return [build_of(row) for row in rows]
 
     async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
-        """See `ProjectStore.list_needed_builds`."""
+        """See `BuildStore.list_needed_builds`."""
         ids = fast_json.write(list(builds)).decode()
         return [
             row[0] for row in await self._readers.run(Database.rows, "list_needed_builds", (ids,))
         ]
 
     async def delete_build(self, build_id: BuildId) -> None:
-        """See `ProjectStore.delete_build`."""
+        """See `BuildStore.delete_build`."""
         await self._writer.run(_delete_build, build_id)
 
 

@@ -12,10 +12,10 @@ from hookline_service.storage.sqlite.tables import Tables
 
 
 class ForkTables(Tables):
-    """See `CallStore.fork_session`."""
+    """See `SessionStore.fork_session`."""
 
     async def fork_session(self, fork: SessionFork) -> list[Subscription]:
-        """See `CallStore.fork_session`."""
+        """See `SessionStore.fork_session`."""
         return await self._writer.run(_fork_session, fork)
 
 

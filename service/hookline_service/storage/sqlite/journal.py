@@ -24,7 +24,7 @@ class JournalTables(Tables):
     """See `SessionStore`."""
 
     async def append(self, entries: Sequence[JournalEntry], log: Sequence[LogRecord]) -> None:
-        """See `SessionStore.append`."""
+        """See `JournalStore.append`."""
         size_bytes = _size_of_entries(entries) + size_of_log(log)
         await self._writer.run(_append, entries, log, size_bytes=size_bytes)
 
@@ -34,7 +34,7 @@ class JournalTables(Tables):
         log: Sequence[LogRecord],
         on_stored: Callable[[Exception | None], None],
     ) -> None:
-        """See `SessionStore.append_soon`."""
+        """See `JournalStore.append_soon`."""
 
         def tell(_result: Any, failure: Exception | None) -> None:
             on_stored(failure)
@@ -43,17 +43,17 @@ class JournalTables(Tables):
         self._writer.submit(OnDone(tell), size_bytes, _append, entries, log)
 
     async def last_seq(self, session_id: SessionId) -> int:
-        """See `SessionStore.last_seq`."""
+        """See `JournalStore.last_seq`."""
         return self._readers.at_once(Database.value, "last_seq", (session_id,)) or 0
 
     async def count_entries(self, session_id: SessionId) -> int:
-        """See `SessionStore.count_entries`."""
+        """See `JournalStore.count_entries`."""
         return await self._readers.run(Database.value, "count_entries", (session_id,))
 
     async def read_journal(
         self, session_id: SessionId, page: int = 1000
     ) -> AsyncIterator[list[JournalEntry]]:
-        """See `SessionStore.read_journal`."""
+        """See `JournalStore.read_journal`."""
         after_seq = -1
         while rows := await self._readers.run(_page, "list_entries", session_id, after_seq, page):
             yield [entry_of(session_id, row) for row in rows]
@@ -62,7 +62,7 @@ class JournalTables(Tables):
     async def read_journal_rows(
         self, session_id: SessionId, page: int = 1000
     ) -> AsyncIterator[list[ReplayRow]]:
-        """See `SessionStore.read_journal_rows`."""
+        """See `JournalStore.read_journal_rows`."""
         after_seq = -1
         while rows := await self._readers.run(
             _page, "list_replay_rows", session_id, after_seq, page
@@ -73,7 +73,7 @@ class JournalTables(Tables):
     async def list_entries(
         self, session_id: SessionId, after_seq: int, limit: int
     ) -> list[JournalEntry]:
-        """See `SessionStore.list_entries`."""
+        """See `JournalStore.list_entries`."""
         rows = await self._readers.run(
             Database.rows, "list_entries", (session_id, after_seq, limit)
         )
@@ -82,7 +82,7 @@ class JournalTables(Tables):
     async def list_log(
         self, session_id: SessionId, after_seq: int, limit: int, *, newest_first: bool = False
     ) -> list[LogRecord]:
-        """See `SessionStore.list_log`."""
+        """See `JournalStore.list_log`."""
         statement = "list_last_log" if newest_first else "list_log"
         rows = await self._readers.run(Database.rows, statement, (session_id, after_seq, limit))
         return [log_of(session_id, row) for row in rows]

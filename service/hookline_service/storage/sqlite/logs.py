@@ -18,7 +18,7 @@ class LogTables(Tables):
     """See `SessionStore`."""
 
     async def list_logs(self, which: LogFilter) -> LogPage:
-        """See `SessionStore.list_logs`."""
+        """See `JournalStore.list_logs`."""
         return await self._readers.run(_list_logs, which)
 
 

@@ -38,24 +38,24 @@ class ProjectTables(Tables):
         return [project_of(row) for row in rows]
 
     async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
-        """See `ProjectStore.list_variables`."""
+        """See `VariableStore.list_variables`."""
         rows = self._readers.at_once(Database.rows, "list_variables", (project_id,))
         return [variable_of(project_id, row) for row in rows]
 
     async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
-        """See `ProjectStore.set_variables`."""
+        """See `VariableStore.set_variables`."""
         await self._writer.run(save_variables, variables)
 
     async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:
-        """See `ProjectStore.replace_values`."""
+        """See `VariableStore.replace_values`."""
         return await self._writer.run(replace_values, replaced)
 
     async def delete_variable(self, project_id: ProjectId, scope: str, name: str) -> bool:
-        """See `ProjectStore.delete_variable`."""
+        """See `VariableStore.delete_variable`."""
         return await self._writer.run(delete_variable, project_id, scope, name)
 
     async def list_connections(self, project_id: ProjectId) -> list[Connection]:
-        """See `ProjectStore.list_connections`."""
+        """See `DeploymentStore.list_connections`."""
         rows = self._readers.at_once(Database.rows, "list_connections", (project_id,))
         return [connection_of(project_id, row) for row in rows]
 

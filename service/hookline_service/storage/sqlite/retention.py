@@ -52,7 +52,7 @@ class RetentionTables(Tables):
         await self._writer.run(_remove_rest_of_project, key)
 
     async def delete_deployment(self, deployment_id: DeploymentId) -> None:
-        """See `ProjectStore.delete_deployment`."""
+        """See `DeploymentStore.delete_deployment`."""
         while not await self._writer.run(_remove_deployment, deployment_id):
             pass
 

@@ -30,21 +30,21 @@ class ValueTables(Tables):
     """See `CallStore`."""
 
     async def list_values(self, project_id: ProjectId, now: datetime) -> dict[str, bytes]:
-        """See `CallStore.list_values`."""
+        """See `ValueStore.list_values`."""
         return await self._readers.run(_list_values, project_id, to_us(now))
 
     async def find_published(
         self, project_id: ProjectId, key: str, now: datetime
     ) -> PublishedValue | None:
-        """See `CallStore.find_published`."""
+        """See `ValueStore.find_published`."""
         return self._readers.at_once(_find_published, project_id, key, to_us(now))
 
     async def use_value(self, project_id: ProjectId, use: UseStore, now: datetime) -> bytes:
-        """See `CallStore.use_value`."""
+        """See `ValueStore.use_value`."""
         return await self._writer.run(_use_value, project_id, use, now)
 
     async def delete_expired_values(self, now: datetime, limit: int) -> int:
-        """See `CallStore.delete_expired_values`."""
+        """See `ValueStore.delete_expired_values`."""
         return await self._writer.run(_delete_expired, to_us(now), limit)
 
 

@@ -23,18 +23,18 @@ class TriggerTables(Tables):
     """See `ProjectStore` and `ScheduleStore`."""
 
     async def find_trigger_by_slug(self, slug: str) -> Trigger | None:
-        """See `ProjectStore.find_trigger_by_slug`."""
+        """See `TriggerStore.find_trigger_by_slug`."""
         row = self._readers.at_once(Database.row, "find_trigger_by_slug", (slug,))
         trigger = None if row is None else trigger_of(row)
         return trigger if trigger is not None and trigger.slug is not None else None
 
     async def find_trigger(self, trigger_id: TriggerId) -> Trigger | None:
-        """See `ProjectStore.find_trigger`."""
+        """See `TriggerStore.find_trigger`."""
         row = self._readers.at_once(Database.row, "find_trigger", (trigger_id,))
         return None if row is None else trigger_of(row)
 
     async def list_triggers(self, project_id: ProjectId | None) -> list[Trigger]:
-        """See `ProjectStore.list_triggers`."""
+        """See `TriggerStore.list_triggers`."""
         rows = await self._readers.run(
             _rows_of_project, "list_triggers", "list_triggers_of_project", project_id
         )
@@ -43,19 +43,19 @@ class TriggerTables(Tables):
     async def list_trigger_identities(
         self, project_id: ProjectId
     ) -> list[tuple[TriggerId, str, str | None]]:
-        """See `ProjectStore.list_trigger_identities`."""
+        """See `TriggerStore.list_trigger_identities`."""
         rows = await self._readers.run(Database.rows, "list_trigger_identities", (project_id,))
         return [(row[0], row[1], row[2]) for row in rows]
 
     async def list_schedules(self, project_id: ProjectId | None = None) -> list[Schedule]:
-        """See `ScheduleStore.list_schedules`."""
+        """See `TriggerStore.list_schedules`."""
         rows = await self._readers.run(
             _rows_of_project, "list_schedules", "list_schedules_of_project", project_id
         )
         return [schedule_of(row) for row in rows]
 
     async def save_schedule(self, schedule: Schedule) -> None:
-        """See `ScheduleStore.save_schedule`."""
+        """See `TriggerStore.save_schedule`."""
         await self._writer.run(_save_schedule, schedule)
 
 

@@ -1,4 +1,4 @@
-"""What the service asks of a store about the keys of sealed values; see `storage.protocols`."""
+"""Keys of sealed values."""
 
 from __future__ import annotations
 
