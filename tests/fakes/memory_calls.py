@@ -388,7 +388,7 @@ class MemoryCalls(MemoryProjects):
             if event_id is not None:
                 self._deliveries.remove((each, event_id))
                 event = self._events[event_id]
-                return taken_event(each, (event.id, event.type, event.data, event.body))
+                return taken_event(each, event.id, event.type, event.data, event.body)
         return nothing_there(call, take)
 
     def _send_signal(self, call: SessionCall, send: SendSignal) -> Applied:

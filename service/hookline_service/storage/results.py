@@ -112,14 +112,13 @@ def recorded_result(
 
 
 def taken_event(
-    subscription: SubscriptionId, event: tuple[EventId, str, bytes, bytes | None]
+    subscription: SubscriptionId, event_id: EventId, type_: str, data: bytes, body: bytes | None
 ) -> Applied:
-    """An event (id, type, data, body) as a session gets it: subscription, id, type, and data in full.
+    """An event as a session gets it: subscription, id, type, and data in full.
 
     Raises:
         EventUnreadableError: the data are deeper than what comes from outside may be.
     """
-    event_id, type_, data, body = event
     content: Any = fast_json.read(data)
     if body is not None and isinstance(content, dict):
         content = event_data(cast("dict[str, Any]", content), body)

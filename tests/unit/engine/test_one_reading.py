@@ -82,7 +82,7 @@ def test_a_body_is_one_value_in_every_way(body: bytes, tmp_path: Path) -> None:
 
     assert start_of(event, a_session(RELEASE, event))["body"]["json"] == value
     assert EventFacts(event).data.get("body", {}).get("json") == value
-    taken = taken_event(SubscriptionId("sub_1"), (event.id, "post", event.data, event.body))
+    taken = taken_event(SubscriptionId("sub_1"), event.id, "post", event.data, event.body)
     assert values.decode_answer(taken.text or b"")["data"]["body"] == content
     assert as_others_read(taken.text or b"")["id"] == event.id
     assert answered({**content, "bytes": None})["json"] == value
@@ -129,7 +129,7 @@ def test_a_given_value_is_one_value_in_every_way(text: bytes) -> None:
     assert start_of(by_hand, a_session(RELEASE, by_hand)) == value
     session = a_session(RELEASE, input=encode_input(value))
     assert start_of(None, session) == ({} if value is None else value)
-    taken = taken_event(SubscriptionId("sub_1"), (by_hand.id, "x", by_hand.data, None))
+    taken = taken_event(SubscriptionId("sub_1"), by_hand.id, "x", by_hand.data, None)
     assert values.decode_answer(taken.text or b"")["data"] == value
     assert json_value(by_hand.data) == answered(value) == value
     if not json_text.is_deeper(value, values.MAX_DEPTH):

@@ -60,7 +60,7 @@ DELETE FROM subscriptions WHERE session_key = ?;
 
 -- name: list_subscriptions
 -- Subscriptions above an id, by id.
-SELECT u.id, s.id, p.id, u.source, u.filter, u.created_at
+SELECT u.id, s.id AS session_id, p.id AS project_id, u.source, u.filter, u.created_at
 FROM subscriptions AS u
 JOIN sessions AS s ON s.key = u.session_key
 JOIN projects AS p ON p.key = s.project_key
@@ -97,14 +97,14 @@ ORDER BY s.id, u.id;
 
 -- name: find_oldest_delivery
 -- A subscription of a session, and the oldest delivery in it, if any.
-SELECT u.key, (SELECT min(d.key) FROM deliveries AS d WHERE d.subscription_key = u.key)
+SELECT u.key, (SELECT min(d.key) FROM deliveries AS d WHERE d.subscription_key = u.key) AS oldest
 FROM subscriptions AS u WHERE u.id = ? AND u.session_key = ?;
 
 -- name: find_first_subscription
 -- Of some subscriptions (a JSON list of ids) the place of the first that is none of the session's, and of the first in
 -- which an event is.
-SELECT min(CASE WHEN u.key IS NULL THEN json_each.key END),
-       min(CASE WHEN EXISTS (SELECT 1 FROM deliveries AS d WHERE d.subscription_key = u.key) THEN json_each.key END)
+SELECT min(CASE WHEN u.key IS NULL THEN json_each.key END) AS unknown,
+       min(CASE WHEN EXISTS (SELECT 1 FROM deliveries AS d WHERE d.subscription_key = u.key) THEN json_each.key END) AS first
 FROM json_each(?) LEFT JOIN subscriptions AS u ON u.id = json_each.value AND u.session_key = ?;
 
 -- name: find_delivered_event
@@ -155,7 +155,7 @@ DELETE FROM waits WHERE session_key = ?;
 
 -- name: list_waits
 -- What sessions (a JSON list of ids) wait for, with the sources of subscriptions.
-SELECT s.id, w.topic, coalesce(u.source, '')
+SELECT s.id AS session_id, w.topic, coalesce(u.source, '') AS source
 FROM sessions AS s
 JOIN waits AS w ON w.session_key = s.key
 LEFT JOIN subscriptions AS u ON w.topic = 'sub:' || u.id AND u.session_key = s.key
@@ -180,7 +180,7 @@ INSERT INTO outcomes (event_key, session_id, at, value) VALUES (?, ?, ?, ?);
 
 -- name: list_outcomes
 -- Outcomes of an event in the order they were recorded.
-SELECT o.session_id, o.at, o.value, p.id
+SELECT o.session_id, o.at, o.value, p.id AS project_id
 FROM outcomes AS o
 JOIN events AS e ON e.key = o.event_key
 JOIN projects AS p ON p.key = e.project_key

@@ -5,7 +5,7 @@ SELECT key FROM builds WHERE id = ?;
 -- name: insert_build
 -- A build; one whose id exists is kept.
 INSERT INTO builds (id, project_key, environment, file_count, size_bytes, created_at, manifest)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+VALUES (:id, :project_key, :environment, :file_count, :size_bytes, :created_at, :manifest)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: insert_archive
@@ -74,7 +74,7 @@ SELECT key FROM deployments WHERE id = ?;
 
 -- name: insert_deployment
 -- A deployment; one whose id exists is kept.
-INSERT INTO deployments (id, project_key, build_key, state, created_at, activated_at) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO deployments (id, project_key, build_key, state, created_at, activated_at) VALUES (:id, :project_key, :build_key, :state, :created_at, :activated_at)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: find_deployment

@@ -1,12 +1,15 @@
 -- name: insert_event
 -- An event, unless its id or its delivery was recorded before.
 INSERT INTO events (id, project_key, trigger_key, source, type, delivery_id, created_at, started, redispatch_of, data, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (
+    :id, :project_key, :trigger_key, :source, :type, :delivery_id, :created_at, :started, :redispatch_of, :data,
+    :body
+)
 ON CONFLICT DO NOTHING;
 
 -- name: find_event_key
 -- The number of an event.
-SELECT key FROM events WHERE id = ?;
+SELECT key, id FROM events WHERE id = ?;
 
 -- name: find_delivery_of_trigger
 -- The event that a trigger's delivery was recorded as.
@@ -27,17 +30,17 @@ FROM event_values WHERE id = ?;
 
 -- name: list_events
 -- Events below an id, of a type if one is given, newest first; without what they carry.
-SELECT id, project_id, trigger_id, source, type, X'7B7D', NULL, delivery_id, created_at, redispatch_of
+SELECT id, project_id, trigger_id, source, type, X'7B7D' AS data, NULL AS body, delivery_id, created_at, redispatch_of
 FROM event_values WHERE id < ?1 AND (?2 IS NULL OR type = ?2) ORDER BY id DESC LIMIT ?3;
 
 -- name: list_events_of_project
 -- Events of a project.
-SELECT id, project_id, trigger_id, source, type, X'7B7D', NULL, delivery_id, created_at, redispatch_of
+SELECT id, project_id, trigger_id, source, type, X'7B7D' AS data, NULL AS body, delivery_id, created_at, redispatch_of
 FROM event_values WHERE project_key = ?4 AND id < ?1 AND (?2 IS NULL OR type = ?2) ORDER BY id DESC LIMIT ?3;
 
 -- name: list_events_of_trigger
 -- Events of a trigger.
-SELECT id, project_id, trigger_id, source, type, X'7B7D', NULL, delivery_id, created_at, redispatch_of
+SELECT id, project_id, trigger_id, source, type, X'7B7D' AS data, NULL AS body, delivery_id, created_at, redispatch_of
 FROM event_values WHERE trigger_key = ?4 AND id < ?1 AND (?2 IS NULL OR type = ?2) ORDER BY id DESC LIMIT ?3;
 
 -- name: list_arrivals_of_trigger
@@ -53,7 +56,7 @@ ORDER BY id DESC LIMIT ?3;
 
 -- name: list_events_of_deployment
 -- Events that started a session of a deployment, among those of its project.
-SELECT v.id, v.project_id, v.trigger_id, v.source, v.type, X'7B7D', NULL, v.delivery_id, v.created_at, v.redispatch_of
+SELECT v.id, v.project_id, v.trigger_id, v.source, v.type, X'7B7D' AS data, NULL AS body, v.delivery_id, v.created_at, v.redispatch_of
 FROM event_values AS v
 WHERE v.project_key = ?4 AND v.id < ?1 AND (?2 IS NULL OR v.type = ?2)
   AND EXISTS (SELECT 1 FROM sessions AS s WHERE s.event_key = v.key AND +s.deployment_key = ?5)

@@ -3,12 +3,15 @@
 INSERT INTO journal (
     session_key, branch, position, seq, attempt, kind, name, file, line, ok, is_volatile, encoding, started_at,
     ended_at, wake_at, arguments, display, value
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES (
+    :session_key, :branch, :index, :seq, :attempt, :kind, :name, :file, :line, :ok, :is_volatile, :encoding,
+    :started_at, :ended_at, :wake_at, :arguments, :display, :value
+)
 ON CONFLICT DO NOTHING;
 
 -- name: insert_log
 -- A log record; one recorded before is left as it is.
-INSERT INTO log (session_key, seq, attempt, at, kind, level, text) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO log (session_key, seq, attempt, at, kind, level, text) VALUES (:session_key, :seq, :attempt, :at, :kind, :level, :text)
 ON CONFLICT (session_key, seq) DO NOTHING;
 
 -- name: last_seq
@@ -25,13 +28,13 @@ SELECT count(*) FROM journal WHERE session_key = (SELECT key FROM sessions WHERE
 
 -- name: list_entries
 -- Journal entries above a number, oldest first.
-SELECT branch, position, seq, attempt, kind, name, file, line, ok, is_volatile, encoding, value, arguments, display,
+SELECT branch, position AS "index", seq, attempt, kind, name, file, line, ok, is_volatile, encoding, value, arguments, display,
        started_at, ended_at, wake_at
 FROM journal WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?;
 
 -- name: list_replay_rows
 -- What a replay needs of the journal entries above a number, oldest first; wake_at in seconds.
-SELECT branch, position, seq, kind, name, file, line, ok, is_volatile, encoding, value, wake_at / 1e6
+SELECT branch, position AS "index", seq, kind, name, file, line, ok, is_volatile, encoding, value, wake_at / 1e6
 FROM journal WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?;
 
 -- name: list_log
@@ -41,7 +44,7 @@ FROM log WHERE session_key = (SELECT key FROM sessions WHERE id = ?) AND seq > ?
 
 -- name: list_logs_below
 -- Log records of all sessions between two positions (the lower one included), newest first.
-SELECT l.key, s.id, l.seq, l.attempt, l.at, l.kind, l.text, l.level
+SELECT l.key, s.id AS session_id, l.seq, l.attempt, l.at, l.kind, l.text, l.level
 FROM log AS l JOIN sessions AS s ON s.key = l.session_key
 WHERE l.key < :upper AND l.key >= :lower AND l.at >= :since
   AND (:project IS NULL OR s.project_key = :project)
@@ -54,7 +57,7 @@ ORDER BY l.key DESC LIMIT :limit;
 
 -- name: list_logs_above
 -- The same, oldest first.
-SELECT l.key, s.id, l.seq, l.attempt, l.at, l.kind, l.text, l.level
+SELECT l.key, s.id AS session_id, l.seq, l.attempt, l.at, l.kind, l.text, l.level
 FROM log AS l JOIN sessions AS s ON s.key = l.session_key
 WHERE l.key < :upper AND l.key >= :lower AND l.at >= :since
   AND (:project IS NULL OR s.project_key = :project)

@@ -16,7 +16,7 @@ SELECT id, name, display_name, created_at, updated_at FROM projects WHERE delete
 
 -- name: save_project
 -- Insert a project, or give it new names; a project being deleted is left alone.
-INSERT INTO projects (id, name, display_name, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
+INSERT INTO projects (id, name, display_name, created_at, updated_at) VALUES (:id, :name, :display_name, :created_at, :updated_at)
 ON CONFLICT (id) DO UPDATE
 SET name = excluded.name, display_name = excluded.display_name, updated_at = excluded.updated_at
 WHERE deleted_at IS NULL;
@@ -44,7 +44,7 @@ ORDER BY v.scope, v.name;
 -- name: save_variable
 -- Insert or replace one variable.
 INSERT INTO variables (project_key, scope, name, value, is_secret, description, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+VALUES (:project_key, :scope, :name, :value, :is_secret, :description, :updated_at)
 ON CONFLICT (project_key, scope, name) DO UPDATE
 SET value = excluded.value, is_secret = excluded.is_secret, description = excluded.description,
     updated_at = excluded.updated_at;
@@ -75,7 +75,7 @@ DELETE FROM connections WHERE project_key = ?;
 
 -- name: insert_connection
 -- One connection of a project.
-INSERT INTO connections (project_key, name, integration) VALUES (?, ?, ?);
+INSERT INTO connections (project_key, name, integration) VALUES (:project_key, :name, :integration);
 
 -- name: list_secrets
 -- The secret variables of a project and its connections, by its number.

@@ -5,7 +5,12 @@ INSERT INTO sessions (
     created_at, started_at, ended_at, wake_at, deadline_at, scheduled_for, retry_of, retry_number, stop_reason,
     error_type, error_message, error_traceback, input, result, parent_id, memo, forked_from,
     generation, starter_key, weight
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES (
+    :id, :project_key, :build_key, :deployment_key, :trigger_key, :event_key, :entry_point, :state, :is_durable,
+    :attempt, :created_at, :started_at, :ended_at, :wake_at, :deadline_at, :scheduled_for, :retry_of,
+    :retry_number, :stop_reason, :error_type, :error_message, :error_traceback, :input, :result, :parent_id, :memo,
+    :forked_from, :generation, :starter_key, :weight
+)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: weigh_children_not_begun
@@ -22,7 +27,7 @@ SELECT * FROM session_values WHERE id = ?;
 
 -- name: find_answer
 -- What the function of a session returned, if it was kept, and its project.
-SELECT s.answer, p.id FROM sessions AS s JOIN projects AS p ON p.key = s.project_key WHERE s.id = ?;
+SELECT s.answer, p.id AS project_id FROM sessions AS s JOIN projects AS p ON p.key = s.project_key WHERE s.id = ?;
 
 -- name: list_sessions
 -- Sessions below an id, in a state if one is given, newest first.

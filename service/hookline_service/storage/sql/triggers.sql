@@ -4,7 +4,7 @@ SELECT key FROM triggers WHERE id = ?;
 
 -- name: save_trigger
 -- Put a trigger in force; a slug it once had is kept.
-INSERT INTO triggers (id, project_key, deployment_key, name, slug, definition) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO triggers (id, project_key, deployment_key, name, slug, definition) VALUES (:id, :project_key, :deployment_key, :name, :slug, :definition)
 ON CONFLICT (id) DO UPDATE
 SET deployment_key = excluded.deployment_key, name = excluded.name, slug = coalesce(excluded.slug, slug),
     definition = excluded.definition;
@@ -56,26 +56,26 @@ WHERE trigger_key IN (
 -- name: put_schedule
 -- Put in force where a schedule stands; one that was paused when it went out of force stays so.
 INSERT INTO schedules (trigger_key, next_fire_at, last_fire_at, paused, pause_reason, buffered)
-SELECT t.key, ?2, ?3, ?4, ?5, ?6 FROM triggers AS t WHERE t.id = ?1
+SELECT t.key, :next_fire_at, :last_fire_at, :paused, :pause_reason, :buffered FROM triggers AS t WHERE t.id = :trigger_id
 ON CONFLICT (trigger_key) DO UPDATE
 SET next_fire_at = excluded.next_fire_at, last_fire_at = coalesce(excluded.last_fire_at, last_fire_at), buffered = excluded.buffered;
 
 -- name: save_schedule
 -- Insert or replace where a schedule stands, while its trigger is in force.
 INSERT INTO schedules (trigger_key, next_fire_at, last_fire_at, paused, pause_reason, buffered)
-SELECT t.key, ?2, ?3, ?4, ?5, ?6 FROM triggers AS t WHERE t.id = ?1 AND t.deployment_key IS NOT NULL
+SELECT t.key, :next_fire_at, :last_fire_at, :paused, :pause_reason, :buffered FROM triggers AS t WHERE t.id = :trigger_id AND t.deployment_key IS NOT NULL
 ON CONFLICT (trigger_key) DO UPDATE
 SET next_fire_at = excluded.next_fire_at, last_fire_at = excluded.last_fire_at, paused = excluded.paused,
     pause_reason = excluded.pause_reason, buffered = excluded.buffered;
 
 -- name: step_schedule
 -- Move a schedule on; whether it is paused stays as it is.
-UPDATE schedules SET next_fire_at = ?2, last_fire_at = ?3, buffered = ?4
-WHERE trigger_key = (SELECT key FROM triggers WHERE id = ?1);
+UPDATE schedules SET next_fire_at = :next_fire_at, last_fire_at = :last_fire_at, buffered = :buffered
+WHERE trigger_key = (SELECT key FROM triggers WHERE id = :trigger_id);
 
 -- name: list_schedules
 -- All schedules in force, by trigger.
-SELECT t.id, p.id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.buffered
+SELECT t.id AS trigger_id, p.id AS project_id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.buffered
 FROM schedules AS c
 JOIN triggers AS t ON t.key = c.trigger_key
 JOIN projects AS p ON p.key = t.project_key
@@ -84,7 +84,7 @@ ORDER BY t.id;
 
 -- name: list_schedules_of_project
 -- Schedules in force of a project, by trigger.
-SELECT t.id, p.id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.buffered
+SELECT t.id AS trigger_id, p.id AS project_id, c.next_fire_at, c.last_fire_at, c.paused, c.pause_reason, c.buffered
 FROM schedules AS c
 JOIN triggers AS t ON t.key = c.trigger_key
 JOIN projects AS p ON p.key = t.project_key

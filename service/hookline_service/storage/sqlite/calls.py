@@ -51,7 +51,8 @@ from hookline_service.storage.results import (
 from hookline_service.storage.sqlite.children import insert_child
 from hookline_service.storage.sqlite.connection import Database
 from hookline_service.storage.sqlite.journal import insert_entry, session_key
-from hookline_service.storage.sqlite.rows import outcome_of, subscription_of, to_us
+from hookline_service.storage.sqlite.records import to_us
+from hookline_service.storage.sqlite.rows import OUTCOMES, SUBSCRIPTIONS
 from hookline_service.storage.sqlite.sealing import opened_filter, sealed, sealed_filter
 from hookline_service.storage.sqlite.store_values import use_store
 from hookline_service.storage.sqlite.tables import Tables, project_key
@@ -85,7 +86,10 @@ class CallTables(Tables):
         """See `CallStore.list_waits`."""
         ids = fast_json.write(list(session_ids)).decode()
         rows = await self._readers.run(Database.rows, "list_waits", (ids,))
-        return [Wait(session_id=row[0], topic=row[1], source=row[2]) for row in rows]
+        return [
+            Wait(session_id=row["session_id"], topic=row["topic"], source=row["source"])
+            for row in rows
+        ]
 
     async def list_outcomes(self, event_id: EventId) -> list[Outcome]:
         """See `CallStore.list_outcomes`."""
@@ -94,15 +98,19 @@ class CallTables(Tables):
 
 def _list_subscriptions(database: Database, after: str, limit: int) -> list[Subscription]:
     rows = database.rows("list_subscriptions", (after, limit))
-    return [opened_filter(database, subscription_of(row)) for row in rows]
+    return [opened_filter(database, SUBSCRIPTIONS.read(row)) for row in rows]
 
 
 def _list_outcomes(database: Database, event_id: EventId) -> list[Outcome]:
     rows = database.rows("list_outcomes", (event_id,))
     gate = database.gate
     return [
-        outcome_of(event_id, (session_id, at, gate.open(project_id, ValueKind.OUTCOME, value)))
-        for session_id, at, value, project_id in rows
+        OUTCOMES.read(
+            row,
+            event_id=event_id,
+            value=gate.open(row["project_id"], ValueKind.OUTCOME, row["value"]),
+        )
+        for row in rows
     ]
 
 
@@ -179,7 +187,7 @@ def _find_source(database: Database, project: int, name: str, caller: int) -> st
         return f"trigger:{trigger}"
     if has_connection:
         return f"connection:{name}"
-    known = [row[0] for row in database.rows("list_sources", (project,))]
+    known = [row["name"] for row in database.rows("list_sources", (project,))]
     raise SourceNotFoundError(name, known)
 
 
@@ -192,7 +200,9 @@ def _unsubscribe(
 
 def _take_event(database: Database, caller: int, call: SessionCall, take: TakeEvent) -> Applied:
     ids = fast_json.write(take.ids).decode()
-    unknown, first = _places_of(database.rows("find_first_subscription", (ids, caller)))
+    (places,) = database.rows("find_first_subscription", (ids, caller))
+    unknown: int | None = places["unknown"]
+    first: int | None = places["first"]
     if unknown is not None:
         raise SubscriptionNotFoundError(take.ids[unknown])
     if first is None:
@@ -201,14 +211,10 @@ def _take_event(database: Database, caller: int, call: SessionCall, take: TakeEv
     row = database.row("find_oldest_delivery", (subscription_id, caller))
     if row is None:
         raise SubscriptionNotFoundError(subscription_id)
-    delivery: int = row[1]
-    (event,) = database.rows("find_delivered_event", (delivery,))
+    delivery: int = row["oldest"]
+    (row,) = database.rows("find_delivered_event", (delivery,))
     database.execute("delete_delivery", (delivery,))  # also when it cannot be read: the next can
-    return taken_event(subscription_id, event)
-
-
-def _places_of(rows: Sequence[tuple[int | None, int | None]]) -> tuple[int | None, int | None]:
-    return rows[0]
+    return taken_event(subscription_id, row["id"], row["type"], row["data"], row["body"])
 
 
 def _send_signal(database: Database, caller: int, call: SessionCall, send: SendSignal) -> Applied:
@@ -229,8 +235,8 @@ def _take_signal(database: Database, caller: int, call: SessionCall, take: TakeS
     for name in _names_to_try(database, caller, take.names):
         row = database.row("find_oldest_signal", (caller, name))
         if row is not None:
-            payload = database.gate.open(call.project_id, ValueKind.SIGNAL, row[1])
-            database.execute("delete_signal", (row[0],))
+            payload = database.gate.open(call.project_id, ValueKind.SIGNAL, row["payload"])
+            database.execute("delete_signal", (row["key"],))
             return taken_signal(name, payload)
     return nothing_there(call, take)
 

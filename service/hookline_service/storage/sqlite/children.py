@@ -9,7 +9,7 @@ from hookline_service.model.calls import StartSession
 from hookline_service.model.errors import TooManyChildrenError
 from hookline_service.model.sealing import Finds
 from hookline_service.storage.sqlite.connection import Database
-from hookline_service.storage.sqlite.rows import to_us
+from hookline_service.storage.sqlite.records import to_us
 from hookline_service.storage.sqlite.sessions import insert_session
 
 _COUNT_AGAIN_US: Final = 100_000

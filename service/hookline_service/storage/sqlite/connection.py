@@ -14,7 +14,7 @@ from hookline_service.model.sealing import OPEN_GATE, Finds, ValueGate
 from hookline_service.storage.errors import StorageFailedError, StorageUnavailableError
 from hookline_service.storage.sqlite.statements import load_statements
 
-Row = tuple[Any, ...]  # a row has no static types; rows.py is where it gets them
+Row = sqlite3.Row  # its values have no static types; rows.py is where they get them
 Parameters = Sequence[object] | Mapping[str, object]
 
 _STATEMENTS_KEPT = 256
@@ -151,10 +151,12 @@ def open_copy(path: Path) -> Database:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode={mode}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=_STATEMENTS_KEPT,
     )
+    connection.row_factory = sqlite3.Row
+    return connection

@@ -27,7 +27,8 @@ from hookline_service.model.sessions import SessionState
 from hookline_service.storage.errors import ProjectNameTakenError
 from hookline_service.storage.sqlite.connection import Database, Row
 from hookline_service.storage.sqlite.projects import delete_variable, save_variables
-from hookline_service.storage.sqlite.rows import build_of, deployment_of, to_us, to_us_or_none
+from hookline_service.storage.sqlite.records import to_us
+from hookline_service.storage.sqlite.rows import BUILDS, CONNECTIONS, DEPLOYMENTS, PROJECTS
 from hookline_service.storage.sqlite.tables import (
     ABOVE_EVERY_ID,
     Tables,
@@ -70,26 +71,26 @@ class DeploymentTables(Tables):
     async def settle_draining(self) -> list[DeploymentId]:
         """See `DeploymentStore.settle_draining`."""
         rows = await self._writer.run(Database.rows, "settle_draining")
-        return sorted(row[0] for row in rows)
+        return sorted(row["id"] for row in rows)
 
     async def get_deployment(self, deployment_id: DeploymentId) -> Deployment:
         """See `DeploymentStore.get_deployment`."""
         row = self._readers.at_once(Database.row, "find_deployment", (deployment_id,))
         if row is None:
             raise DeploymentNotFoundError(deployment_id)
-        return deployment_of(row)
+        return DEPLOYMENTS.read(row)
 
     async def find_active_deployment(self, project_id: ProjectId) -> Deployment | None:
         """See `DeploymentStore.find_active_deployment`."""
         row = self._readers.at_once(Database.row, "find_active_deployment", (project_id,))
-        return None if row is None else deployment_of(row)
+        return None if row is None else DEPLOYMENTS.read(row)
 
     async def list_deployments(
         self, project_id: ProjectId | None, limit: int, before: DeploymentId | None = None
     ) -> list[Deployment]:
         """See `DeploymentStore.list_deployments`."""
         rows = await self._readers.run(_list_deployments, project_id, limit, before)
-        return [deployment_of(row) for row in rows]
+        return [DEPLOYMENTS.read(row) for row in rows]
 
     async def count_sessions(self, deployment_id: DeploymentId) -> dict[SessionState, int]:
         """See `DeploymentStore.count_sessions`."""
@@ -101,26 +102,25 @@ class DeploymentTables(Tables):
     async def find_build(self, build_id: BuildId) -> Build | None:
         """See `BuildStore.find_build`."""
         row = self._readers.at_once(Database.row, "find_build", (build_id,))
-        return None if row is None else build_of(row)
+        return None if row is None else BUILDS.read(row)
 
     async def get_archive(self, build_id: BuildId) -> bytes:
         """See `BuildStore.get_archive`."""
         row = await self._readers.run(Database.row, "find_archive", (build_id,))
         if row is None:
             raise BuildNotFoundError(build_id)
-        return row[0]
+        return row["content"]
 
     async def list_builds(self, project_id: ProjectId | None, limit: int) -> list[Build]:
         """See `BuildStore.list_builds`."""
         rows = await self._readers.run(_list_builds, project_id, limit)
-        return [build_of(row) for row in rows]
+        return [BUILDS.read(row) for row in rows]
 
     async def list_needed_builds(self, builds: Sequence[BuildId]) -> list[BuildId]:
         """See `BuildStore.list_needed_builds`."""
         ids = fast_json.write(list(builds)).decode()
-        return [
-            row[0] for row in await self._readers.run(Database.rows, "list_needed_builds", (ids,))
-        ]
+        rows = await self._readers.run(Database.rows, "list_needed_builds", (ids,))
+        return [row["id"] for row in rows]
 
     async def delete_build(self, build_id: BuildId) -> None:
         """See `BuildStore.delete_build`."""
@@ -133,14 +133,12 @@ def _apply_release(database: Database, release: Release) -> None:
     key = project_key(database, project.id)
     _save_build(database, key, release)
     deployment = release.deployment
-    row = (
-        deployment.id,
-        key,
-        build_key(database, deployment.build_id),
-        DeploymentState.INACTIVE,
-        to_us(deployment.created_at),
-        to_us_or_none(deployment.activated_at),
-    )
+    row = {
+        **DEPLOYMENTS.write(deployment),
+        "project_key": key,
+        "build_key": build_key(database, deployment.build_id),
+        "state": DeploymentState.INACTIVE.value,
+    }
     database.execute("insert_deployment", row)
     at = deployment.activated_at or deployment.created_at
     _activate(database, deployment.id, release.triggers, release.schedules, release.connections, at)
@@ -152,30 +150,14 @@ def _apply_release(database: Database, release: Release) -> None:
 def save_project(database: Database, project: Project) -> None:
     """Insert or update a project; raises `ProjectNameTakenError`."""
     named = database.row("find_project_by_name", (project.name,))
-    if named is not None and named[0] != project.id:
+    if named is not None and named["id"] != project.id:
         raise ProjectNameTakenError(project.name)
-    row = (
-        project.id,
-        project.name,
-        project.display_name,
-        to_us(project.created_at),
-        to_us(project.updated_at),
-    )
-    database.execute("save_project", row)
+    database.execute("save_project", PROJECTS.write(project))
 
 
 def _save_build(database: Database, project: int, release: Release) -> None:
     build = release.build
-    row = (
-        build.id,
-        project,
-        build.environment,
-        build.file_count,
-        build.size_bytes,
-        to_us(build.created_at),
-        build.manifest,
-    )
-    database.execute("insert_build", row)
+    database.execute("insert_build", {**BUILDS.write(build), "project_key": project})
     database.execute("insert_archive", (build_key(database, build.id), release.archive))
 
 
@@ -184,7 +166,8 @@ def _replace_connections(
 ) -> None:
     database.execute("clear_connections", (project,))
     for connection in connections:
-        database.execute("insert_connection", (project, connection.name, connection.integration))
+        row = {**CONNECTIONS.write(connection), "project_key": project}
+        database.execute("insert_connection", row)
 
 
 def _activate(
@@ -196,13 +179,13 @@ def _activate(
     at: datetime,
 ) -> Deployment:
     row = find_deployment_row(database, deployment_id)
-    key: int = row[6]
-    project: int = row[7]
+    key: int = row["key"]
+    project: int = row["project_key"]
     database.execute("retire_active_deployment", (project, key))
     database.execute("activate_deployment", (to_us(at), key))
     replace_triggers(database, project, triggers, schedules)
     _replace_connections(database, project, connections)
-    return deployment_of(find_deployment_row(database, deployment_id))
+    return DEPLOYMENTS.read(find_deployment_row(database, deployment_id))
 
 
 def _set_state(
@@ -211,10 +194,10 @@ def _set_state(
     before = find_deployment_row(database, deployment_id)
     if state is DeploymentState.ACTIVE:
         raise InternalError("a deployment is made active by activate_deployment")
-    if before[3] == DeploymentState.ACTIVE:
-        retire_triggers(database, before[7])
-    database.execute("set_deployment_state", (state, before[6]))
-    return deployment_of(find_deployment_row(database, deployment_id))
+    if before["state"] == DeploymentState.ACTIVE:
+        retire_triggers(database, before["project_key"])
+    database.execute("set_deployment_state", (state, before["key"]))
+    return DEPLOYMENTS.read(find_deployment_row(database, deployment_id))
 
 
 def find_deployment_row(database: Database, deployment_id: DeploymentId) -> Row:

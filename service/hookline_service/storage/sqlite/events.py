@@ -13,7 +13,8 @@ from hookline_service.model.ids import EventId, ProjectId, first_event_id
 from hookline_service.model.projects import Schedule
 from hookline_service.model.sessions import Session
 from hookline_service.storage.sqlite.connection import Database, Row
-from hookline_service.storage.sqlite.rows import event_of, to_us
+from hookline_service.storage.sqlite.records import to_us
+from hookline_service.storage.sqlite.rows import EVENTS
 from hookline_service.storage.sqlite.sessions import insert_session
 from hookline_service.storage.sqlite.tables import (
     ABOVE_EVERY_ID,
@@ -48,12 +49,12 @@ class EventTables(Tables):
         row = self._readers.at_once(Database.row, "find_event", (event_id,))
         if row is None:
             raise EventNotFoundError(event_id)
-        return event_of(row)
+        return EVENTS.read(row)
 
     async def list_events(self, which: EventFilter) -> list[Event]:
         """See `EventStore.list_events`."""
         rows = await self._readers.run(_list_events, which)
-        return [event_of(row) for row in rows]
+        return [EVENTS.read(row) for row in rows]
 
     async def list_arrivals(
         self, project_id: ProjectId, source: str, since: datetime, limit: int
@@ -73,19 +74,13 @@ def record_event(
     project = project_key(database, event.project_id)
     trigger = trigger_key(database, event.trigger_id)
     source = None if event.source == f"trigger:{event.trigger_id}" else event.source
-    row = (
-        event.id,
-        project,
-        trigger,
-        source,
-        event.type,
-        event.delivery_id,
-        to_us(event.created_at),
-        len(sessions),
-        event.redispatch_of,
-        event.data,
-        event.body,
-    )
+    row = {
+        **EVENTS.write(event),
+        "project_key": project,
+        "trigger_key": trigger,
+        "source": source,
+        "started": len(sessions),
+    }
     cursor = database.execute("insert_event", row)
     if cursor.rowcount == 0:
         return _recorded_before(database, event, trigger, source)
@@ -115,12 +110,12 @@ def _recorded_before(
     else:
         found = database.row("find_delivery_of_source", (source, event.delivery_id))
     if found is None:
-        found = (database.value("find_event_key", (event.id,)), event.id)
-    if found[0] is None:
+        found = database.row("find_event_key", (event.id,))
+    if found is None:
         raise InternalError("an event was neither new nor recorded before")
-    rows = database.rows("list_session_ids_of_event", (found[0],))
+    rows = database.rows("list_session_ids_of_event", (found["key"],))
     return Recorded(
-        is_new=False, event_id=EventId(found[1]), session_ids=tuple(row[0] for row in rows)
+        is_new=False, event_id=found["id"], session_ids=tuple(row["id"] for row in rows)
     )
 
 
@@ -130,7 +125,9 @@ def _list_events(database: Database, which: EventFilter) -> list[Row]:
         deployment = database.row("find_deployment", (which.deployment_id,))
         if deployment is None:
             return []
-        rows = database.rows("list_events_of_deployment", (*page, deployment[7], deployment[6]))
+        rows = database.rows(
+            "list_events_of_deployment", (*page, deployment["project_key"], deployment["key"])
+        )
     elif which.trigger_id is not None:
         trigger: int | None = database.value("find_trigger_key", (which.trigger_id,))
         rows = database.rows("list_events_of_trigger", (*page, trigger))
@@ -154,4 +151,4 @@ def _list_arrivals(
         project: int | None = database.value("find_project_key", (project_id,))
         page = (project, first, limit, _LOOKED_THROUGH * limit, source)
         rows = database.rows("list_arrivals_of_source", page)
-    return [Arrival(id=EventId(row[0]), type=row[1]) for row in rows]
+    return [Arrival(id=row["id"], type=row["type"]) for row in rows]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from hookline_service.model.calls import SessionFork
 from hookline_service.model.errors import SessionNotFoundError
 from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import JournalEntry, LogRecord, ReplayRow
 from hookline_service.storage.sqlite.connection import Database, Row
-from hookline_service.storage.sqlite.rows import entry_of, entry_row, log_of, log_row
+from hookline_service.storage.sqlite.rows import ENTRIES, LOG
 from hookline_service.storage.sqlite.tables import Tables
 from hookline_service.storage.sqlite.writer import OnDone
 
@@ -56,8 +56,8 @@ class JournalTables(Tables):
         """See `JournalStore.read_journal`."""
         after_seq = -1
         while rows := await self._readers.run(_page, "list_entries", session_id, after_seq, page):
-            yield [entry_of(session_id, row) for row in rows]
-            after_seq = rows[-1][2]
+            yield [ENTRIES.read(row, session_id=session_id) for row in rows]
+            after_seq = rows[-1]["seq"]
 
     async def read_journal_rows(
         self, session_id: SessionId, page: int = 1000
@@ -67,8 +67,8 @@ class JournalTables(Tables):
         while rows := await self._readers.run(
             _page, "list_replay_rows", session_id, after_seq, page
         ):
-            yield rows
-            after_seq = rows[-1][2]
+            yield [cast("ReplayRow", tuple(row)) for row in rows]
+            after_seq = rows[-1]["seq"]
 
     async def list_entries(
         self, session_id: SessionId, after_seq: int, limit: int
@@ -77,7 +77,7 @@ class JournalTables(Tables):
         rows = await self._readers.run(
             Database.rows, "list_entries", (session_id, after_seq, limit)
         )
-        return [entry_of(session_id, row) for row in rows]
+        return [ENTRIES.read(row, session_id=session_id) for row in rows]
 
     async def list_log(
         self, session_id: SessionId, after_seq: int, limit: int, *, newest_first: bool = False
@@ -85,7 +85,7 @@ class JournalTables(Tables):
         """See `JournalStore.list_log`."""
         statement = "list_last_log" if newest_first else "list_log"
         rows = await self._readers.run(Database.rows, statement, (session_id, after_seq, limit))
-        return [log_of(session_id, row) for row in rows]
+        return [LOG.read(row, session_id=session_id) for row in rows]
 
 
 def size_of_log(log: Sequence[LogRecord]) -> int:
@@ -108,7 +108,9 @@ def _append(database: Database, entries: Sequence[JournalEntry], log: Sequence[L
 
 def insert_entry(database: Database, session: int, entry: JournalEntry) -> bool:
     """Insert an entry of the session of this number; false if it was recorded before."""
-    return database.execute("insert_entry", entry_row(session, entry)).rowcount > 0
+    row = ENTRIES.write(entry)
+    row["session_key"] = session
+    return database.execute("insert_entry", row).rowcount > 0
 
 
 def copy_entries(database: Database, fork: SessionFork) -> int:
@@ -120,10 +122,10 @@ def copy_entries(database: Database, fork: SessionFork) -> int:
         "list_entries", (fork.source, after_seq, min(left, _COPIED_AT_ONCE))
     ):
         for row in rows:
-            entry = entry_of(fork.session.id, row)
+            entry = ENTRIES.read(row, session_id=fork.session.id)
             encoding, value = fork.reseal(entry.encoding, entry.value)
             insert_entry(database, key, replace(entry, encoding=encoding, value=value))
-        after_seq = last_seq = rows[-1][2]
+        after_seq = last_seq = rows[-1]["seq"]
         left -= len(rows)
     return last_seq
 
@@ -131,8 +133,9 @@ def copy_entries(database: Database, fork: SessionFork) -> int:
 def insert_log(database: Database, log: Sequence[LogRecord]) -> None:
     """Insert log records; one recorded before is left as it is."""
     for record in log:
-        key = session_key(database, record.session_id)
-        database.execute("insert_log", log_row(key, record))
+        row = LOG.write(record)
+        row["session_key"] = session_key(database, record.session_id)
+        database.execute("insert_log", row)
 
 
 def session_key(database: Database, session_id: SessionId) -> int:
@@ -146,15 +149,12 @@ def session_key(database: Database, session_id: SessionId) -> int:
 def _page(
     database: Database, statement: str, session_id: SessionId, after_seq: int, limit: int
 ) -> list[Row]:
-    """Rows until there are enough, or enough bytes of values (the twelfth column of list_entries, …)."""
+    """Rows until there are enough, or enough bytes of values."""
     rows: list[Row] = []
     size_bytes = 0
     for row in database.execute(statement, (session_id, after_seq, limit)):
         rows.append(row)
-        size_bytes += len(row[_VALUE_COLUMN[statement]])
+        size_bytes += len(row["value"])
         if size_bytes >= _PAGE_BYTES:
             break
     return rows
-
-
-_VALUE_COLUMN = {"list_entries": 11, "list_replay_rows": 10}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import LogFilter, LogPage, PlacedRecord
 from hookline_service.storage.sqlite.connection import Database, Row
-from hookline_service.storage.sqlite.rows import log_of, to_us
+from hookline_service.storage.sqlite.records import to_us
+from hookline_service.storage.sqlite.rows import LOG
 from hookline_service.storage.sqlite.tables import Tables, project_key
 
 _WINDOW: Final = 20_000  # records that are looked at in one step
@@ -31,7 +31,8 @@ def _list_logs(database: Database, which: LogFilter) -> LogPage:
         window = _above(edge, last) if is_upward else _below(edge)
         rows = _rows(database, which, window, which.limit - len(found), is_upward=is_upward)
         found += [
-            PlacedRecord(position=row[0], record=log_of(SessionId(row[1]), row[2:])) for row in rows
+            PlacedRecord(position=row["key"], record=LOG.read(row, session_id=row["session_id"]))
+            for row in rows
         ]
         if len(found) == which.limit:
             return LogPage(records=tuple(found), next=found[-1].position, is_end=False)

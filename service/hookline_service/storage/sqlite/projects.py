@@ -8,12 +8,7 @@ from hookline_service.model.errors import ProjectNotFoundError
 from hookline_service.model.ids import ProjectId
 from hookline_service.model.projects import Connection, Project, StoredVariable
 from hookline_service.storage.sqlite.connection import Database
-from hookline_service.storage.sqlite.rows import (
-    connection_of,
-    project_of,
-    to_us,
-    variable_of,
-)
+from hookline_service.storage.sqlite.rows import CONNECTIONS, PROJECTS, VARIABLES
 from hookline_service.storage.sqlite.tables import Tables, project_key
 
 
@@ -23,24 +18,24 @@ class ProjectTables(Tables):
     async def find_project(self, name: str) -> Project | None:
         """See `ProjectStore.find_project`."""
         row = self._readers.at_once(Database.row, "find_project_by_name", (name,))
-        return None if row is None else project_of(row)
+        return None if row is None else PROJECTS.read(row)
 
     async def get_project(self, project_id: ProjectId) -> Project:
         """See `ProjectStore.get_project`."""
         row = self._readers.at_once(Database.row, "find_project", (project_id,))
         if row is None:
             raise ProjectNotFoundError(project_id)
-        return project_of(row)
+        return PROJECTS.read(row)
 
     async def list_projects(self) -> list[Project]:
         """See `ProjectStore.list_projects`."""
         rows = await self._readers.run(Database.rows, "list_projects")
-        return [project_of(row) for row in rows]
+        return [PROJECTS.read(row) for row in rows]
 
     async def list_variables(self, project_id: ProjectId) -> list[StoredVariable]:
         """See `VariableStore.list_variables`."""
         rows = self._readers.at_once(Database.rows, "list_variables", (project_id,))
-        return [variable_of(project_id, row) for row in rows]
+        return [VARIABLES.read(row, project_id=project_id) for row in rows]
 
     async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
         """See `VariableStore.set_variables`."""
@@ -57,23 +52,15 @@ class ProjectTables(Tables):
     async def list_connections(self, project_id: ProjectId) -> list[Connection]:
         """See `DeploymentStore.list_connections`."""
         rows = self._readers.at_once(Database.rows, "list_connections", (project_id,))
-        return [connection_of(project_id, row) for row in rows]
+        return [CONNECTIONS.read(row, project_id=project_id) for row in rows]
 
 
 def save_variables(database: Database, variables: Sequence[StoredVariable]) -> None:
     """Insert or replace variables."""
     database.forget_finders()
     for variable in variables:
-        row = (
-            project_key(database, variable.project_id),
-            variable.scope,
-            variable.name,
-            variable.value,
-            variable.is_secret,
-            variable.description,
-            to_us(variable.updated_at),
-        )
-        database.execute("save_variable", row)
+        key = project_key(database, variable.project_id)
+        database.execute("save_variable", {**VARIABLES.write(variable), "project_key": key})
 
 
 def replace_values(database: Database, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:

@@ -15,7 +15,7 @@ from hookline_service.model.projects import DeploymentState
 from hookline_service.model.sessions import FINAL_STATES, SessionState
 from hookline_service.storage.sqlite.connection import Database
 from hookline_service.storage.sqlite.deployments import find_deployment_row
-from hookline_service.storage.sqlite.rows import to_us
+from hookline_service.storage.sqlite.records import to_us
 from hookline_service.storage.sqlite.tables import Tables
 from hookline_service.storage.sqlite.triggers import retire_triggers
 
@@ -38,7 +38,7 @@ class RetentionTables(Tables):
     async def finish_removals(self) -> None:
         """Go on with the removal of projects that an end of the service cut off."""
         for row in await self._readers.run(Database.rows, "list_hidden_projects"):
-            await self._remove_project(row[0])
+            await self._remove_project(row["key"])
 
     async def _remove_project(self, key: int) -> None:
         while not await self._writer.run(_remove_sessions_of_project, key):
@@ -78,7 +78,7 @@ class RetentionTables(Tables):
 
     async def _delete_idle_events(self, before_us: int, limit: int) -> int:
         rows = await self._readers.run(Database.rows, "list_idle_events_before", (before_us, limit))
-        keys = [row[0] for row in rows]
+        keys = [row["key"] for row in rows]
         count = 0
         for start in range(0, len(keys), _STEP):
             count += await self._writer.run(_remove_idle_events, keys[start : start + _STEP])
@@ -127,12 +127,14 @@ def _remove_some(database: Database, statement: str, project: int, limit: int) -
 def _remove_deployment(database: Database, deployment_id: DeploymentId) -> bool:
     """Remove some sessions, or at last the deployment itself, which is true."""
     row = find_deployment_row(database, deployment_id)
-    if row[3] != DeploymentState.INACTIVE:
-        raise DeploymentBusyError(deployment_id, row[3])
-    removed = _remove_sessions(database, "list_sessions_to_remove_of_deployment", (row[6], _STEP))
+    if row["state"] != DeploymentState.INACTIVE:
+        raise DeploymentBusyError(deployment_id, row["state"])
+    removed = _remove_sessions(
+        database, "list_sessions_to_remove_of_deployment", (row["key"], _STEP)
+    )
     if removed != (0, True):
         return False
-    database.execute("delete_deployment", (row[6],))
+    database.execute("delete_deployment", (row["key"],))
     database.forget_keys()
     return True
 
@@ -142,9 +144,9 @@ def _delete_session(database: Database, session_id: SessionId) -> bool:
     row = database.row("find_session_end", (session_id,))
     if row is None:
         raise SessionNotFoundError(session_id)
-    if SessionState(row[1]) not in FINAL_STATES:
-        raise SessionBusyError(session_id, row[1])
-    _, is_all = _remove_sessions(database, "find_session_to_remove", (row[0],))
+    if SessionState(row["state"]) not in FINAL_STATES:
+        raise SessionBusyError(session_id, row["state"])
+    _, is_all = _remove_sessions(database, "find_session_to_remove", (row["key"],))
     return is_all
 
 

@@ -21,7 +21,7 @@ from hookline_service.model.sealing import (
     text_of_sealed,
 )
 from hookline_service.storage.sqlite.connection import Database
-from hookline_service.storage.sqlite.rows import from_us
+from hookline_service.storage.sqlite.records import from_us
 from hookline_service.storage.sqlite.tables import Tables
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class KeyTables(Tables):
     async def list_value_keys(self) -> list[ValueKey]:
         """See `KeyStore.list_value_keys`."""
         rows = await self._readers.run(Database.rows, "list_value_keys")
-        return [ValueKey(id=row[0], box=row[1]) for row in rows]
+        return [ValueKey(id=row["id"], box=row["box"]) for row in rows]
 
     async def add_value_key(self, box: bytes) -> None:
         """See `KeyStore.add_value_key`."""

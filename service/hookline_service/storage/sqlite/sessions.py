@@ -26,13 +26,8 @@ from hookline_service.storage.sqlite.journal import (
     insert_log,
     size_of_log,
 )
-from hookline_service.storage.sqlite.rows import (
-    attempt_of,
-    from_us_or_none,
-    session_of,
-    to_us,
-    to_us_or_none,
-)
+from hookline_service.storage.sqlite.records import from_us_or_none, to_us, to_us_or_none
+from hookline_service.storage.sqlite.rows import ATTEMPTS, error_row, session_of, session_row
 from hookline_service.storage.sqlite.sealing import sealed
 from hookline_service.storage.sqlite.tables import (
     ABOVE_EVERY_ID,
@@ -90,7 +85,7 @@ class SessionTables(Tables):
     async def list_projects_in_need(self, now: datetime) -> list[ProjectId]:
         """See `SessionStore.list_projects_in_need`."""
         rows = await self._readers.run(Database.rows, "list_projects_in_need", (to_us(now),))
-        return [ProjectId(row[0]) for row in rows]
+        return [ProjectId(row["id"]) for row in rows]
 
     async def next_due_at(self) -> datetime | None:
         """See `SessionStore.next_due_at`."""
@@ -120,14 +115,14 @@ class SessionTables(Tables):
     async def list_attempts(self, session_id: SessionId) -> list[Attempt]:
         """See `SessionStore.list_attempts`."""
         rows = await self._readers.run(Database.rows, "list_attempts", (session_id,))
-        return [attempt_of(session_id, row) for row in rows]
+        return [ATTEMPTS.read(row, session_id=session_id) for row in rows]
 
 
 def _find_answer(database: Database, session_id: SessionId) -> bytes | None:
     row = database.row("find_answer", (session_id,))
-    if row is None or row[0] is None:
+    if row is None or row["answer"] is None:
         return None
-    return database.gate.open(row[1], ValueKind.ANSWER, row[0])
+    return database.gate.open(row["project_id"], ValueKind.ANSWER, row["answer"])
 
 
 def _insert_sessions(database: Database, sessions: Sequence[Session]) -> None:
@@ -147,41 +142,20 @@ def insert_session(
     `starter` is the project whose session started it, which it burdens with its `weight` until it begins. An input in which
     `finds` sees a secret is sealed.
     """
-    error, given = session.error, session.input
+    given = session.input
     if given is not None:
         given = sealed(database, session.project_id, ValueKind.INPUT, given, finds)
-    row = (
-        session.id,
-        project_key(database, session.project_id),
-        build_key(database, session.build_id),
-        deployment_key(database, session.deployment_id),
-        trigger_key(database, session.trigger_id),
-        event_key(database, session.event_id),
-        session.entry_point,
-        session.state.value,
-        1 if session.is_durable else 0,
-        session.attempt,
-        to_us(session.created_at),
-        to_us_or_none(session.started_at),
-        to_us_or_none(session.ended_at),
-        to_us_or_none(session.wake_at),
-        to_us_or_none(session.deadline_at),
-        to_us_or_none(session.scheduled_for),
-        session.retry_of,
-        session.retry_number,
-        session.stop_reason,
-        None if error is None else error.type,
-        None if error is None else error.message,
-        None if error is None else error.traceback,
-        given,
-        session.result,
-        session.parent_id,
-        session.memo,
-        session.forked_from,
-        session.generation,
-        starter,
-        weight,
-    )
+    row = {
+        **session_row(session),
+        "input": given,
+        "project_key": project_key(database, session.project_id),
+        "build_key": build_key(database, session.build_id),
+        "deployment_key": deployment_key(database, session.deployment_id),
+        "trigger_key": trigger_key(database, session.trigger_id),
+        "event_key": event_key(database, session.event_id),
+        "starter_key": starter,
+        "weight": weight,
+    }
     cursor = database.execute("insert_session", row)
     if cursor.rowcount > 0:
         database.remember_key("find_session_key", session.id, cursor.lastrowid)
@@ -207,7 +181,7 @@ def _change_session(database: Database, change: SessionChange, log: Sequence[Log
 
 
 def _change_values(database: Database, key: int, change: SessionChange) -> dict[str, object]:
-    error, answer = change.error, change.answer
+    answer = change.answer
     if answer is not None:
         project_id = database.value("find_project_of_session", (key,))
         answer = sealed(database, project_id, ValueKind.ANSWER, answer, change.finds)
@@ -220,9 +194,7 @@ def _change_values(database: Database, key: int, change: SessionChange) -> dict[
         "attempt": change.attempt,
         "wake_at": to_us_or_none(change.wake_at),
         "deadline_at": to_us_or_none(change.deadline_at),
-        "error_type": None if error is None else error.type,
-        "error_message": None if error is None else error.message,
-        "error_traceback": None if error is None else error.traceback,
+        **error_row(change.error),
         "stop_reason": change.stop_reason,
         "result": change.result,
         "answer": answer,
@@ -264,7 +236,7 @@ def _merged_states(
         database.rows(statement, (keys[0], state.value, before, which.limit, *keys[1:]))
         for state in states
     ]
-    return list(islice(merge(*found, key=itemgetter(0), reverse=True), which.limit))
+    return list(islice(merge(*found, key=itemgetter("id"), reverse=True), which.limit))
 
 
 def _key_or_missing(database: Database, statement: str, name: str | None) -> int | None:
@@ -302,4 +274,4 @@ def _list_unfinished(
         )
         for state in frozenset(states)
     ]
-    return [session_of(row) for row in islice(merge(*found, key=itemgetter(0)), limit)]
+    return [session_of(row) for row in islice(merge(*found, key=itemgetter("id")), limit)]

@@ -260,6 +260,6 @@ def own_file(path: Path) -> Generator[None]:
 
 
 def _check(database: Database, path: Path) -> None:
-    findings = tuple(str(row[0]) for row in database.rows("quick_check"))
+    findings = tuple(str(row["quick_check"]) for row in database.rows("quick_check"))
     if findings != ("ok",):
         raise StorageDamagedError(str(path), findings)

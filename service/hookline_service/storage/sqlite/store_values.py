@@ -12,7 +12,7 @@ from hookline_service.model.ids import ProjectId
 from hookline_service.model.sealing import Finds, ValueKind, finds_nothing
 from hookline_service.storage.results import Applied, store_step
 from hookline_service.storage.sqlite.connection import Database, Row
-from hookline_service.storage.sqlite.rows import to_us, to_us_or_none
+from hookline_service.storage.sqlite.records import to_us, to_us_or_none
 from hookline_service.storage.sqlite.sealing import sealed
 from hookline_service.storage.sqlite.tables import Tables, project_key
 
@@ -54,7 +54,9 @@ def _delete_expired(database: Database, now_us: int, limit: int) -> int:
 
 def _list_values(database: Database, project_id: ProjectId, now_us: int) -> dict[str, bytes]:
     rows = database.rows("list_values", (project_id, now_us))
-    return {row[0]: database.gate.open(project_id, ValueKind.STORED, row[1]) for row in rows}
+    return {
+        row["name"]: database.gate.open(project_id, ValueKind.STORED, row["value"]) for row in rows
+    }
 
 
 def _find_published(
@@ -63,7 +65,7 @@ def _find_published(
     row = database.row("find_published", (project_id, key, now_us))
     if row is None:
         return None
-    return PublishedValue(value=database.gate.open(project_id, ValueKind.STORED, row[0]))
+    return PublishedValue(value=database.gate.open(project_id, ValueKind.STORED, row["value"]))
 
 
 def _use_value(database: Database, project_id: ProjectId, use: UseStore, now: datetime) -> bytes:
@@ -83,7 +85,7 @@ def use_store(
     match use.operation:
         case StoreOperation.LIST:
             rows = database.rows("list_keys", (project, now_us))
-            return Applied(value=[row[0] for row in rows])
+            return Applied(value=[row["name"] for row in rows])
         case StoreOperation.PUBLISH | StoreOperation.UNPUBLISH:
             is_published = int(use.operation is StoreOperation.PUBLISH)
             database.execute("publish_value", (project, use.key, now_us, is_published))
@@ -100,7 +102,7 @@ def _change_value(database: Database, place: _Place, use: UseStore, finds: Finds
     if after is storing.DELETED:
         database.execute("delete_value", (project, use.key))
     elif isinstance(after, bytes):
-        is_published = 0 if found is None else found[1]
+        is_published = 0 if found is None else found["is_published"]
         if found is None:
             _check_room(database, project, now_us, use)
         after = sealed(database, place.project_id, ValueKind.STORED, after, finds)
@@ -113,7 +115,7 @@ def _current(database: Database, place: _Place, use: UseStore, found: Row | None
     """What is kept, opened; None where it does not matter: so what cannot be opened can be replaced."""
     if found is None or use.operation in _BLIND:
         return None
-    return database.gate.open(place.project_id, ValueKind.STORED, found[0])
+    return database.gate.open(place.project_id, ValueKind.STORED, found["value"])
 
 
 def _check_room(database: Database, project: int, now_us: int, use: UseStore) -> None:

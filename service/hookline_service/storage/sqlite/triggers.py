@@ -9,11 +9,9 @@ from hookline_service.model.ids import ProjectId, TriggerId
 from hookline_service.model.projects import Schedule, Trigger
 from hookline_service.storage.sqlite.connection import Database, Row
 from hookline_service.storage.sqlite.rows import (
-    buffered_text,
     definition_row,
     schedule_of,
     schedule_row,
-    to_us_or_none,
     trigger_of,
 )
 from hookline_service.storage.sqlite.tables import Tables, deployment_key
@@ -45,7 +43,7 @@ class TriggerTables(Tables):
     ) -> list[tuple[TriggerId, str, str | None]]:
         """See `TriggerStore.list_trigger_identities`."""
         rows = await self._readers.run(Database.rows, "list_trigger_identities", (project_id,))
-        return [(row[0], row[1], row[2]) for row in rows]
+        return [(row["id"], row["name"], row["slug"]) for row in rows]
 
     async def list_schedules(self, project_id: ProjectId | None = None) -> list[Schedule]:
         """See `TriggerStore.list_schedules`."""
@@ -82,14 +80,14 @@ def replace_triggers(
     retire_triggers(database, project)
     for trigger in triggers:
         definition = trigger.definition
-        row = (
-            trigger.id,
-            project,
-            deployment_key(database, trigger.deployment_id),
-            definition.name,
-            trigger.slug,
-            definition_row(definition),
-        )
+        row = {
+            "id": trigger.id,
+            "project_key": project,
+            "deployment_key": deployment_key(database, trigger.deployment_id),
+            "name": definition.name,
+            "slug": trigger.slug,
+            "definition": definition_row(definition),
+        }
         database.execute("save_trigger", row)
     ids = fast_json.write([each.trigger_id for each in schedules]).decode()
     database.execute("forget_other_schedules", (project, ids))
@@ -105,10 +103,4 @@ def retire_triggers(database: Database, project: int) -> None:
 
 def step_schedule(database: Database, schedule: Schedule) -> None:
     """Move a schedule on, without touching whether it is paused."""
-    row = (
-        schedule.trigger_id,
-        to_us_or_none(schedule.next_fire_at),
-        to_us_or_none(schedule.last_fire_at),
-        buffered_text(schedule),
-    )
-    database.execute("step_schedule", row)
+    database.execute("step_schedule", schedule_row(schedule))

@@ -10,7 +10,7 @@ from hookline_service.model.sealing import ValueKind
 from hookline_service.model.sessions import FINAL_STATES, SessionChange, SessionState
 from hookline_service.storage.results import completion_of
 from hookline_service.storage.sqlite.connection import Database
-from hookline_service.storage.sqlite.rows import to_us
+from hookline_service.storage.sqlite.records import to_us
 from hookline_service.storage.sqlite.sealing import sealed
 
 
@@ -60,4 +60,4 @@ def _has_something(database: Database, session: int, topic: str) -> bool:
     if kind == "sig":
         return database.row("find_oldest_signal", (session, name)) is not None
     row = database.row("find_oldest_delivery", (name, session))
-    return row is not None and row[1] is not None
+    return row is not None and row["oldest"] is not None
