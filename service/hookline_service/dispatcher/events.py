@@ -26,18 +26,23 @@ from hookline_service.dispatcher.subscriptions import SubscriptionTable
 from hookline_service.engine.listening import SessionEnd
 from hookline_service.engine.protocol import Engine
 from hookline_service.model.errors import NoActiveDeploymentError, TriggerNotFoundError
-from hookline_service.model.events import Event, Recorded
+from hookline_service.model.events import (
+    Event,
+    Recorded,
+    connection_of_source,
+    connection_source,
+    event_of_trigger,
+    trigger_source,
+)
 from hookline_service.model.ids import (
     SubscriptionId,
     new_event_id,
-    new_session_id,
 )
 from hookline_service.model.projects import Deployment, Project, Schedule, Trigger
-from hookline_service.model.sessions import FINAL_STATES, Session, SessionState
+from hookline_service.model.sessions import FINAL_STATES, Session, new_session
 from hookline_service.storage.protocols import Store
 from hookline_triggers.webhook import delivery_id
 
-CONNECTION_SOURCE = "connection:"
 _MOST_LOOKED_AT = 100
 
 
@@ -111,17 +116,13 @@ class Dispatcher:
             raise RateLimitedError("too many events at once; try again in a second")
         trigger = route.trigger
         dedupe = trigger.definition.dedupe
-        now = self._clock.now()
-        event = Event(
-            id=new_event_id(now),
-            project_id=trigger.project_id,
-            trigger_id=trigger.id,
-            source=f"trigger:{trigger.id}",
+        event = event_of_trigger(
+            trigger,
+            self._clock.now(),
             type=str(meta["method"]).lower(),
             data=fast_json.write(meta),
             body=body,
             delivery_id=delivery_id(dedupe, headers, body) if dedupe else None,
-            created_at=now,
         )
         plan = await self._plan([route], event, event.source)
         if trigger.definition.is_sync:
@@ -156,7 +157,7 @@ class Dispatcher:
     ) -> Recorded:
         """Record an event of a connection of the project, with the sessions of all its triggers that take it."""
         routes = await self._routes.list_by_connection(event.project_id, connection)
-        source = CONNECTION_SOURCE + connection
+        source = connection_source(connection)
         return await self._record(await self._plan(routes, event, source, deployment))
 
     async def redispatch(self, event: Event, deployment: Deployment | None) -> Recorded:
@@ -165,8 +166,8 @@ class Dispatcher:
         copy = replace(
             event, id=new_event_id(now), delivery_id=None, created_at=now, redispatch_of=event.id
         )
-        if event.trigger_id is None and event.source.startswith(CONNECTION_SOURCE):
-            connection = event.source.removeprefix(CONNECTION_SOURCE)
+        connection = connection_of_source(event.source)
+        if event.trigger_id is None and connection is not None:
             return await self.dispatch_to_connection(copy, connection, deployment)
         route = None
         if event.trigger_id is not None:
@@ -178,7 +179,7 @@ class Dispatcher:
     async def explain(self, event: Event) -> str:
         """Why the event would start nothing by the triggers in force now; "" when it would start something."""
         if event.trigger_id is None:
-            connection = event.source.removeprefix(CONNECTION_SOURCE)
+            connection = connection_of_source(event.source) or event.source
             routes = await self._routes.list_by_connection(event.project_id, connection)
             if not routes:
                 return f"no trigger in force belongs to connection {connection!r}"
@@ -207,19 +208,7 @@ class Dispatcher:
         if deployment is None:
             raise NoActiveDeploymentError(project.name)
         now = self._clock.now()
-        session = Session(
-            id=new_session_id(now),
-            project_id=project.id,
-            build_id=deployment.build_id,
-            deployment_id=deployment.id,
-            trigger_id=None,
-            event_id=None,
-            entry_point=entry_point,
-            state=SessionState.CREATED,
-            is_durable=durable,
-            created_at=now,
-            input=input,
-        )
+        session = new_session(deployment, entry_point, now, is_durable=durable, input=input)
         with anyio.CancelScope(shield=True):
             await self._store.add_sessions([session])
             await self._engine.start(session, None)
@@ -249,11 +238,11 @@ class Dispatcher:
             return
         project_id = plan.event.project_id
         wanted = [
-            f"trigger:{trigger.id}"
+            trigger_source(trigger.id)
             for trigger in triggers
             if await passes_filter(trigger.definition, facts, self._judge)
         ]
-        if source.startswith(CONNECTION_SOURCE):
+        if connection_of_source(source) is not None:
             wanted.append(source)
         for each in wanted:
             plan.deliveries += await self._subscriptions.find(project_id, each, facts, self._judge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,8 @@ from typing import Any
 from hookline_runner import fast_json
 from hookline_service.dispatcher.judging import Judge
 from hookline_service.model.events import Event
-from hookline_service.model.ids import new_session_id
 from hookline_service.model.projects import Deployment, DeploymentState, Trigger
-from hookline_service.model.sessions import Session, SessionState
+from hookline_service.model.sessions import Session, new_session
 from hookline_triggers.definitions import TriggerDefinition
 from hookline_triggers.filters import Explanation, compile_filter
 from hookline_triggers.matching import data_for_filters
@@ -75,19 +75,11 @@ def session_for(
     trigger: Trigger, deployment: Deployment, event: Event, scheduled_for: datetime | None = None
 ) -> Session:
     """The session that the event starts by this trigger, not yet recorded."""
-    return Session(
-        id=new_session_id(event.created_at),
-        project_id=trigger.project_id,
-        build_id=deployment.build_id,
-        deployment_id=deployment.id,
-        trigger_id=trigger.id,
-        event_id=event.id,
-        entry_point=trigger.definition.call,
-        state=SessionState.CREATED,
-        is_durable=trigger.definition.is_durable,
-        created_at=event.created_at,
-        scheduled_for=scheduled_for,
+    definition = trigger.definition
+    session = new_session(
+        deployment, definition.call, event.created_at, is_durable=definition.is_durable
     )
+    return replace(session, trigger_id=trigger.id, event_id=event.id, scheduled_for=scheduled_for)
 
 
 def joined_reasons(reasons: Sequence[tuple[str, str]]) -> str:

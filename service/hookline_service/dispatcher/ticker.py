@@ -15,8 +15,8 @@ from hookline_service.clock import Clock
 from hookline_service.dispatcher.events import Dispatcher
 from hookline_service.dispatcher.routes import Route, RouteTable
 from hookline_service.engine.protocol import Engine
-from hookline_service.model.events import Event
-from hookline_service.model.ids import SessionId, new_event_id
+from hookline_service.model.events import TICK, event_of_trigger
+from hookline_service.model.ids import SessionId
 from hookline_service.model.projects import Schedule
 from hookline_service.model.sessions import Session, SessionFilter, SessionState
 from hookline_service.storage.protocols import Store
@@ -200,17 +200,8 @@ class ScheduleTicker:
 
     async def _start(self, schedule: Schedule, route: Route, fire: datetime) -> None:
         """Record the tick with its session and the schedule's step; a fire recorded before starts nothing."""
-        now = self._clock.now()
-        event = Event(
-            id=new_event_id(now),
-            project_id=schedule.project_id,
-            trigger_id=schedule.trigger_id,
-            source=f"trigger:{schedule.trigger_id}",
-            type="tick",
-            data=b"{}",
-            body=None,
-            delivery_id=fire.isoformat(),
-            created_at=now,
+        event = event_of_trigger(
+            route.trigger, self._clock.now(), type=TICK, delivery_id=fire.isoformat()
         )
         recorded = await self._dispatcher.dispatch(
             route.trigger,

@@ -48,8 +48,7 @@ from hookline_service.model.errors import (
     TooManyGenerationsError,
 )
 from hookline_service.model.events import Event, Woken
-from hookline_service.model.ids import new_session_id
-from hookline_service.model.sessions import Session, SessionState
+from hookline_service.model.sessions import Session, fresh_copy
 
 logger = logging.getLogger(__name__)
 
@@ -295,18 +294,14 @@ class CallDesk:
 
 
 def _child_of(place: Session, wish: ChildWish, caller: Caller) -> Session:
-    return Session(
-        id=new_session_id(caller.at),
-        project_id=place.project_id,
-        build_id=place.build_id,
-        deployment_id=place.deployment_id,
+    return replace(
+        fresh_copy(place, caller.at),
         trigger_id=None,
         event_id=None,
         entry_point=wish.entry_point,
-        state=SessionState.CREATED,
         is_durable=caller.session.is_durable,
-        created_at=caller.at,
         input=wish.data,
+        scheduled_for=None,
         parent_id=caller.session.id,
         memo=wish.memo,
         generation=caller.session.generation + 1,

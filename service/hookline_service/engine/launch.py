@@ -14,7 +14,7 @@ from hookline_service.engine.contexts import StartContext
 from hookline_service.engine.ending import Done
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.vault import is_sealed
-from hookline_service.model.ids import SessionId, new_session_id
+from hookline_service.model.ids import SessionId
 from hookline_service.model.sessions import (
     LogKind,
     LogRecord,
@@ -23,6 +23,7 @@ from hookline_service.model.sessions import (
     SessionChange,
     SessionError,
     SessionState,
+    fresh_copy,
 )
 from hookline_triggers.definitions import RetryPolicy
 from hookline_triggers.retries import next_retry_at
@@ -130,22 +131,11 @@ def successor_of(session: Session, retries: RetryPolicy, now: datetime) -> Sessi
     retry_at = next_retry_at(retries, session.retry_number + 1, now)
     if retry_at is None:
         return None
-    return Session(
-        id=new_session_id(now),
-        project_id=session.project_id,
-        build_id=session.build_id,
-        deployment_id=session.deployment_id,
-        trigger_id=session.trigger_id,
-        event_id=session.event_id,
-        entry_point=session.entry_point,
-        state=SessionState.CREATED,
-        is_durable=session.is_durable,
-        created_at=now,
-        input=session.input,
+    return replace(
+        fresh_copy(session, now),
         wake_at=retry_at,
         retry_of=session.id,
         retry_number=session.retry_number + 1,
-        scheduled_for=session.scheduled_for,
     )
 
 

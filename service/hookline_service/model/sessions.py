@@ -15,6 +15,7 @@ from hookline_service.model.ids import (
     TriggerId,
     new_session_id,
 )
+from hookline_service.model.projects import Deployment
 from hookline_service.model.sealing import Finds, ValueGate, ValueKind, finds_nothing, is_sealed
 
 
@@ -83,8 +84,32 @@ class Session:
     generation: int = 0
 
 
-def anew(session: Session, at: datetime) -> Session:
-    """A session that runs the same with the same data and has not begun; it tries nothing again and is no fork."""
+def new_session(
+    deployment: Deployment,
+    entry_point: str,
+    at: datetime,
+    *,
+    is_durable: bool,
+    input: bytes | None = None,  # noqa: A002 - the name of the field
+) -> Session:
+    """A session of a deployment that has not begun, and that no event starts."""
+    return Session(
+        id=new_session_id(at),
+        project_id=deployment.project_id,
+        build_id=deployment.build_id,
+        deployment_id=deployment.id,
+        trigger_id=None,
+        event_id=None,
+        entry_point=entry_point,
+        state=SessionState.CREATED,
+        is_durable=is_durable,
+        created_at=at,
+        input=input,
+    )
+
+
+def fresh_copy(session: Session, at: datetime) -> Session:
+    """A session that runs the same with the same data and has not begun; it is no retry and no fork."""
     return replace(
         session,
         id=new_session_id(at),

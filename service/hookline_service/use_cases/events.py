@@ -11,8 +11,7 @@ from typing import Any, TypeGuard
 
 from hookline.errors import InvalidError
 from hookline_runner import fast_json
-from hookline_service.model.events import Event
-from hookline_service.model.ids import new_event_id
+from hookline_service.model.events import TICK, Event, event_of_connection, event_of_trigger
 from hookline_service.model.projects import Connection, Trigger
 from hookline_triggers.definitions import TriggerKind
 from hookline_triggers.webhook import check_codings, written_headers
@@ -67,39 +66,20 @@ def compose_event(trigger: Trigger, sent: SentEvent, now: datetime) -> Event:
         data = {} if sent.data is None else sent.data
         body = None
         event_type = sent.type or _default_type(trigger)
-    return Event(
-        id=new_event_id(now),
-        project_id=trigger.project_id,
-        trigger_id=trigger.id,
-        source=f"trigger:{trigger.id}",
-        type=event_type,
-        data=fast_json.write(data),
-        body=body,
-        delivery_id=None,
-        created_at=now,
-    )
+    return event_of_trigger(trigger, now, type=event_type, data=fast_json.write(data), body=body)
 
 
 def compose_connection_event(connection: Connection, sent: SentEvent, now: datetime) -> Event:
     """The event to dispatch, as if the connection had delivered it. Raises `EventInvalidError`."""
     if sent.body is not None:
         raise EventInvalidError("body", "only a webhook's event has one; use data")
-    return Event(
-        id=new_event_id(now),
-        project_id=connection.project_id,
-        trigger_id=None,
-        source=f"connection:{connection.name}",
-        type=sent.type or "",
-        data=fast_json.write({} if sent.data is None else sent.data),
-        body=None,
-        delivery_id=None,
-        created_at=now,
-    )
+    data = fast_json.write({} if sent.data is None else sent.data)
+    return event_of_connection(connection, now, type=sent.type or "", data=data)
 
 
 def _default_type(trigger: Trigger) -> str:
     if trigger.definition.kind is TriggerKind.SCHEDULE:
-        return "tick"
+        return TICK
     wanted = trigger.definition.event_type
     return "" if wanted == "*" else wanted
 

@@ -14,8 +14,8 @@ import anyio
 from hookline.errors import InvalidError
 from hookline_service.clock import Clock
 from hookline_service.model.errors import TriggerNotFoundError
-from hookline_service.model.events import Event, Recorded
-from hookline_service.model.ids import ProjectId, TriggerId, new_event_id
+from hookline_service.model.events import TICK, Event, Recorded, event_of_trigger
+from hookline_service.model.ids import ProjectId, TriggerId
 from hookline_service.model.likeness import nearest
 from hookline_service.model.projects import Schedule, Trigger
 from hookline_service.storage.protocols import Store
@@ -25,7 +25,6 @@ from hookline_triggers.definitions import DstPolicy, TriggerDefinition
 
 MAX_BACKFILL = 1000
 MAX_TIMES = 1000
-EVENT_TYPE = "tick"
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -176,7 +175,9 @@ async def fire_schedule(store: Store, dispatch: Dispatch, clock: Clock, key: str
     """
     found = await get_schedule(store, key)
     now = clock.now()
-    return await dispatch(found.trigger, _tick(found.trigger, now), scheduled_for=now)
+    return await dispatch(
+        found.trigger, event_of_trigger(found.trigger, now, type=TICK), scheduled_for=now
+    )
 
 
 async def backfill_schedule(
@@ -209,20 +210,10 @@ async def backfill_schedule(
             f"a backfill may have up to {MAX_BACKFILL} fires; take a shorter stretch"
         )
     return [
-        await dispatch(found.trigger, _tick(found.trigger, clock.now()), scheduled_for=at)
+        await dispatch(
+            found.trigger,
+            event_of_trigger(found.trigger, clock.now(), type=TICK),
+            scheduled_for=at,
+        )
         for at in times
     ]
-
-
-def _tick(trigger: Trigger, now: datetime) -> Event:
-    return Event(
-        id=new_event_id(now),
-        project_id=trigger.project_id,
-        trigger_id=trigger.id,
-        source=f"trigger:{trigger.id}",
-        type=EVENT_TYPE,
-        data=b"{}",
-        body=None,
-        delivery_id=None,
-        created_at=now,
-    )

@@ -32,7 +32,7 @@ from hookline_service.model.ids import (
 from hookline_service.model.sealing import ValueGate, ValueKind
 from hookline_service.model.sessions import (
     Session,
-    anew,
+    fresh_copy,
 )
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.event_edits import edit_event
@@ -84,7 +84,7 @@ class EntryPointCheck(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionForker:
-    """Forks sessions; `on_subscription` is told of subscriptions that begin anew."""
+    """Forks sessions; `on_subscription` is told of subscriptions that begin fresh_copy."""
 
     store: Store
     engine: Engine
@@ -98,7 +98,7 @@ class SessionForker:
         """Start a session with the first entries of another one's journal.
 
         What it asked the service for stays done and is not done again. Subscriptions that it still had at that point
-        begin anew, for the new session.
+        begin fresh_copy, for the new session.
 
         Raises:
             SessionNotFoundError, EventNotFoundError, DeploymentNotFoundError, BuildNotFoundError: something named is
@@ -143,7 +143,7 @@ class SessionForker:
             await self._check_build(build_id, source.project_id)
             await self.entry_points.resolve(build_id, source.entry_point)
         return dataclasses.replace(
-            anew(source, self.clock.now()),
+            fresh_copy(source, self.clock.now()),
             build_id=build_id,
             deployment_id=deployment_id,
             parent_id=None,

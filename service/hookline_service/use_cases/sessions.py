@@ -10,7 +10,7 @@ from hookline_runner import fast_json
 from hookline_service.clock import Clock
 from hookline_service.engine.protocol import Engine, SessionChanges
 from hookline_service.model.ids import SessionId
-from hookline_service.model.sessions import FINAL_STATES, Session, anew
+from hookline_service.model.sessions import FINAL_STATES, Session, fresh_copy
 from hookline_service.storage.protocols import SessionStore, Store
 
 
@@ -25,7 +25,7 @@ async def restart_session(
     """
     former = await store.get_session(session_id)
     event = None if former.event_id is None else await store.get_event(former.event_id)
-    session = replace(anew(former, clock.now()), retry_of=former.id)
+    session = replace(fresh_copy(former, clock.now()), retry_of=former.id)
     await store.add_sessions([session])
     await engine.start(session, event)
     return session

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from hookline_service.engine.masking import Mask, mask_of
 from hookline_service.model.errors import EventNotFoundError
-from hookline_service.model.events import Arrival, Event
+from hookline_service.model.events import Arrival, Event, connection_source, trigger_source
 from hookline_service.model.ids import EventId
 from hookline_service.model.projects import Trigger
 from hookline_service.model.secret import MASK
@@ -172,8 +172,8 @@ def _with_survey(summary: MatchSummary, survey: Surveyed, cover: _Cover) -> Matc
 
 def _source_of(trigger: Trigger) -> str:
     if trigger.definition.kind is TriggerKind.CONNECTION:
-        return f"connection:{trigger.definition.connection}"
-    return f"trigger:{trigger.id}"
+        return connection_source(trigger.definition.connection)
+    return trigger_source(trigger.id)
 
 
 def _types(arrivals: Sequence[Arrival]) -> tuple[TypeCount, ...]:

@@ -35,6 +35,7 @@ from hookline_service.model.errors import (
     SubscriptionNotFoundError,
     TooManySubscriptionsError,
 )
+from hookline_service.model.events import connection_source, trigger_source
 from hookline_service.model.ids import EventId, SessionId, SubscriptionId
 from hookline_service.model.sealing import ValueKind
 from hookline_service.model.sessions import FINAL_STATES
@@ -184,9 +185,9 @@ def _find_source(database: Database, project: int, name: str, caller: int) -> st
     if trigger is not None and has_connection:
         raise SourceAmbiguousError(name)
     if trigger is not None:
-        return f"trigger:{trigger}"
+        return trigger_source(trigger)
     if has_connection:
-        return f"connection:{name}"
+        return connection_source(name)
     known = [row["name"] for row in database.rows("list_sources", (project,))]
     raise SourceNotFoundError(name, known)
 

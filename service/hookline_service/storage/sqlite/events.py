@@ -8,7 +8,7 @@ from datetime import datetime
 from hookline.errors import InternalError
 from hookline_service.model.calls import Deliveries
 from hookline_service.model.errors import EventNotFoundError
-from hookline_service.model.events import Arrival, Event, EventFilter, Recorded
+from hookline_service.model.events import Arrival, Event, EventFilter, Recorded, trigger_source
 from hookline_service.model.ids import EventId, ProjectId, first_event_id
 from hookline_service.model.projects import Schedule
 from hookline_service.model.sessions import Session
@@ -73,7 +73,7 @@ def record_event(
     """Record an event and what it starts; see `EventStore.record_event`."""
     project = project_key(database, event.project_id)
     trigger = trigger_key(database, event.trigger_id)
-    source = None if event.source == f"trigger:{event.trigger_id}" else event.source
+    source = None if event.source == trigger_source(event.trigger_id or "") else event.source
     row = {
         **EVENTS.write(event),
         "project_key": project,
