@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 
 from tests.acceptance.conftest import RunningService
-from tests.acceptance.harness import all_of, processes_of_home
+from tests.acceptance.harness import all_of, wait_until_nothing_runs
 from tests.builders.chance import a_chance
 
 ORDERS_PER_S = 2
@@ -313,7 +313,7 @@ def check_aftermath(clients: Clients, left: Aftermath, home: Path) -> None:
     _check_parts(clients, left)
     _check_quotes(clients, left)
     _check_store(clients, left)
-    assert processes_of_home(home) == []
+    wait_until_nothing_runs(home)
     _check_database(home / "hookline.db")
 
 

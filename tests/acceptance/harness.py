@@ -207,6 +207,14 @@ def processes_of_home(home: Path) -> list[str]:
     return found
 
 
+def wait_until_nothing_runs(home: Path) -> None:
+    """Return once no process has to do with this home: those of a host that was killed end a moment after it."""
+    deadline = time.monotonic() + 30
+    while left := processes_of_home(home):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)  # noqa: TID251 - waits for other processes
+
+
 class Killer:
     """Kills parts of a running service, and starts the service again."""
 

@@ -67,9 +67,9 @@ def test_a_sigterm_that_nobody_asked_for_is_named(tmp_path: Path, name: str, dur
 
 @BOTH
 def test_a_stop_is_a_stop_still(tmp_path: Path, durable: bool):
-    code = "def handler(event):\n    print('here')\n    time.sleep(20)\n"
+    code = "def handler(event):\n    print('here')\n    time.sleep(300)\n"
 
-    result = run(tmp_path, code, durable=durable, stop_on_print="here")
+    result = run(tmp_path, code, durable=durable, stop_on_print="here", hot_window_s=600.0)
 
     assert result.done is not None
     assert result.done["stopped"]
