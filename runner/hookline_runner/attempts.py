@@ -235,9 +235,9 @@ class Attempt:
         """See `Applicant.doomed`."""
         self._kill_reason, self._kill_detail = "killed", detail
 
-    def memory_exceeded(self, detail: str) -> None:
-        """See `Applicant.memory_exceeded`."""
-        self._kill("memory", detail)
+    def limit_exceeded(self, reason: str, detail: str) -> None:
+        """See `Applicant.limit_exceeded`."""
+        self._kill(reason, detail)
 
     def start_failed(self, detail: str) -> None:
         """See `Applicant.start_failed`."""

@@ -11,8 +11,9 @@ from anyio.abc import ByteReceiveStream, Process
 from anyio.streams.text import TextReceiveStream
 
 from hookline.errors import InternalError
-from hookline_runner.memory_watch import Excess, Watched
+from hookline_runner.memory_watch import Excess
 from hookline_runner.processes import kill_tree
+from hookline_runner.session_trees import Watched
 
 _KEPT_LINES = 200
 _MEMORY_PLACES = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own

@@ -25,7 +25,7 @@ from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.preparation import Preparation, ReadyBuild
 from hookline_runner.relay import RawFrame
 from hookline_runner.settings import RunnerSettings
-from hookline_runner.zygote_client import ZygoteKey
+from hookline_runner.zygote_launch import ZygoteKey
 from hookline_runner.zygote_pool import ZygotePool
 
 logger = logging.getLogger(__name__)

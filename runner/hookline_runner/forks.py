@@ -17,10 +17,11 @@ from typing import NoReturn
 
 from hookline_runner.cells import Cells
 from hookline_runner.processes import adopt_orphans, die_with_parent, forbid_tracing
-from hookline_runner.work_directory import ProjectFiles, empty_directory
+from hookline_runner.work_directory import ProjectFiles, clear_directory, empty_directory
 from hookline_runner.zygote_messages import SETUP_FAILED_STATUS, ZygoteConfig
 
 _OPEN_FILES_LIMIT = 1024
+_OWN_ENTRIES = frozenset({"project", "project.notes", "tmp"})  # of a working directory
 
 Serve = Callable[..., object]
 
@@ -75,6 +76,18 @@ class Forks:
         """Make a working directory equal to the project's files, and its temporary directory empty."""
         self._files.refresh(directory + "/project")
         empty_directory(directory + "/tmp")  # noqa: S108 - inside the session's own directory
+
+    def clear(self, directory: str) -> bool:
+        """Remove what a session left in its working directory; false if that is much, and stays for others to remove."""
+        try:
+            entries = os.listdir(directory)  # noqa: PTH208 - a hot path: no Path objects
+            return (
+                _OWN_ENTRIES.issuperset(entries)
+                and self._files.clear(directory + "/project")
+                and clear_directory(directory + "/tmp")  # noqa: S108 - as above
+            )
+        except OSError:
+            return False
 
     def _be_session(
         self, session_socket: socket.socket, directory: str, outputs: tuple[int, int]

@@ -20,6 +20,7 @@ from hookline.errors import HooklineError
 from hookline_runner.builds import Builds
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.clock import now_s
+from hookline_runner.disk_watch import DiskLimits, keep_disk_watch
 from hookline_runner.dispatch import Dispatch, read_fields
 from hookline_runner.environments import Environments
 from hookline_runner.errors import (
@@ -32,12 +33,13 @@ from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.launch import join_new_keyring
 from hookline_runner.link import ServiceLink
 from hookline_runner.log_format import log_to_stderr
-from hookline_runner.memory_watch import Excess, Watched, keep_watch
+from hookline_runner.memory_watch import Excess, keep_watch
 from hookline_runner.preparation import Preparation
 from hookline_runner.processes import adopt_orphans, die_with_parent
 from hookline_runner.project_process import ProjectRuntime, service_python
 from hookline_runner.relay import RawFrame
 from hookline_runner.sandbox import Sandbox, probe_sandbox
+from hookline_runner.session_trees import Watched
 from hookline_runner.settings import RunnerSettings, read_environment, read_token, wants_json_log
 from hookline_runner.tidying import Tidying
 from hookline_runner.zygote_pool import ZygotePool
@@ -84,6 +86,7 @@ class RunnerHost:
                 tasks.start_soon(self._clean_up, name="clean up")
                 tasks.start_soon(self._beat, name="heartbeat")
                 tasks.start_soon(keep_watch, self._watched, self._end_oversized, name="memory")
+                tasks.start_soon(self._watch_disk, name="disk")
                 await self._lost.wait()
                 tasks.cancel_scope.cancel()
         finally:
@@ -193,6 +196,13 @@ class RunnerHost:
     def _end_oversized(self, excess: Excess) -> None:
         self._pool.end_oversized(excess)
         self._processes.end_oversized(excess)
+
+    async def _watch_disk(self) -> None:
+        settings = self._settings
+        limits = DiskLimits(used_bytes=settings.disk_limit_bytes, files=settings.files_limit)
+        await keep_disk_watch(
+            str(settings.home), limits, self._pool.keepers, self._pool.end_overfull
+        )
 
     async def _clean_up(self) -> None:
         """Remove what earlier hosts left on disk, and from then on what has been idle for long."""

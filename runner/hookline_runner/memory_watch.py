@@ -11,35 +11,18 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
 
 from hookline_runner.process_table import Process, ProcessTable, SharesMemory, share_memory
-
-REST = 0
-"""In place of a session's number: the zygote itself, and what is below it and no session's."""
+from hookline_runner.session_trees import REST, SessionTrees, Watched, children_of
 
 _SHORTEST_S, _LONGEST_S = 0.25, 2.0
 _REST_PER_LOOK = 30  # so the thread has some three percent of one processor at most
 _CONFIRM_AFTER_S = 0.02
 _MOST_DESCRIPTORS = 50_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """A zygote with its sessions, or another program that the host started.
-
-    `root` is the process that was started, `sessions` maps numbers of session processes to those by which the zygote
-    knows them. `session_places` are file systems in memory that each session has of its own, `rest_places` those of `REST`.
-    """
-
-    root: int
-    limit_bytes: int
-    sessions: Mapping[int, int] = field(default_factory=dict[int, int])
-    session_places: Sequence[str] = ()
-    rest_places: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +56,7 @@ class MemoryWatch:
     ) -> None:
         self._table = table or ProcessTable()
         self._shares_memory = shares_memory
-        self._places: dict[tuple[int, int], tuple[int, int]] = {}  # session → process and its start
+        self._trees = SessionTrees(self._table)
         self._notes: dict[tuple[int, int], _Note] = {}
         self._all_unseen = 0
 
@@ -85,12 +68,12 @@ class MemoryWatch:
             now: seconds of a clock that only goes on.
         """
         processes = self._table.read()
-        children = _children(processes)
+        children = children_of(processes)
         before, self._all_unseen = self._all_unseen, self._table.unseen_bytes()
         found: list[Excess] = []
         alive: set[tuple[int, int]] = set()
         for zygote in watched:
-            for number, pids in self._trees(zygote, processes, children).items():
+            for number, pids in self._trees.of(zygote, processes, children).items():
                 key = zygote.root, number
                 alive.add(key)
                 note = self._notes.setdefault(key, _Note(0.0, 0, 0, 0, before))
@@ -102,44 +85,10 @@ class MemoryWatch:
                 self._notes[key] = _Note(now, used, unseen, estimate, self._all_unseen)
                 if used > zygote.limit_bytes:
                     found.append(Excess(zygote.root, number, used))
-        for kept in (self._notes, self._places):
-            for key in kept.keys() - alive:
-                del kept[key]
+        self._trees.keep_only(alive)
+        for key in self._notes.keys() - alive:
+            del self._notes[key]
         return found
-
-    def _trees(
-        self,
-        zygote: Watched,
-        processes: Mapping[int, Process],
-        children: Mapping[int, Sequence[int]],
-    ) -> dict[int, list[int]]:
-        """The processes of each session that can be found, and of the rest."""
-        below = [pid for pid in tree_of(zygote.root, children) if pid in processes]
-        tops = self._tops(zygote, below, processes)
-        trees = {number: tree_of(top, children) for number, top in tops.items()}
-        taken = {pid for pids in trees.values() for pid in pids}
-        trees[REST] = [pid for pid in below if pid not in taken]
-        return trees
-
-    def _tops(
-        self, zygote: Watched, below: Sequence[int], processes: Mapping[int, Process]
-    ) -> dict[int, int]:
-        """The first process of each session, by its number."""
-        tops: dict[int, int] = {}
-        for number in zygote.sessions:
-            pid, started = self._places.get((zygote.root, number), (0, 0))
-            if pid in processes and processes[pid].started == started:
-                tops[number] = pid
-        missing = {zygote.sessions[number]: number for number in zygote.sessions.keys() - tops}
-        known = set(tops.values())
-        for pid in below:  # the nearest first: what a session starts comes behind it
-            if not missing:
-                break
-            inner = None if pid in known else self._table.inner_number(pid)
-            if inner is not None and (number := missing.pop(inner, None)) is not None:
-                tops[number] = pid
-                self._places[zygote.root, number] = pid, processes[pid].started
-        return tops
 
     def _estimate(self, pids: Iterable[int], processes: Mapping[int, Process], note: _Note) -> int:
         """What they may have, in bytes; hardly ever too little."""
@@ -190,21 +139,6 @@ def _is_worth_a_look(estimate: int, note: _Note, limit: int, now: float) -> bool
     """Not where the last look has just found little, and not much can have come since."""
     has_little = note.used <= limit // 2 and estimate - note.estimate <= limit // 4
     return estimate > limit and not (has_little and now - note.looked_at < _LONGEST_S)
-
-
-def tree_of(top: int, children: Mapping[int, Sequence[int]]) -> list[int]:
-    """A process and all below it, the nearest before the farther."""
-    found = [top]
-    for pid in found:
-        found.extend(children.get(pid, ()))
-    return found
-
-
-def _children(processes: Mapping[int, Process]) -> dict[int, list[int]]:
-    children: dict[int, list[int]] = {}
-    for pid, process in processes.items():
-        children.setdefault(process.parent, []).append(pid)
-    return children
 
 
 async def keep_watch(

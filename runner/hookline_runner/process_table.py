@@ -25,6 +25,7 @@ _KCMP = {"x86_64": 312, "aarch64": 272}
 _KCMP_VM = 1
 _PIDFD_GETFD = 438  # alike on all machines
 _PIDFD_THREAD = os.O_EXCL
+_MAP_FIELDS = 6
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -120,6 +121,51 @@ class ProcessTable:
             except OSError:
                 continue
         return files, len(names)
+
+    def nameless_files(
+        self, pid: int, most: int, device: int
+    ) -> tuple[dict[tuple[int, int], int], int]:
+        """Files on a disk that a process keeps although they have no name any more, with their bytes; as `memory_files`.
+
+        Of one that it has only mapped, the length of what is mapped counts: nobody says more to those who may not trace it.
+
+        Args:
+            pid: a process, or any thread of it.
+            most: how many descriptors are looked at.
+            device: the number of the disk's file system.
+        """
+        files = self._mapped_nameless(pid, device)
+        names = _listed(f"{self._root}/{pid}/fdinfo")[:most]
+        try:
+            process = _open_thread(pid)
+        except OSError:
+            return files, 0
+        try:
+            for name in names:
+                path = f"{self._root}/{pid}/fd/{name}"
+                try:
+                    found = os.stat(path)  # noqa: PTH116 - a hot path: no Path objects
+                except PermissionError:
+                    found = _look_at_taken(process, int(name))
+                except OSError:
+                    continue
+                if found is not None and (found.st_nlink, found.st_dev) == (0, device):
+                    files |= _size_of(found)
+        finally:
+            os.close(process)
+        return files, len(names)
+
+    def _mapped_nameless(self, pid: int, device: int) -> dict[tuple[int, int], int]:
+        """Files on a disk without a name that a process has mapped, with the bytes of that."""
+        files: dict[tuple[int, int], int] = {}
+        place = b"%02x:%02x" % (os.major(device), os.minor(device))
+        for line in self._read_file(f"{pid}/maps").splitlines():
+            fields = line.split(None, 5)
+            if len(fields) == _MAP_FIELDS and fields[3] == place and line.endswith(b" (deleted)"):
+                begin, _, end = fields[0].partition(b"-")
+                key = device, int(fields[4])
+                files[key] = files.get(key, 0) + int(end, 16) - int(begin, 16)
+        return files
 
     def _files_taken(self, pid: int, most: int) -> tuple[dict[tuple[int, int], int], int]:
         """As `memory_files`, by taking copies of the descriptors for a moment."""
@@ -220,6 +266,19 @@ def share_memory(pid: int, other: int) -> bool:
 
 def _size_of(found: os.stat_result) -> dict[tuple[int, int], int]:
     return {(found.st_dev, found.st_ino): found.st_blocks * _BLOCK_BYTES}
+
+
+def _look_at_taken(process: int, descriptor: int) -> os.stat_result | None:
+    """What a file is like that another process has open; None if it cannot be taken."""
+    taken = _libc.syscall(_PIDFD_GETFD, process, descriptor, 0)
+    if taken < 0:
+        return None
+    try:
+        return os.fstat(taken)
+    except OSError:
+        return None
+    finally:
+        os.close(taken)
 
 
 def _size_of_taken(process: int, descriptor: int) -> dict[tuple[int, int], int]:

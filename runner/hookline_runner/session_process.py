@@ -349,8 +349,8 @@ class Applicant(ProcessListener, Protocol):
         """The host is about to kill its process, for this reason."""
         ...
 
-    def memory_exceeded(self, detail: str) -> None:
-        """Its processes have more memory than they may."""
+    def limit_exceeded(self, reason: str, detail: str) -> None:
+        """Its processes have more than they may: `reason` is that of its EXITED."""
         ...
 
     def start_failed(self, detail: str) -> None:

@@ -44,7 +44,9 @@ class RunnerSettings:
     prepare_memory_bytes: int = _GIB  # for analysing and compiling one file of a project
     build_memory_bytes: int = 2 * _GIB  # for building its packages
     network: str = "host"  # "host": sessions share the machine's; "none": they have a loopback of their own alone
-    file_limit_bytes: int = _GIB
+    file_limit_bytes: int = _GIB  # one file
+    disk_limit_bytes: int = _GIB  # all files of a session
+    files_limit: int = 100_000  # how many it may have
     process_limit: int = 2048
     scratch_limit_bytes: int = 256 * _MIB
     shared_memory_limit_bytes: int = 64 * _MIB  # in /dev/shm of a session
@@ -90,8 +92,11 @@ def read_environment() -> dict[str, object]:
         fields["network"] = network
     if labels := os.environ.get("HOOKLINE_RUNNER_LABELS"):
         fields["labels"] = tuple(filter(None, labels.split(",")))
-    numbers = ("capacity", "zygotes_max", "forks_ahead", "process_limit")
-    sizes = ("memory_limit_bytes", "prepare_memory_bytes", "build_memory_bytes")
+    numbers = ("capacity", "zygotes_max", "forks_ahead", "process_limit", "files_limit")
+    sizes = (
+        *("memory_limit_bytes", "prepare_memory_bytes", "build_memory_bytes"),
+        "disk_limit_bytes",
+    )
     for name in (*numbers, *sizes):
         if text := os.environ.get(f"HOOKLINE_RUNNER_{name.upper()}"):
             fields[name] = int(text)

@@ -18,12 +18,16 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from hookline_runner.disk_use import disk_use_of
 from hookline_runner.foreign_files import read_foreign_file
 from hookline_runner.removal import remove_anything
 
 COPY_TIME_NS = 1_000_000_000 * 1_000_000_000  # in 2001: no real write carries it
 _KEPT_IN_MEMORY_BYTES = 256 * 1024
 _OWNER_ALL = 0o700
+_FEW_ENTRIES = 100
+_FEW_BYTES = 16 * 1024 * 1024
+_BLOCK_BYTES = 512  # of `st_blocks`
 _MAX_NOTES_BYTES = 16 * 1024 * 1024
 _CLOCK_OF_FILES = 5  # CLOCK_REALTIME_COARSE, which the standard library has no name for
 _CLOCK_TRIES = 100
@@ -84,6 +88,18 @@ class ProjectFiles:
         if is_changed or len(good) < len(self._directories) + len(self._sizes):
             self._complete(directory, good)
 
+    def clear(self, directory: str) -> bool:
+        """Remove what is not as it was copied, as long as that is little; whether all of it is gone."""
+        if not _is_own(directory):
+            return False
+        notes = _read_notes(directory)
+        room = _Little()
+        for path, entry in _walk(directory, most=sys.maxsize):
+            is_good = self._is_untouched(path, entry, notes)
+            if not is_good and not room.remove(f"{directory}/{path}", entry):
+                return False
+        return True
+
     def _complete(self, directory: str, good: Container[str]) -> None:
         """Write what is not there, and note what all is like."""
         _forget_notes(directory)
@@ -127,6 +143,42 @@ class ProjectFiles:
             os.utime(descriptor, ns=(COPY_TIME_NS, COPY_TIME_NS))
         finally:
             os.close(descriptor)
+
+
+class _Little:
+    """How much is removed at once: who waits for it has other things to do."""
+
+    __slots__ = ("_bytes", "_entries")
+
+    def __init__(self) -> None:
+        self._entries = _FEW_ENTRIES
+        self._bytes = _FEW_BYTES
+
+    def remove(self, path: str, entry: os.DirEntry[str]) -> bool:
+        """Remove an entry with what is below it; false if that was too much, or did not work."""
+        found = entry.stat(follow_symlinks=False)
+        self._entries -= 1
+        if self._entries < 0:
+            return False
+        if stat.S_ISDIR(found.st_mode):
+            use = disk_use_of(path, most_files=self._entries)
+            self._entries -= use.files
+            self._bytes -= use.used_bytes
+        else:
+            self._bytes -= found.st_blocks * _BLOCK_BYTES
+        return self._entries >= 0 and self._bytes >= 0 and remove_anything(path)
+
+
+def clear_directory(directory: str) -> bool:
+    """Empty a directory, as long as that is little; whether it is empty now."""
+    if not _is_own(directory):
+        return False
+    room = _Little()
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if not room.remove(entry.path, entry):
+                return False
+    return True
 
 
 def empty_directory(directory: str) -> None:

@@ -236,7 +236,9 @@ class Zygote:
         code = os.waitstatus_to_exitcode(status)
         values = (code, None) if code >= 0 else (None, -code)
         self._control.send(encode_message("exit", number, *values))
-        if is_clean and len(self._spare_directories) < _SPARE_DIRECTORIES:
+        if not self._forks.clear(self._path_of(directory)):
+            self._control.send(encode_message("left", directory))
+        elif is_clean and len(self._spare_directories) < _SPARE_DIRECTORIES:
             self._spare_directories.append(directory)
         else:
             remove_anything(self._path_of(directory))

@@ -8,22 +8,24 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from hookline_runner.cells import SHARED_MEMORY_PLACE
+from hookline_runner.disk_watch import Keeper
 from hookline_runner.forks_ahead import ForksAhead
 from hookline_runner.memory_limits import over_limit
-from hookline_runner.memory_watch import REST, Watched
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import descendants_of
 from hookline_runner.project_process import ProjectRuntime, hash_seed_of
+from hookline_runner.removal import remove_anything
 from hookline_runner.session_process import Applicant, SessionProcess
+from hookline_runner.session_trees import REST, Watched
 from hookline_runner.settings import RunnerSettings
 from hookline_runner.work_directory import ProjectFiles, is_empty_directory
+from hookline_runner.zygote_launch import ZygoteKey, zygote_command, zygote_config
 from hookline_runner.zygote_messages import (
-    ZygoteConfig,
     ZygoteMessage,
     encode_message,
 )
@@ -33,15 +35,6 @@ logger = logging.getLogger(__name__)
 
 _KILL_ANSWER_S = 5.0
 _EARLY_DEATHS_ALLOWED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class ZygoteKey:
-    """What a zygote's session processes have in common."""
-
-    build_id: str
-    reuse: bool
-    memory_limit_bytes: int
 
 
 class Zygote:
@@ -79,7 +72,7 @@ class Zygote:
         self._applicants: dict[int, Applicant] = {}  # process number → attempt at work
         self._refreshing: set[int] = set()  # processes whose directory is being put in order
         self._pids: dict[int, int] = {}  # process number → what the zygote knows it by
-        self._oversized: set[int] = set()  # processes that go because of their memory
+        self._over_limit: set[int] = set()  # processes that go because they have too much
         self._kill_timers: dict[int, asyncio.TimerHandle] = {}
         self.has_served = False  # whether an attempt got a process of it
         self._ordered = 0
@@ -120,11 +113,16 @@ class Zygote:
         variables = self._runtime.environment_variables(self.build.environment)
         variables |= hash_seed_of(self.build.build.id)
         variables["LD_BIND_NOW"] = "1"  # or each forked process would look symbols up again
-        self._process.start(lambda control_fd: self._command(control_fd, work), variables)
+        self._process.start(
+            lambda control_fd: zygote_command(self._runtime, self.build, work, control_fd),
+            variables,
+        )
         self._start_timer = self._loop.call_later(
             self._settings.zygote_start_timeout_s, self._start_is_late
         )
-        self._send(self._config(work).encode())
+        config = zygote_config(self._runtime, self._settings, self.build, work, self.key)
+        warmth = replace(config, preload=self._preload, warm_up=self._warms_up)
+        self._send(warmth.encode())
 
     def request(self, applicant: Applicant) -> None:
         """Give the attempt a process, now or as soon as there is one."""
@@ -199,18 +197,37 @@ class Zygote:
             session_places=(SHARED_MEMORY_PLACE,) if self._runtime.sandbox.has_cells else (),
         )
 
+    def keeper(self) -> Keeper | None:
+        """Whose files are to be watched; nobody's while no session is at work."""
+        watched = self.watched()
+        if watched is None:
+            return None
+        directories = {
+            number: self._directory_of(self._processes[number]) for number in self._applicants
+        }
+        return Keeper(watched=watched, directories=directories) if directories else None
+
     def end_oversized(self, number: int) -> None:
         """A session's processes have more memory than they may, or the zygote itself has."""
         detail = over_limit(self.key.memory_limit_bytes)
         if number == REST:
             self.problem = f"what it imports is {detail}"
             self._end_all(f"the process that all sessions of its build come from is {detail}")
-        elif number in self._processes and number not in self._oversized:
-            self._oversized.add(number)
-            if (applicant := self._applicants.get(number)) is not None:
-                applicant.memory_exceeded(detail)
-            else:
-                self.kill(self._processes[number])
+        else:
+            self._end_over_limit(number, "memory", detail)
+
+    def end_overfull(self, number: int, detail: str) -> None:
+        """A session's files take more of the disk than they may."""
+        self._end_over_limit(number, "disk", detail)
+
+    def _end_over_limit(self, number: int, reason: str, detail: str) -> None:
+        if number not in self._processes or number in self._over_limit:
+            return
+        self._over_limit.add(number)
+        if (applicant := self._applicants.get(number)) is not None:
+            applicant.limit_exceeded(reason, detail)
+        else:
+            self.kill(self._processes[number])
 
     def tend(self, now: float) -> None:
         """Let surplus processes go; called every few seconds."""
@@ -269,12 +286,21 @@ class Zygote:
         elif message.word == "dumped":
             if (applicant := self._applicants.get(message.number)) is not None:
                 applicant.stack_dumped(message.text)
+        elif message.word == "left":
+            self._remove_left(message.number)
         elif message.word == "refreshed" and process is not None:
             if message.number not in self._refreshing:
                 self._lied("it put a directory in order that nobody asked for")
                 return
             self._refreshing.remove(message.number)
             self._take_back(process)
+
+    def _remove_left(self, directory: int) -> None:
+        """Remove a working directory in which a session left more than the zygote has time for."""
+        if any(process.directory == directory for process in self._processes.values()):
+            self._lied("it gave up a directory that a process works in")
+            return
+        self._loop.run_in_executor(None, remove_anything, f"{self.directory}/work/{directory}")
 
     def child_arrived(self, message: ZygoteMessage, descriptors: tuple[int, int, int]) -> None:
         """See `ZygoteListener.child_arrived`."""
@@ -312,32 +338,6 @@ class Zygote:
             for applicant in self.take_waiting():
                 applicant.start_failed(f"the project's process cannot be started: {last_line}")
         self._on_lost(self)
-
-    def _command(self, control_fd: int, work: Path) -> list[str]:
-        return self._runtime.command(
-            self.build.environment,
-            "zygote",
-            str(control_fd),
-            read_only={"/project": self.build.build.files, "/code": self.build.code},
-            writable={"/work": work},
-        )
-
-    def _config(self, work: Path) -> ZygoteConfig:
-        runtime, settings = self._runtime, self._settings
-        return ZygoteConfig(
-            session_entry=runtime.session_entry,
-            project_files=runtime.place("/project", self.build.build.files),
-            code_dir=runtime.place("/code", self.build.code),
-            work_dir=runtime.place("/work", work),
-            reuse=self.key.reuse,
-            preload=self._preload,
-            warm_up=self._warms_up,
-            memory_limit_bytes=self.key.memory_limit_bytes,
-            file_limit_bytes=settings.file_limit_bytes,
-            process_limit=settings.process_limit if runtime.sandbox.is_active else 0,
-            walls=runtime.sandbox.walls,
-            shared_memory_bytes=settings.shared_memory_limit_bytes,
-        )
 
     def _directory_of(self, process: SessionProcess) -> str:
         return f"{self.directory}/work/{process.directory}"
@@ -414,7 +414,7 @@ class Zygote:
         """A process is gone: take its last words, then tell its attempt."""
         del self._processes[number]
         self._pids.pop(number, None)
-        self._oversized.discard(number)
+        self._over_limit.discard(number)
         self._refreshing.discard(number)
         if (timer := self._kill_timers.pop(number, None)) is not None:
             timer.cancel()

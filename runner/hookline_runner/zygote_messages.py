@@ -19,6 +19,7 @@ message                 direction    meaning
 ``dumped N TEXT``       to host      what it said, in ASCII
 ``refresh N``           to zygote    make the working directory of N equal to the project's files
 ``refreshed N``         to host      done
+``left DIR``            to host      a session left much in that directory, which is nobody's now
 ``exit N STATUS SIG``   to host      process N is gone; one of both numbers is ``-``
 ======================  ===========  ==========================================================
 
@@ -34,6 +35,9 @@ MAX_MESSAGE_BYTES = 128 * 1024
 SETUP_FAILED_STATUS = 97
 SANDBOX_HOSTNAME = "hookline"  # by which a process knows that it is in one
 _MOST_DIGITS = 9
+_ABOUT_A_NUMBER = frozenset(
+    {"fork", "term", "kill", "stack", "dump", "refresh", "refreshed", "left"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ def decode_message(message: bytes) -> ZygoteMessage:
         if word == "child":
             directory, pid = map(_number_of, values[1:])
             return ZygoteMessage(word=word, number=number, directory=directory, pid=pid)
-        if word in {"fork", "term", "kill", "stack", "dump", "refresh", "refreshed"}:
+        if word in _ABOUT_A_NUMBER:
             return ZygoteMessage(word=word, number=number)
     except (ValueError, IndexError) as exc:
         raise ZygoteMessageError(f"not a message: {message[:80]!r}") from exc

@@ -10,14 +10,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from hookline_runner.memory_watch import Excess, Watched
+from hookline_runner.disk_watch import DiskExcess, Keeper
+from hookline_runner.memory_watch import Excess
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import adopted_children, kill_tree
 from hookline_runner.project_process import ProjectRuntime
 from hookline_runner.removal import remove_anything
 from hookline_runner.session_process import Applicant
+from hookline_runner.session_trees import Watched
 from hookline_runner.settings import RunnerSettings
-from hookline_runner.zygote_client import Zygote, ZygoteKey
+from hookline_runner.zygote_client import Zygote
+from hookline_runner.zygote_launch import ZygoteKey
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +83,18 @@ class ZygotePool:
             target = zygote.watched()
             if target is not None and target.root == excess.root:
                 zygote.end_oversized(excess.number)
+
+    def keepers(self) -> list[Keeper]:
+        """Whose files are to be watched."""
+        found = [zygote.keeper() for zygote in self._zygotes.values()]
+        return [each for each in found if each is not None]
+
+    def end_overfull(self, excess: DiskExcess) -> None:
+        """End the session whose files take too much, if it is still there."""
+        for zygote in list(self._zygotes.values()):
+            target = zygote.watched()
+            if target is not None and target.root == excess.root:
+                zygote.end_overfull(excess.number, excess.detail)
 
     def tend(self) -> None:
         """End what has been idle for long; called every few seconds."""

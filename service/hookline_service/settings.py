@@ -126,6 +126,8 @@ class Settings:
     heartbeat_s: float = 2.0
     prepare_timeout_s: float = 900.0
     memory_limit_mb: int = 512
+    disk_limit_mb: int = 1024
+    files_limit: int = 100_000
     log_limit_lines: int = 1_000_000
     log_limit_mb: int = 64
     retention_days: int = 30
@@ -170,6 +172,11 @@ class Settings:
     def memory_limit_bytes(self) -> int:
         """`memory_limit_mb` in bytes."""
         return self.memory_limit_mb * _MEBIBYTE
+
+    @property
+    def disk_limit_bytes(self) -> int:
+        """`disk_limit_mb` in bytes."""
+        return self.disk_limit_mb * _MEBIBYTE
 
     @property
     def base_url(self) -> str:
@@ -287,6 +294,16 @@ SETTINGS: tuple[Setting, ...] = (
         name="memory_limit_mb",
         read=_whole(32, 1048576),
         description="Memory one session may use with all its processes, in MiB; more ends it in error.",
+    ),
+    Setting(
+        name="disk_limit_mb",
+        read=_whole(1, 1048576),
+        description="Room on disk the files of one session may take, in MiB; more ends it in error.",
+    ),
+    Setting(
+        name="files_limit",
+        read=_whole(100, 1000000000),
+        description="Files and directories one session may have; more ends it in error.",
     ),
     Setting(
         name="log_limit_lines",
@@ -429,6 +446,8 @@ def runner_environment(
         "HOOKLINE_RUNNER_SANDBOX": settings.sandbox,
         "HOOKLINE_LOG_FORMAT": settings.log_format,
         "HOOKLINE_RUNNER_MEMORY_LIMIT_BYTES": str(settings.memory_limit_bytes),
+        "HOOKLINE_RUNNER_DISK_LIMIT_BYTES": str(settings.disk_limit_bytes),
+        "HOOKLINE_RUNNER_FILES_LIMIT": str(settings.files_limit),
         "HOOKLINE_RUNNER_ENVIRONMENT_TIMEOUT_S": str(settings.prepare_timeout_s),
     }
     if settings.capacity:

@@ -118,7 +118,10 @@ _SENTENCES = {
     "internal": "the service could not act on what the process said: {detail}",
     "start_failed": "the process could not be started: {detail}",
     "memory": "its processes had too much memory: {detail}",
+    "disk": "its files took too much room: {detail}",
 }
+
+_ERROR_OF_LIMIT = {"memory": "MemoryError", "disk": "OSError"}
 
 
 def describe_exit(how: Exit) -> str:
@@ -192,8 +195,9 @@ def _decide_crash(facts: AttemptFacts) -> Ending:
     what = describe_exit(facts.exit)
     if facts.exit.reason == "start_failed":
         return _decide_start_failure(facts, what)
-    if facts.exit.reason == "memory":  # as if its code had met the limit itself
-        error = SessionError(type="MemoryError", message=facts.exit.detail)
+    error_type = _ERROR_OF_LIMIT.get(facts.exit.reason)
+    if error_type is not None:  # as if its code had met the limit itself
+        error = SessionError(type=error_type, message=facts.exit.detail)
         return failure(error, AttemptOutcome.CRASHED)
     is_lost = facts.exit.reason in ("lost", "store")
     outcome = AttemptOutcome.LOST if is_lost else AttemptOutcome.CRASHED

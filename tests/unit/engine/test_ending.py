@@ -143,12 +143,16 @@ def test_a_signal_is_named_and_an_error_without_a_message_ends_in_no_colon() -> 
     assert bare.text == "error: MemoryError"
 
 
+@pytest.mark.parametrize(("reason", "error"), [("memory", "MemoryError"), ("disk", "OSError")])
 @pytest.mark.parametrize("is_durable", [True, False])
-def test_too_much_memory_ends_a_session_as_if_its_code_had_met_the_limit(is_durable: bool) -> None:
-    detail = "over the limit of 512 MiB; HOOKLINE_MEMORY_LIMIT_MB sets it"
+def test_a_limit_ends_a_session_as_if_its_code_had_met_it(
+    is_durable: bool, reason: str, error: str
+) -> None:
+    detail = "over the limit of 512 MiB; a setting sets it"
     ending = decide_ending(
-        replace(FACTS, exit=Exit(reason="memory", detail=detail), is_durable=is_durable)
+        replace(FACTS, exit=Exit(reason=reason, detail=detail), is_durable=is_durable)
     )
 
+    assert ending.next is Next.END
     assert ending.state is SessionState.ERROR
-    assert ending.text == f"error: MemoryError: {detail}"
+    assert ending.text == f"error: {error}: {detail}"

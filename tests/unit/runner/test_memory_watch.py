@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from hookline_runner.memory_watch import REST, MemoryWatch, Watched
+from hookline_runner.memory_watch import MemoryWatch
 from hookline_runner.process_table import ProcessTable
+from hookline_runner.session_trees import REST, Watched
 
 MIB = 1 << 20
 PAGE = 4096
