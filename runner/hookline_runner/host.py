@@ -29,6 +29,7 @@ from hookline_runner.errors import (
     SandboxRequiredError,
     ServiceUnreachableError,
 )
+from hookline_runner.footing import Footing
 from hookline_runner.frames import LINK_CHANNEL, FrameType
 from hookline_runner.launch import join_new_keyring
 from hookline_runner.link import ServiceLink
@@ -52,6 +53,7 @@ _CLEAN_UP_AFTER_S = 15.0
 _DEFAULT_HEARTBEAT_S = 2.0
 _SHORTEST_HEARTBEAT_S, _LONGEST_HEARTBEAT_S = 0.01, 60.0
 _ANSWER_WAIT_S = 60.0
+_FOOTING_S = 1.0
 _DESCRIPTORS = 16_384
 _EXIT_STATUS = {"unauthenticated": 3, "unavailable": 4, "internal": 70}
 
@@ -72,6 +74,9 @@ class RunnerHost:
         self._lost = anyio.Event()
         self._problem = ""
         self._heartbeat_s = _DEFAULT_HEARTBEAT_S
+        home = settings.home
+        places = (home / "environments", home / "builds", self._pool.directory)
+        self._footing = Footing((home, *places))
 
     async def run(self) -> None:
         """Serve until the link is lost or this task is cancelled; then end every process.
@@ -87,6 +92,7 @@ class RunnerHost:
                 tasks.start_soon(self._beat, name="heartbeat")
                 tasks.start_soon(keep_watch, self._watched, self._end_oversized, name="memory")
                 tasks.start_soon(self._watch_disk, name="disk")
+                tasks.start_soon(self._watch_footing, name="footing")
                 await self._lost.wait()
                 tasks.cancel_scope.cancel()
         finally:
@@ -203,6 +209,16 @@ class RunnerHost:
         await keep_disk_watch(
             str(settings.home), limits, self._pool.keepers, self._pool.end_overfull
         )
+
+    async def _watch_footing(self) -> None:
+        """End when a directory of the home was taken away: another host makes it anew, and sessions go on there."""
+        while True:
+            lost = await anyio.to_thread.run_sync(self._footing.find_lost)
+            if lost:
+                logger.error("a directory of the runner host is gone", extra={"directory": lost})
+                self.link_lost(f"{lost} was taken away")
+                return
+            await anyio.sleep(_FOOTING_S)
 
     async def _clean_up(self) -> None:
         """Remove what earlier hosts left on disk, and from then on what has been idle for long."""

@@ -48,12 +48,14 @@ class ReadyBuild:
         is_there = [mark_used(path) for path in (self.build.directory, self.environment.path)]
         return all(is_there)
 
-    def is_whole(self) -> bool:
-        """Whether its files are still there; then it is in use now."""
-        if not self.mark_used():
-            return False
+    def is_there(self) -> bool:
+        """Whether its files and its environment are still on disk."""
         needed = (self.build.files, self.code, self.environment.executable)
         return all(path.exists() for path in needed)
+
+    def is_whole(self) -> bool:
+        """Whether all of it is still there; then it is in use now."""
+        return self.mark_used() and self.is_there()
 
 
 class Preparation:

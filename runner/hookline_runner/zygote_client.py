@@ -207,6 +207,16 @@ class Zygote:
         }
         return Keeper(watched=watched, directories=directories) if directories else None
 
+    def is_bereft(self) -> bool:
+        """Whether somebody removed what its processes are made of; not while it is being ended anyway."""
+        return not self._is_closed and not (
+            self.build.is_there() and os.path.isdir(self.directory / "work")  # noqa: PTH112 - asked again and again
+        )
+
+    def end_bereft(self) -> None:
+        """End all processes: what they have not imported yet is gone."""
+        self._end_all("the files of its build or environment were removed from the host")
+
     def end_oversized(self, number: int) -> None:
         """A session's processes have more memory than they may, or the zygote itself has."""
         detail = over_limit(self.key.memory_limit_bytes)

@@ -47,6 +47,11 @@ class ZygotePool:
         zygotes = (*self._zygotes.values(), *self._ended)
         return {pid for zygote in zygotes for pid in zygote.pids}
 
+    @property
+    def directory(self) -> Path:
+        """Where the zygotes of this host have their directories."""
+        return self._directory
+
     def warm_builds(self) -> list[ReadyBuild]:
         """The builds that zygotes work with."""
         return [zygote.build for zygote in (*self._zygotes.values(), *self._ended)]
@@ -101,6 +106,9 @@ class ZygotePool:
         now = self._loop.time()
         for zygote in list(self._zygotes.values()):
             zygote.tend(now)
+            if zygote.is_bereft():
+                zygote.end_bereft()
+                continue
             if not zygote.is_busy and now - zygote.used_at > self._settings.zygote_idle_s:
                 self._end(zygote)
         self._forget_ended()

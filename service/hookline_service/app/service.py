@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import logging
@@ -27,6 +26,7 @@ from hookline_service.app.listening import listen, runner_socket_path
 from hookline_service.app.logs import configure_logging
 from hookline_service.app.readiness import tell_service_manager
 from hookline_service.app.runner_child import keep_runner
+from hookline_service.app.runner_links import keep_links
 from hookline_service.clock import SystemClock, steady_s
 from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory
@@ -121,11 +121,8 @@ async def _serve(
             await tasks.start(parts.engine.run, name="engine")
             await tasks.start(parts.ticker.run, name="schedules")
             socket_path = runner_socket_path(settings.home)
-            loop = asyncio.get_running_loop()
-            links = await loop.create_unix_server(
-                link_factory(inbox, runner_token), path=str(socket_path)
-            )
-            socket_path.chmod(0o600)
+            factory = link_factory(inbox, runner_token)
+            await tasks.start(keep_links, socket_path, factory, name="runner socket")
             is_linked = parts.engine_parts.pool.is_linked
             tasks.start_soon(
                 keep_runner, settings, socket_path, runner_token, is_linked, name="runner host"
@@ -141,7 +138,6 @@ async def _serve(
             _note_of(settings).unlink(missing_ok=True)
             await _let_finish(parts, hurry)
             await parts.judge.aclose()
-            links.close()
             tasks.cancel_scope.cancel()
     return 0
 
