@@ -44,6 +44,11 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
+def counted(number: object, noun: str) -> str:
+    """A number with its noun, as "1 event" and "2 events"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def printable(text: str) -> str:
     """The text without control characters, which could command the reader's terminal."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)

@@ -77,9 +77,12 @@ def limit_option(default: int = 50) -> Callable[[Command], Command]:
     )
 
 
+_PROJECT = GivenDirectory("; `hookline init {path}` makes a project there")
+
+
 def project_files_options(command: Command) -> Command:
     """DIRECTORY with the files of a project, which manifest in it counts, and the name that the project gets."""
-    directory = click.argument("directory", type=GivenDirectory(), default=".")
+    directory = click.argument("directory", type=_PROJECT, default=".")
     manifest = click.option(
         "--manifest",
         metavar="FILE",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -22,9 +23,16 @@ _OWN_STREAMS = ("/dev/", "/proc/")  # /dev/stdin, and what a shell makes of <(co
 
 
 class GivenDirectory(click.ParamType[Path]):
-    """A directory that is there and may be looked into."""
+    """A directory that is there and may be looked into.
+
+    Args:
+        hint: What to do when nothing is there; `{path}` stands for what was given.
+    """
 
     name = "directory"
+
+    def __init__(self, hint: str = "") -> None:
+        self._hint = hint
 
     def convert(
         self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
@@ -33,7 +41,8 @@ class GivenDirectory(click.ParamType[Path]):
         path = Path(value)
         problem = problem_of_directory(path)
         if problem is not None:
-            self.fail(f"{path}: {problem}", param, ctx)
+            hint = self._hint if _is_missing(path) else ""
+            self.fail(f"{path}: {problem}{hint.format(path=shlex.quote(str(path)))}", param, ctx)
         return path
 
 
@@ -137,6 +146,16 @@ def resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError, ValueError) as exc:
         raise FileUnusableError(path, _reason(exc)) from exc
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, RuntimeError, ValueError):
+        pass
+    return False
 
 
 def _is_terminal(path: Path) -> bool:

@@ -44,6 +44,7 @@ class FakeService(httpx2.BaseTransport):
     sent_event: dict[str, Any] = field(default_factory=dict)
     stored: dict[str, Any] = field(default_factory=dict)
     matches: dict[str, Any] = field(default_factory=dict)
+    has_past: bool = True
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
@@ -165,6 +166,8 @@ def _again_many(
     fake: FakeService, request: httpx2.Request, match: re.Match[str]
 ) -> httpx2.Response:
     counts = {"events": 5, "sessions": 4, "woken": 1, "skipped": 1, "cut": False}
+    if not fake.has_past:
+        counts |= {"events": 0, "sessions": 0, "woken": 0, "skipped": 0}
     return httpx2.Response(202, json=counts)
 
 
@@ -314,7 +317,8 @@ def _status(fake: FakeService, request: httpx2.Request, match: re.Match[str]) ->
 
 @route("POST", "/prune")
 def _prune(fake: FakeService, request: httpx2.Request, match: re.Match[str]) -> httpx2.Response:
-    return httpx2.Response(200, json={"sessions": 3, "deployments": 2, "builds": 1})
+    counts = {"sessions": 3, "deployments": 2, "builds": 1}
+    return httpx2.Response(200, json=counts if fake.has_past else dict.fromkeys(counts, 0))
 
 
 @route("GET", "/{kind}")

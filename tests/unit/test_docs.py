@@ -17,6 +17,8 @@ from hookline_service.settings import SETTINGS, settings_table
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+WRAPPED = [ROOT / "README.md"]
+_LONGEST_LINE = 100
 STALE = "run scripts/docs"
 
 
@@ -86,6 +88,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     local = [link for link in links if not re.match(r"[a-z]+:", link)]
 
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def prose(page: Path) -> Iterator[tuple[int, str]]:
+    """The lines outside code and tables, with their numbers."""
+    is_code = False
+    for number, line in enumerate(page.read_text().splitlines(), start=1):
+        if line.lstrip().startswith("```"):
+            is_code = not is_code
+        elif not is_code and not line.startswith("|"):
+            yield number, line
+
+
+@pytest.mark.parametrize("page", WRAPPED, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_lines_of_prose_are_wrapped(page: Path) -> None:
+    assert [number for number, line in prose(page) if len(line) > _LONGEST_LINE] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

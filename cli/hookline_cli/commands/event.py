@@ -7,7 +7,7 @@ import base64
 import click
 
 from hookline_cli.client import Service
-from hookline_cli.display import note, print_fields, print_json, print_table
+from hookline_cli.display import counted, note, print_fields, print_json, print_table
 from hookline_cli.json_values import JsonObject, texts_in
 from hookline_cli.options import (
     json_option,
@@ -18,6 +18,7 @@ from hookline_cli.options import (
     segment,
     with_service,
 )
+from hookline_cli.questions import confirm
 
 _MOST_SHOWN = 20
 
@@ -152,17 +153,21 @@ def redispatch_event(  # noqa: PLR0913 (one parameter per option)
         if dry_run:
             _show_count(found, as_json=as_json)
             return
-        click.confirm(f"Dispatch {found['events']} events again?", abort=True, err=True)
+        if not found["events"]:
+            _show_count(found, as_json=as_json)
+            return
+        confirm(f"Dispatch {counted(found['events'], 'event')} again?")
     counts = service.post("/events/redispatch", body)
     if as_json:
         print_json(counts)
         return
     click.echo(
-        f"{counts['events']} events dispatched again; {counts['sessions']} sessions started, "
+        f"{counted(counts['events'], 'event')} dispatched again; "
+        f"{counted(counts['sessions'], 'session')} started, "
         f"{counts['woken']} woken"
     )
     if counts["skipped"]:
-        note(f"{counts['skipped']} events left out: their trigger is no longer active")
+        note(f"{counted(counts['skipped'], 'event')} left out: the trigger is no longer active")
     if counts["cut"]:
         note("there are more; the older ones were left out (--limit)")
 
@@ -171,7 +176,10 @@ def _show_count(found: JsonObject, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"{found['events']} events would be dispatched again")
+    if not found["events"]:
+        click.echo("no events to dispatch again")
+        return
+    click.echo(f"{counted(found['events'], 'event')} would be dispatched again")
     if found["cut"]:
         note("there are more; the older ones would be left out (--limit)")
 

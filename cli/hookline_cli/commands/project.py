@@ -7,6 +7,7 @@ import click
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_fields, print_json, print_table
 from hookline_cli.options import json_option, limit_option, segment, with_service
+from hookline_cli.questions import confirm
 
 
 @click.group("project")
@@ -64,8 +65,6 @@ def delete_project(service: Service, *, project: str, yes: bool) -> None:
     """Delete a project with its variables, builds, deployments, events and sessions."""
     name = service.get(f"/projects/{segment(project)}")["name"]
     if not yes:
-        click.confirm(
-            f"Delete project {name} and everything that belongs to it?", abort=True, err=True
-        )
+        confirm(f"Delete project {name} and everything that belongs to it?")
     service.delete(f"/projects/{segment(project)}")
     note(f"deleted project {name}")

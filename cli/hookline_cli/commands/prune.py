@@ -5,9 +5,12 @@ from __future__ import annotations
 import click
 
 from hookline_cli.client import Service
-from hookline_cli.display import print_json
+from hookline_cli.display import counted, print_json
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import FiniteNumber, json_option, with_service
+from hookline_cli.questions import confirm
+
+_PRUNED = ("session", "deployment", "build")
 
 
 @click.command("prune")
@@ -30,11 +33,11 @@ def command(service: Service, *, days: float, dry_run: bool, yes: bool, as_json:
     Sessions go with their logs, journals and events. The ten newest deployments of a project stay, to roll back to.
     """
     found = service.post("/prune", {"older_than_days": days, "dry_run": True})
-    if dry_run:
-        _write(found, "would go", as_json=as_json)
+    if dry_run or not any(found[f"{what}s"] for what in _PRUNED):
+        _write(found, "would be deleted", as_json=as_json)
         return
     if not yes:
-        click.confirm(f"Delete {_counts(found)}?", abort=True, err=True)
+        confirm(f"Delete {_counts(found)}?")
     pruned = service.post("/prune", {"older_than_days": days, "dry_run": False})
     _write(pruned, "deleted", as_json=as_json)
 
@@ -42,9 +45,11 @@ def command(service: Service, *, days: float, dry_run: bool, yes: bool, as_json:
 def _write(counts: JsonObject, what: str, *, as_json: bool) -> None:
     if as_json:
         print_json(counts)
+    elif not any(counts[f"{one}s"] for one in _PRUNED):
+        click.echo("nothing to delete")
     else:
         click.echo(f"{_counts(counts)} {what}")
 
 
 def _counts(counts: JsonObject) -> str:
-    return ", ".join(f"{counts[name]} {name}" for name in ("sessions", "deployments", "builds"))
+    return ", ".join(counted(counts[f"{one}s"], one) for one in _PRUNED)

@@ -10,6 +10,7 @@ import click
 from hookline_cli.display import note
 from hookline_cli.failures import FileUnusableError
 from hookline_cli.paths import GivenFile
+from hookline_cli.questions import confirm
 from hookline_cli.target import DEFAULT_HOME
 
 _FILE = GivenFile()
@@ -56,4 +57,4 @@ def command(*, file: Path, home: str, secret_key: Path | None, yes: bool) -> Non
 
 def _ask(database: Path) -> None:
     question = f"Replace the database of {database.parent}? It is kept beside the new one."
-    click.confirm(question, abort=True, err=True)
+    confirm(question)

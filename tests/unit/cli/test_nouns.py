@@ -343,7 +343,7 @@ def test_many_events_are_dispatched_again(hookline, fake) -> None:
         "deployment": "dep_1",
     }
     assert outcome.out == "5 events dispatched again; 4 sessions started, 1 woken\n"
-    assert "1 events left out" in outcome.err
+    assert "1 event left out" in outcome.err
 
 
 def test_many_events_are_counted_before_anything_is_done(hookline, fake) -> None:
@@ -360,6 +360,16 @@ def test_nothing_is_dispatched_again_unless_somebody_says_so(hookline, fake, mon
 
     assert outcome.code == 130
     assert "Dispatch 5 events again?" in outcome.err
+    assert [json.loads(one.content)["dry_run"] for one in fake.requests] == [True]
+
+
+def test_nothing_is_asked_when_no_event_is_there_to_dispatch_again(hookline, fake) -> None:
+    fake.has_past = False
+
+    outcome = hookline("event", "redispatch", "--project", "hello")
+
+    assert outcome.code == 0
+    assert outcome.out == "no events to dispatch again\n"
     assert [json.loads(one.content)["dry_run"] for one in fake.requests] == [True]
 
 

@@ -61,15 +61,41 @@ def test_pruning_asks_first(hookline, fake, monkeypatch: pytest.MonkeyPatch) -> 
     outcome = hookline("prune")
 
     assert outcome.code == 130
-    assert "Delete 3 sessions, 2 deployments, 1 builds?" in outcome.err
+    assert "Delete 3 sessions, 2 deployments, 1 build?" in outcome.err
     assert [json.loads(each.content)["dry_run"] for each in fake.requests] == [True]
 
 
 def test_pruning_deletes_when_told(hookline, fake) -> None:
     outcome = hookline("prune", "--older-than", "1", "-y")
 
-    assert outcome.out == "3 sessions, 2 deployments, 1 builds deleted\n"
+    assert outcome.out == "3 sessions, 2 deployments, 1 build deleted\n"
     assert json.loads(fake.requests[-1].content) == {"older_than_days": 1.0, "dry_run": False}
+
+
+def test_nothing_is_asked_when_there_is_nothing_to_delete(hookline, fake) -> None:
+    fake.has_past = False
+
+    outcome = hookline("prune")
+
+    assert outcome.code == 0
+    assert outcome.out == "nothing to delete\n"
+    assert [json.loads(each.content)["dry_run"] for each in fake.requests] == [True]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("prune",), ("event", "redispatch", "--project", "hello"), ("project", "delete", "hello")],
+)
+def test_a_question_that_nobody_can_answer_names_the_option_that_answers_it(
+    hookline, fake, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    fake.things["projects"] = [{"id": "hello", "name": "hello"}]
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    outcome = hookline(*command)
+
+    assert outcome.code == 130
+    assert outcome.err.endswith("\nnobody answered; give --yes to go ahead without being asked\n")
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_fresh_machine(hookline, tmp_path: Path) -> None:

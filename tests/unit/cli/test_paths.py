@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_a_local_run_needs_a_file_of_code(hookline: CommandLine, given: str) -> 
 
     assert outcome.code == 1
     assert outcome.err.startswith(f"error: {given}: ")
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("given", "is_hinted"), [("gone", True), ("go ne", True), ("pipe", False), ("loop", False)]
+)
+def test_a_project_that_is_not_there_can_be_made(
+    hookline: CommandLine, given: str, is_hinted: bool
+) -> None:
+    outcome = hookline("deploy", given)
+
+    hint = f"; `hookline init {shlex.quote(given)}` makes a project there"
+    assert outcome.code == 2
+    assert (hint in outcome.err.replace("\n", " ")) == is_hinted
 
 
 def test_a_stream_that_a_shell_has_made_is_read() -> None:
