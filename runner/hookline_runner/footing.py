@@ -6,29 +6,37 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+_OPEN = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+
 
 class Footing:
-    """Directories as they were when the host began, made if they are not there. Raises `OSError`."""
+    """Directories as they were when the host began, made if they are not there. Raises `OSError`.
+
+    They are held open, so that no other gets the number of one that was removed.
+    """
 
     def __init__(self, directories: Iterable[Path]) -> None:
-        self._known: dict[str, tuple[int, int]] = {}
+        self._held: dict[str, int] = {}
         for directory in directories:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            found = directory.stat()
-            self._known[str(directory)] = found.st_dev, found.st_ino
+            self._held[str(directory)] = os.open(directory, _OPEN)
 
     def find_lost(self) -> str:
         """The first directory that is gone, or another one by now; "" if all are there.
 
         One that cannot be asked for another reason (a file system that fails) counts as there: the next work says so.
         """
-        for path, identity in self._known.items():
+        for path, descriptor in self._held.items():
             try:
-                found = os.stat(path)  # noqa: PTH116 - asked again and again
+                if not os.path.samestat(os.stat(path), os.fstat(descriptor)):  # noqa: PTH116 - asked again and again
+                    return path
             except (FileNotFoundError, NotADirectoryError):
                 return path
             except OSError:
                 continue
-            if (found.st_dev, found.st_ino) != identity:
-                return path
         return ""
+
+    def close(self) -> None:
+        """Let go of the directories."""
+        while self._held:
+            os.close(self._held.popitem()[1])

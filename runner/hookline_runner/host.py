@@ -99,6 +99,7 @@ class RunnerHost:
             self._link.close()
             self._pool.close()
             self._pool.end_orphans(self._processes.pids)
+            self._footing.close()
         if not self._welcomed.is_set():
             raise LinkRefusedError
         logger.info(
