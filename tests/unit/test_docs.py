@@ -17,7 +17,10 @@ from hookline_service.settings import SETTINGS, settings_table
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-WRAPPED = [ROOT / "README.md", DOCS / "concepts.md", DOCS / "sdk.md"]
+WRAPPED = [
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("concepts", "debugging", "http-api", "manifest", "sdk")),
+]
 _LONGEST_LINE = 100
 STALE = "run scripts/docs"
 
