@@ -19,7 +19,19 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 WRAPPED = [
     ROOT / "README.md",
-    *(DOCS / f"{name}.md" for name in ("concepts", "debugging", "http-api", "manifest", "sdk")),
+    *(
+        DOCS / f"{name}.md"
+        for name in (
+            "architecture",
+            "autokitteh",
+            "concepts",
+            "debugging",
+            "glossary",
+            "http-api",
+            "manifest",
+            "sdk",
+        )
+    ),
 ]
 _LONGEST_LINE = 100
 STALE = "run scripts/docs"
