@@ -19,6 +19,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 WRAPPED = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     *(
         DOCS / f"{name}.md"
         for name in (
@@ -26,9 +27,12 @@ WRAPPED = [
             "autokitteh",
             "concepts",
             "debugging",
+            "README",
             "glossary",
             "http-api",
             "manifest",
+            "performance",
+            "protocol",
             "sdk",
         )
     ),
