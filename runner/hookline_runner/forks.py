@@ -17,11 +17,16 @@ from typing import NoReturn
 
 from hookline_runner.cells import Cells
 from hookline_runner.processes import adopt_orphans, die_with_parent, forbid_tracing
-from hookline_runner.work_directory import ProjectFiles, clear_directory, empty_directory
+from hookline_runner.work_directory import (
+    NOTES_SUFFIX,
+    ProjectFiles,
+    clear_directory,
+    empty_directory,
+)
 from hookline_runner.zygote_messages import SETUP_FAILED_STATUS, ZygoteConfig
 
 _OPEN_FILES_LIMIT = 1024
-_OWN_ENTRIES = frozenset({"project", "project.notes", "tmp"})  # of a working directory
+_OWN_ENTRIES = frozenset({"project", "project" + NOTES_SUFFIX, "tmp"})  # of a working directory
 
 Serve = Callable[..., object]
 

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 _OWNER_ALL = 0o700
 _READ_AT_ONCE = 10_000
@@ -40,6 +41,17 @@ def remove_anything(path: str, *, most: int | None = None) -> bool:
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106 - as above
     return not os.path.lexists(path)
+
+
+def remove_left_zygotes(home: Path) -> None:
+    """Remove the working directories that runner hosts of this home left behind which are gone."""
+    try:
+        left = list((home / "zygotes").iterdir())
+    except OSError:
+        return
+    for path in left:
+        if not (path.name.isdigit() and Path("/proc", path.name).exists()):
+            remove_anything(str(path))
 
 
 class _Exhausted(Exception):  # noqa: N818 - it is no error

@@ -23,6 +23,7 @@ from hookline_runner.foreign_files import read_foreign_file
 from hookline_runner.removal import remove_anything
 
 COPY_TIME_NS = 1_000_000_000 * 1_000_000_000  # in 2001: no real write carries it
+NOTES_SUFFIX = ".notes"  # behind the name of a directory: what is noted about it
 _KEPT_IN_MEMORY_BYTES = 256 * 1024
 _OWNER_ALL = 0o700
 _FEW_ENTRIES = 100
@@ -213,7 +214,7 @@ def _make_own(directory: str) -> None:
 
 
 def _notes_of(directory: str) -> str:
-    return directory + ".notes"
+    return directory + NOTES_SUFFIX
 
 
 def _read_notes(directory: str) -> _Notes:

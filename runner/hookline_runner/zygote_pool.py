@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from hookline_runner.disk_watch import DiskExcess, Keeper
@@ -15,7 +14,7 @@ from hookline_runner.memory_watch import Excess
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import adopted_children, kill_tree
 from hookline_runner.project_process import ProjectRuntime
-from hookline_runner.removal import remove_anything
+from hookline_runner.removal import remove_anything, remove_left_zygotes
 from hookline_runner.session_process import Applicant
 from hookline_runner.session_trees import Watched
 from hookline_runner.settings import RunnerSettings
@@ -124,9 +123,7 @@ class ZygotePool:
 
     def remove_unfinished(self) -> None:
         """Remove the working directories that hosts which are gone left behind."""
-        for path in _subdirectories(self._settings.home / "zygotes"):
-            if not (path.name.isdigit() and Path("/proc", path.name).exists()):
-                remove_anything(str(path))
+        remove_left_zygotes(self._settings.home)
 
     def end_orphans(self, known: frozenset[int] | None) -> None:
         """What a dead zygote left behind lands with this host, if it adopts orphans: end and reap it.
@@ -190,8 +187,3 @@ class ZygotePool:
             if zygote.is_gone:
                 self._ended.remove(zygote)
                 self._loop.run_in_executor(None, remove_anything, str(zygote.directory))
-
-
-def _subdirectories(directory: Path) -> Iterator[Path]:
-    if directory.is_dir():
-        yield from directory.iterdir()

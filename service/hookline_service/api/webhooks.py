@@ -30,6 +30,7 @@ from hookline_service.api.errors import (
 from hookline_service.api.sync_answers import answer_caller
 from hookline_service.api.webhook_counts import WebhookCounts
 from hookline_service.dispatcher.events import Accepted
+from hookline_service.model.errors import log_level_of
 from hookline_service.settings import Settings
 from hookline_triggers.webhook import check_codings, event_meta, has_codings
 
@@ -165,7 +166,8 @@ async def _refuse(send: Send, error: HooklineError) -> None:
         extra.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))
     status = status_of(error)
     if status >= INTERNAL_ERROR:
-        logger.error("webhook not taken", extra={"error_code": error.code, "reason": error.message})
+        facts = {"error_code": error.code, "reason": error.message}
+        logger.log(log_level_of(error), "webhook not taken", extra=facts)
     text = "the service cannot take events now" if status >= INTERNAL_ERROR else error.message
     await _answer(send, status, text.encode(), extra)
 

@@ -25,6 +25,7 @@ from hookline_service.app.http_connections import CarefulHttpProtocol
 from hookline_service.app.listening import listen, runner_socket_path
 from hookline_service.app.logs import configure_logging
 from hookline_service.app.readiness import tell_service_manager
+from hookline_service.app.room import make_room
 from hookline_service.app.runner_child import keep_runner
 from hookline_service.app.runner_links import keep_links
 from hookline_service.clock import SystemClock, steady_s
@@ -102,6 +103,7 @@ async def _serve(
     settings: Settings, on_ready: Callable[[str], None], *, forgets_lost_secrets: bool
 ) -> int:
     ensure_home(settings.home)
+    await anyio.to_thread.run_sync(make_room, settings.home)
     listeners = listen(settings.host, settings.port)
     settings = replace(settings, port=listeners[0].getsockname()[1])
     token = load_or_create_token(settings.home, settings.token)

@@ -15,6 +15,7 @@ from hookline_service.clock import Clock
 from hookline_service.dispatcher.events import Dispatcher
 from hookline_service.dispatcher.routes import Route, RouteTable
 from hookline_service.engine.protocol import Engine
+from hookline_service.model.errors import log_level_of
 from hookline_service.model.events import TICK, event_of_trigger
 from hookline_service.model.ids import SessionId
 from hookline_service.model.projects import Schedule
@@ -81,8 +82,9 @@ class ScheduleTicker:
             try:
                 async with self.lock:
                     next_at = await self._step()
-            except HooklineError:
-                logger.exception("schedules not served; trying again")
+            except HooklineError as exc:
+                facts = {"error": exc.message}
+                logger.log(log_level_of(exc), "schedules not served; trying again", extra=facts)
                 next_at = self._clock.now() + _RETRY_AFTER
             wait_s = _LONGEST_WAIT_S
             if next_at is not None:
@@ -102,8 +104,10 @@ class ScheduleTicker:
             try:
                 current = await self._set_back(schedule) if is_set_back else schedule
                 fire_at = await self._serve(current, ours)
-            except Exception:  # the trigger loop outlives whatever one trigger does
-                logger.exception("schedule not served", extra={"trigger_id": schedule.trigger_id})
+            except Exception as exc:
+                facts = {"trigger_id": schedule.trigger_id}
+                level = log_level_of(exc)
+                logger.log(level, "schedule not served", exc_info=exc, extra=facts)
                 self._ended += ours
                 now = self._seen or now  # so that it is set back the next time, if it was to be
                 fire_at = self._clock.now() + _RETRY_AFTER

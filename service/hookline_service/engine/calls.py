@@ -46,6 +46,7 @@ from hookline_service.model.errors import (
     SessionFinalError,
     SessionNotFoundError,
     TooManyGenerationsError,
+    log_level_of,
 )
 from hookline_service.model.events import Event, Woken
 from hookline_service.model.sessions import Session, fresh_copy
@@ -268,7 +269,7 @@ class CallDesk:
         if isinstance(error, SessionFinalError | SessionNotFoundError):  # it was stopped meanwhile
             logger.info("call came too late; ending the attempt", extra=facts)
         else:
-            logger.error("call not carried out; ending the attempt", extra=facts)
+            logger.log(log_level_of(error), "call not carried out; ending the attempt", extra=facts)
         self._engine.abort(attempt, Exit(reason="store"))
 
     def _follow_up(self, asked: SessionCall, result: CallResult) -> None:

@@ -45,7 +45,7 @@ from hookline_service.engine.source import SessionSource
 from hookline_service.engine.stacks import StackDesk
 from hookline_service.engine.waking import Waker
 from hookline_service.engine.wire import start_header
-from hookline_service.model.errors import SessionFinalError
+from hookline_service.model.errors import SessionFinalError, log_level_of
 from hookline_service.model.events import Event, Woken
 from hookline_service.model.ids import ProjectId, SessionId
 from hookline_service.model.sessions import (
@@ -140,8 +140,9 @@ class EmbeddedEngine:
         self._changing.add(session.id)
         try:
             context = await self._contexts.get_context(session)
-        except UnavailableError:
-            logger.exception("store not available; trying again", extra={"session_id": session.id})
+        except UnavailableError as exc:
+            facts = {"session_id": session.id, "error": exc.message}
+            logger.log(log_level_of(exc), "store not available; trying again", extra=facts)
             self._resume(session, _STORE_RETRY_S)
             return None
         except HooklineError as exc:
@@ -291,8 +292,9 @@ class EmbeddedEngine:
             self._changes.notify(session.id)
             self._send_start(attempt, context, journal_count=count)
             await send_journal(self._store, attempt, count)
-        except UnavailableError:
-            logger.exception("store not available; trying again", extra={"session_id": session.id})
+        except UnavailableError as exc:
+            facts = {"session_id": session.id, "error": exc.message}
+            logger.log(log_level_of(exc), "store not available; trying again", extra=facts)
             self._give_back(attempt, session)
         except HooklineError as exc:
             if attempt.is_launched:
@@ -335,10 +337,8 @@ class EmbeddedEngine:
         if applied is True:
             self._changes.notify(attempt.session.id)
             return
-        logger.error(
-            "attempt not recorded; ending it",
-            extra={"session_id": attempt.session.id, "error": str(applied)},
-        )
+        facts = {"session_id": attempt.session.id, "error": str(applied)}
+        logger.log(log_level_of(applied), "attempt not recorded; ending it", extra=facts)
         self.abort(attempt, Exit(reason="store"))
 
     def _set_deadline(self, attempt: LiveAttempt) -> None:
@@ -445,9 +445,9 @@ class EmbeddedEngine:
     def _settled(self, settlement: Settlement, applied: bool | Exception) -> None:
         session, ending = settlement.session, settlement.ending
         if isinstance(applied, Exception):
-            logger.error(
-                "end of attempt not recorded; trying again",
-                extra={"session_id": session.id, "error": str(applied)},
+            facts = {"session_id": session.id, "error": str(applied)}
+            logger.log(
+                log_level_of(applied), "end of attempt not recorded; trying again", extra=facts
             )
             again = partial(self._submit, settlement)
             asyncio.get_running_loop().call_later(_STORE_RETRY_S, again)

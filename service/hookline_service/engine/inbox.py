@@ -30,6 +30,7 @@ from hookline_service.engine.wire import (
     read_suspend,
     text_of,
 )
+from hookline_service.model.errors import log_level_of
 from hookline_service.model.ids import BuildId, new_runner_id
 from hookline_service.model.sessions import LogKind, LogRecord
 
@@ -225,9 +226,9 @@ class FrameInbox:
     ) -> None:
         self._end_writing(size_bytes)
         if error is not None:
-            logger.error(
-                "journal entries not recorded; ending the attempt",
-                extra={"session_id": attempt.session.id, "error": str(error)},
+            facts = {"session_id": attempt.session.id, "error": str(error)}
+            logger.log(
+                log_level_of(error), "journal entries not recorded; ending the attempt", extra=facts
             )
             self._engine.abort(attempt, Exit(reason="store"))
             return
@@ -266,7 +267,7 @@ class FrameInbox:
         if error is not None:
             attempt.log_gap += count
             facts = {"session_id": attempt.session.id, "error": str(error)}
-            logger.error("log records not recorded", extra=facts)
+            logger.log(log_level_of(error), "log records not recorded", extra=facts)
         self._changes.notify(attempt.session.id)
 
     # -- frames of the link ------------------------------------------------------------------

@@ -16,6 +16,7 @@ from hookline.errors import HooklineError
 from hookline_service.clock import Clock
 from hookline_service.engine.launch import due_at
 from hookline_service.engine.store import EngineStore
+from hookline_service.model.errors import log_level_of
 from hookline_service.model.ids import ProjectId, SessionId
 from hookline_service.model.sessions import (
     AttemptOutcome,
@@ -110,8 +111,9 @@ class SessionSource:
                     await self._rest()
                 else:
                     await self._wait_for_next()
-            except HooklineError:
-                logger.exception("sessions not looked at; trying again")
+            except HooklineError as exc:
+                facts = {"error": exc.message}
+                logger.log(log_level_of(exc), "sessions not looked at; trying again", extra=facts)
                 with anyio.move_on_after(_STORE_RETRY_S):
                     await self._noticed.wait()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -409,3 +410,9 @@ class ProjectInvalidError(InvalidError):
                 for finding in self.findings
             ]
         }
+
+
+def log_level_of(error: object) -> int:
+    """How loudly to log an error: that the store takes no writes it says itself, once."""
+    is_known = isinstance(error, UnavailableError) and error.code == "storage.unavailable"
+    return logging.DEBUG if is_known else logging.ERROR

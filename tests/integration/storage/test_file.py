@@ -35,17 +35,19 @@ async def test_only_the_owner_may_read_the_files(store: SqliteStore, path: Path)
         "hookline.db-wal",
         "hookline.db-shm",
         "hookline.db.lock",
+        "hookline.reserve",
     }
     assert set(modes.values()) == {0o600}
     assert mode_of(path.parent) == 0o700
 
 
-async def test_a_closed_store_leaves_one_file(store: SqliteStore, path: Path) -> None:
+async def test_a_closed_store_leaves_no_log_behind(store: SqliteStore, path: Path) -> None:
     await store.apply_release(a_release())
 
     await store.aclose()
 
-    assert {each.name for each in path.parent.iterdir()} == {"hookline.db", "hookline.db.lock"}
+    left = {each.name for each in path.parent.iterdir()}
+    assert left == {"hookline.db", "hookline.db.lock", "hookline.reserve"}
 
 
 async def test_everything_written_is_there_after_opening_again(

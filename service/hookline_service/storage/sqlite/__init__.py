@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hookline_service.storage.sqlite.reserve import RESERVE_FILE
 from hookline_service.storage.sqlite.store import (
     SqliteStore,
     check_backup,
@@ -12,6 +13,7 @@ from hookline_service.storage.sqlite.store import (
 )
 
 __all__ = [
+    "RESERVE_FILE",
     "SqliteStore",
     "check_backup",
     "check_file",

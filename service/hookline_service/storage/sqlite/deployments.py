@@ -43,6 +43,7 @@ class DeploymentTables(Tables):
 
     async def apply_release(self, release: Release) -> None:
         """See `DeploymentStore.apply_release`."""
+        self._writer.admit()
         await self._writer.run(_apply_release, release, size_bytes=len(release.archive))
 
     async def activate_deployment(
@@ -60,6 +61,7 @@ class DeploymentTables(Tables):
 
     async def add_project(self, project: Project) -> None:
         """See `ProjectStore.add_project`."""
+        self._writer.admit()
         await self._writer.run(save_project, project)
 
     async def set_deployment_state(

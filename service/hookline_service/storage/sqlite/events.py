@@ -39,6 +39,7 @@ class EventTables(Tables):
         deliveries: Deliveries = (),
     ) -> Recorded:
         """See `EventStore.record_event`."""
+        self._writer.admit()
         size_bytes = len(event.data) + len(event.body or b"")
         return await self._writer.run(
             record_event, event, sessions, schedule, deliveries, size_bytes=size_bytes

@@ -39,6 +39,7 @@ class ProjectTables(Tables):
 
     async def set_variables(self, variables: Sequence[StoredVariable]) -> None:
         """See `VariableStore.set_variables`."""
+        self._writer.admit()
         await self._writer.run(save_variables, variables)
 
     async def replace_values(self, replaced: Sequence[tuple[StoredVariable, bytes]]) -> int:

@@ -47,6 +47,7 @@ class SessionTables(Tables):
 
     async def add_sessions(self, sessions: Sequence[Session]) -> None:
         """See `SessionStore.add_sessions`."""
+        self._writer.admit()
         await self._writer.run(_insert_sessions, sessions)
 
     async def get_session(self, session_id: SessionId) -> Session:

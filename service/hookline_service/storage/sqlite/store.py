@@ -38,6 +38,7 @@ from hookline_service.storage.sqlite.migrations import check_version, load_migra
 from hookline_service.storage.sqlite.ownership import Ownership
 from hookline_service.storage.sqlite.projects import ProjectTables
 from hookline_service.storage.sqlite.readers import Readers
+from hookline_service.storage.sqlite.reserve import RESERVE_FILE, Reserve
 from hookline_service.storage.sqlite.retention import RetentionTables
 from hookline_service.storage.sqlite.sealing import KeyTables
 from hookline_service.storage.sqlite.sessions import SessionTables
@@ -129,7 +130,9 @@ async def open_sqlite_store(
         StorageUnavailableError: it cannot be read or written.
     """
     ownership, databases = await to_thread.run_sync(_open, path, check, gate)
-    writer = Writer(databases[0])
+    reserve = Reserve(path.with_name(RESERVE_FILE))
+    await to_thread.run_sync(reserve.prepare)
+    writer = Writer(databases[0], reserve)
     readers = Readers(near=databases[1], pool=databases[2:])
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteStore(path, ownership, writer, readers))

@@ -16,6 +16,7 @@ from anyio import to_thread
 from hookline_runner import write_points
 from hookline_service.storage.errors import StorageUnavailableError
 from hookline_service.storage.sqlite.connection import Database, translate
+from hookline_service.storage.sqlite.reserve import Reserve
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ _JOB_BYTES = 200
 _PAGES_PER_COMMIT = 6
 _PAGES_PER_CHECKPOINT = 4_000
 _CLOSE_S = 10.0
+_CALM_S = 1.0
 
 
 class Writer:
@@ -60,17 +62,21 @@ class Writer:
         "_pending_bytes",
         "_queue",
         "_refusal",
+        "_refused_at",
+        "_reserve",
         "_thread",
     )  # fmt: skip
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reserve: Reserve) -> None:
         self._database = database
+        self._reserve = reserve
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[list[Job] | None] = SimpleQueue()
         self._gathered: list[Job] = []
         self._pending_bytes = 0
         self._pages = 0
         self._refusal: StorageUnavailableError | None = None
+        self._refused_at = 0.0
         self._closed = False
         self._thread = Thread(target=self._serve, name="hookline-writer", daemon=True)
         self._thread.start()
@@ -80,15 +86,19 @@ class Writer:
         """Roughly how much waits."""
         return self._pending_bytes
 
+    def admit(self) -> None:
+        """Let new work in: what begins, and not what ends. Raises `StorageUnavailableError` on a full disk."""
+        self._reserve.admit()
+
     async def check(self, look: Callable[[], None]) -> None:
         """Raise what stands against writing, if a write was refused: `look` finds nothing, and a small one is taken.
 
         Costs nothing while no write was refused.
         """
+        self._reserve.admit()
         if self._refusal is not None:
             look()
             await self.run(_write_little)
-            self._refusal = None
 
     async def run(self, work: Callable[[Database, *Ts], T], *args: *Ts, size_bytes: int = 0) -> T:
         """What the work returns, once it is on disk.
@@ -190,6 +200,8 @@ class Writer:
             _reach(jobs, "after commit")
         except sqlite3.Error as exc:
             self._undo()
+            if self._reserve.helps_against(exc) and self._reserve.release():
+                return self._attempt(jobs)
             failure = translate(exc)
             failure.__cause__ = exc
             return results, failure, is_begun
@@ -216,8 +228,10 @@ class Writer:
         """On the loop: tell every caller."""
         for waiter, size_bytes, result, failure in outcomes:
             self._pending_bytes -= size_bytes
-            if isinstance(failure, StorageUnavailableError):
-                self._refusal = failure
+            if failure is None:
+                self._note_success()
+            elif isinstance(failure, StorageUnavailableError):
+                self._note_refusal(failure)
             if isinstance(waiter, OnDone):
                 self._loop.call_soon(waiter.tell, result, failure)
             elif waiter.done():  # its caller was cancelled
@@ -226,6 +240,17 @@ class Writer:
                 waiter.set_result(result)
             else:
                 waiter.set_exception(failure)
+
+    def _note_refusal(self, failure: StorageUnavailableError) -> None:
+        if self._refusal is None and not self._closed:
+            logger.error("the database takes no writes", extra={"reason": failure.reason})
+        self._refusal = failure
+        self._refused_at = self._loop.time()
+
+    def _note_success(self) -> None:
+        if self._refusal is not None and self._loop.time() - self._refused_at > _CALM_S:
+            self._refusal = None
+            logger.warning("the database takes writes again")
 
     def _checkpoint_when_idle(self, jobs: int) -> None:
         """Move the log to the main file while nobody waits for us, rather than inside a commit."""
