@@ -54,7 +54,7 @@ def project_option(function: Callable[..., None]) -> Callable[..., None]:
     """
 
     @click.argument("named_project", metavar="[PROJECT]", required=False)
-    @click.option("-p", "--project", metavar="PROJECT", help="Only of this project.")
+    @click.option("-p", "--project", metavar="PROJECT", help="Only for this project.")
     @functools.wraps(function)
     def command(*args: object, **kwargs: object) -> None:
         named, by_option = kwargs.pop("named_project"), kwargs["project"]
@@ -73,7 +73,7 @@ def limit_option(default: int = 50) -> Callable[[Command], Command]:
         type=click.IntRange(1, 1_000_000),
         default=default,
         show_default=True,
-        help="How many at most, the newest.",
+        help="How many to show at most, newest first.",
     )
 
 
@@ -89,7 +89,7 @@ def project_files_options(command: Command) -> Command:
         help="Name of the manifest within the directory.  [default: hookline.yaml, else autokitteh.yaml]",
     )
     project = click.option(
-        "-p", "--project", metavar="NAME", help="Name that takes the place of the manifest's."
+        "-p", "--project", metavar="NAME", help="Name to use instead of the manifest's."
     )
     return directory(manifest(project(command)))
 
@@ -120,7 +120,7 @@ timeout_option = click.option(
     "--timeout",
     type=FiniteNumber(min=0),
     metavar="SECONDS",
-    help="Give up waiting after this time (exit code 4). Without it: wait for ever.",
+    help="Give up waiting after this time (exit code 4). By default, wait forever.",
 )
 
 
@@ -150,7 +150,7 @@ def with_target(
         metavar="DIR",
         help=f"Home of the service on this machine.  [default: {DEFAULT_HOME}]",
     )
-    @click.option("--url", envvar="HOOKLINE_URL", help="URL of the service, when it is elsewhere.")
+    @click.option("--url", envvar="HOOKLINE_URL", help="URL of the service, if it runs elsewhere.")
     @click.option("--token", envvar="HOOKLINE_TOKEN", help="Token of the service.")
     @functools.wraps(function)
     def command(

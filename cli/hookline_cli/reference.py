@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import textwrap
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -30,31 +31,34 @@ _MADE = "<!-- Made by scripts/docs; change the program instead. -->"
 _CLI_INTRODUCTION = """\
 # The command line
 
-`hookline <noun> <verb>`, and a few short commands for what is done most.
+`hookline <noun> <verb>`, and short commands for the most common tasks.
 
-- Data goes to stdout, narration to stderr. `--json` writes one JSON document: an object for one thing, an array for many,
-  the newest first; an error is an object with the key `error`. A followed log is one object per line.
-- Which service is meant: `--url` (`HOOKLINE_URL`) and `--token` (`HOOKLINE_TOKEN`), else the service that runs on the home
-  directory (`--home`, `HOOKLINE_HOME`, by default `~/.hookline`).
-- Where a session is expected, the name of a project means its latest session, and for a child the one that started it.
-- Each option can be given by the environment variable named beside it.
+- Data goes to stdout, messages to stderr. `--json` writes one JSON document: an object for one
+  thing, an array for many, the newest first; an error is an object with the key `error`. A followed
+  log is one object per line.
+- Commands talk to the service given by `--url` (`HOOKLINE_URL`) and `--token` (`HOOKLINE_TOKEN`),
+  or otherwise to the one running on the home directory (`--home`, `HOOKLINE_HOME`, by default
+  `~/.hookline`).
+- Where a session is expected, the name of a project means its latest session (for a child, the
+  session that started it).
+- Each option can also be set by the environment variable shown beside it.
 
 | exit code | meaning |
 |---|---|
 | 0 | done; for `session wait`, `session watch` and `run --wait`: the session completed |
-| 1 | refused: not valid, not found, or in conflict with the present state; or the session did not complete |
+| 1 | refused: not valid, not found, or in conflict with the current state; or the session did not complete |
 | 2 | the command line was not understood |
-| 3 | the token is missing, wrong, or may not do this |
-| 4 | the service cannot be reached or is busy, or the time given by `--timeout` is up; trying later may help |
-| 70 | a defect of Hookline; please report it |
+| 3 | the token is missing or wrong, or does not permit this |
+| 4 | the service cannot be reached or is busy, or the `--timeout` has expired; trying later may help |
+| 70 | a bug in Hookline; please report it |
 | 130 | interrupted |
 """
 _ERRORS_INTRODUCTION = """\
 # Errors
 
-Each error has a stable code, and a kind that decides the rest. Over HTTP an error is
-`{"error": {"code", "kind", "message", "details"}}`. `details` holds what a program may want to know; for a project that
-cannot be deployed, all findings with file, line and column.
+Each error has a stable code, and a kind that determines everything else. Over HTTP an error is
+`{"error": {"code", "kind", "message", "details"}}`. `details` holds data for programs; for a
+project that cannot be deployed, all findings with file, line and column.
 
 | kind | HTTP | exit code | retried |
 |---|---|---|---|
@@ -62,14 +66,15 @@ cannot be deployed, all findings with file, line and column.
 _INTERRUPTS_INTRODUCTION = """\
 ## What ends a session
 
-These are no `Exception`s, so that `except Exception` in a workflow lets them pass.
+These are not `Exception`s, so that `except Exception` in a workflow does not catch them.
 """
 _FINDINGS_INTRODUCTION = """\
 ## Findings
 
-What `hookline deploy` and `hookline manifest check` find in a project's files; errors of the first table, such as `schedule.invalid`, can
-be findings too.
+`hookline deploy` and `hookline manifest check` report these for a project's files. Errors of the
+first table, such as `schedule.invalid`, can be findings too.
 """
+_LINE = 100
 _TWO_COLUMNS = ("| code | meaning |", "|---|---|")
 
 
@@ -103,7 +108,7 @@ def _kind_row(kind: str, exit_code: int) -> str:
     status = STATUS_BY_KIND.get(kind, "–")
     is_retried = "yes" if kind in {"rate_limited", "unavailable"} else "no"
     if kind == "user_code":
-        is_retried = "as the trigger's `retries` say"
+        is_retried = "as set by the trigger's `retries`"
     return f"| `{kind}` | {status} | {exit_code} | {is_retried} |"
 
 
@@ -143,10 +148,10 @@ def _describe(command: click.Command, name: str, parent: click.Context) -> list[
     context = click.Context(command, info_name=name, parent=parent)
     depth = "#" * (context.command_path.count(" ") + 1)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    parts = [f"{depth} {context.command_path}", "", inspect.cleandoc(command.help or ""), ""]
+    parts = [f"{depth} {context.command_path}", "", _wrapped(command.help or ""), ""]
     if isinstance(command, click.Group):
         if command.epilog:
-            parts += [command.epilog, ""]
+            parts += [_wrapped(command.epilog), ""]
         for verb in command.list_commands(context):
             inner = command.get_command(context, verb)
             if inner is not None:
@@ -157,6 +162,15 @@ def _describe(command: click.Command, name: str, parent: click.Context) -> list[
     if rows:
         parts += ["| option | variable | meaning |", "|---|---|---|", *rows, ""]
     return parts
+
+
+def _wrapped(text: str) -> str:
+    """The text with each paragraph in lines of the documentation's length."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(
+        textwrap.fill(one, _LINE, break_long_words=False, break_on_hyphens=False)
+        for one in paragraphs
+    )
 
 
 def _option_row(option: click.Option, context: click.Context) -> str:

@@ -29,15 +29,21 @@ def request_options(function: Callable[..., None]) -> Callable[..., None]:
     """
 
     @click.option(
-        "--body", metavar="TEXT|@FILE", help="As if a webhook got this body; `@-` reads stdin."
+        "--body",
+        metavar="TEXT|@FILE",
+        help="Call it with a webhook request that has this body; `@-` reads stdin.",
     )
     @click.option(
-        "--header", "headers", metavar="NAME:VALUE", multiple=True, help="And this header."
+        "--header", "headers", metavar="NAME:VALUE", multiple=True, help="A header of the request."
     )
     @click.option(
-        "--query", "parameters", metavar="NAME=VALUE", multiple=True, help="And this parameter."
+        "--query",
+        "parameters",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="A query parameter of the request.",
     )
-    @click.option("--method", metavar="METHOD", help="And this method.  [default: POST]")
+    @click.option("--method", metavar="METHOD", help="Method of the request.  [default: POST]")
     @functools.wraps(function)
     def command(*args: object, **kwargs: Any) -> None:  # Any: click's values, taken out by name
         body, headers = kwargs.pop("body"), kwargs.pop("headers")

@@ -25,9 +25,11 @@ WRAPPED = [
         for name in (
             "architecture",
             "autokitteh",
+            "cli",
             "concepts",
             "debugging",
             "README",
+            "errors",
             "glossary",
             "http-api",
             "manifest",

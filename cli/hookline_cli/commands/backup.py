@@ -19,7 +19,7 @@ from hookline_cli.saving import save_download
 def command(service: Service, *, file: Path, force: bool) -> None:
     """Write a consistent copy of the database to FILE while the service runs.
 
-    Secrets in it stay sealed: keep the home's `secret.key` with it, in another place.
+    Secrets in it stay encrypted: back up the home's `secret.key` too, in another place.
     """
     size = save_download(service, "/backup", file, force=force)
     note(f"wrote {file} ({size:,} bytes); keep the home's secret.key too, apart from it")

@@ -9,7 +9,7 @@ from click.shell_completion import get_completion_class
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(*, shell: str) -> None:
-    """Write the completion script of a shell, to be evaluated by it.
+    """Write the completion script for a shell, to be evaluated by it.
 
     For bash: put `eval "$(hookline completion bash)"` into ~/.bashrc.
     """

@@ -20,14 +20,14 @@ from hookline_cli.paths import GivenFile
     "given",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Set a variable that the manifest declares; CONNECTION/NAME for one of a connection. Without =VALUE it is asked for.",
+    help="Set a variable that the manifest declares; CONNECTION/NAME for one of a connection. Without =VALUE, you are asked for the value.",
 )
 @click.option(
     "--env-file",
     "env_files",
     type=GivenFile(),
     multiple=True,
-    help="Set the declared variables that this file of NAME=VALUE lines has.",
+    help="Set declared variables from this file of NAME=VALUE lines.",
 )
 @click.option("--dry-run", is_flag=True, help="Validate and show the plan; change nothing.")
 @json_option

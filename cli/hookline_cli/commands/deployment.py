@@ -46,7 +46,7 @@ def get_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
 @json_option
 @with_service
 def activate_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
-    """Make this the active deployment of its project; its triggers come into force."""
+    """Make this the active deployment of its project; its triggers become active."""
     _tell(service.post(f"/deployments/{segment(deployment)}/activate"), as_json=as_json)
 
 
@@ -55,7 +55,7 @@ def activate_deployment(service: Service, *, deployment: str, as_json: bool) -> 
 @json_option
 @with_service
 def deactivate_deployment(service: Service, *, deployment: str, as_json: bool) -> None:
-    """Deactivate a deployment; sessions under way go on to their end."""
+    """Deactivate a deployment; running sessions continue to their end."""
     _tell(service.post(f"/deployments/{segment(deployment)}/deactivate"), as_json=as_json)
 
 

@@ -18,7 +18,7 @@ from hookline_cli.paths import resolved
 @click.option(
     "--port",
     envvar="HOOKLINE_PORT",
-    help="Port of a service that is started here; 0 takes a free one.  [default: 9980]",
+    help="Port for a service started by this command; 0 takes a free one.  [default: 9980]",
 )
 @with_target
 def command(
@@ -29,7 +29,7 @@ def command(
     project: str | None,
     port: str | None,
 ) -> None:
-    """Deploy the project in DIRECTORY whenever a file of it changes, and follow its new sessions, until Ctrl-C.
+    """Deploy the project in DIRECTORY whenever one of its files changes, and follow its new sessions, until Ctrl-C.
 
     If a deploy fails, you see every finding, and the previous deployment stays active. When no service
     runs on the home, one is started as `hookline up` does, and ends with this command.

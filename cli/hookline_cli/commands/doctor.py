@@ -18,9 +18,9 @@ _SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "error": ("er
 @json_option
 @with_target
 def command(options: TargetOptions, *, as_json: bool) -> None:
-    """Look for what keeps Hookline from working on this machine; exit code 1 if something does.
+    """Check this machine for problems that keep Hookline from working; exit code 1 if there are any.
 
-    Looks at the home, the disk, the keys, the sandbox, Python and uv, and at the service if one runs. Changes nothing.
+    Checks the home, the disk, the keys, the sandbox, Python and uv, and the service if one is running. Changes nothing.
     """
     from hookline_cli.checks import check_machine
 

@@ -91,7 +91,7 @@ def send_event(  # noqa: PLR0913 (one parameter per option)
 ) -> None:
     """Record an event as if SOURCE had sent it, and start what it starts.
 
-    SOURCE is a trigger, or a connection: then all its triggers get the event, and those who have subscribed to it.
+    SOURCE is a trigger, or a connection: then all its triggers and all sessions subscribed to it get the event.
     """
     request: JsonObject = {"project": project, "source": source}
     if data is not None:
@@ -105,20 +105,29 @@ def send_event(  # noqa: PLR0913 (one parameter per option)
 
 @command.command("redispatch")
 @click.argument("event", required=False)
-@click.option("-p", "--project", metavar="PROJECT", help="Many: events of this project.")
-@click.option("--trigger", help="Many: of this trigger.")
-@click.option("--type", "event_type", help="Many: of this type.")
-@click.option("--since", metavar="TIME", help="Many: from then on, as in 2026-11-20T08:00:00Z.")
+@click.option(
+    "-p",
+    "--project",
+    metavar="PROJECT",
+    help="Dispatch events of this project instead of one EVENT.",
+)
+@click.option("--trigger", help="With --project: only events of this trigger.")
+@click.option("--type", "event_type", help="With --project: only events of this type.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="With --project: only events since this time, as in 2026-11-20T08:00:00Z.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1, 10_000),
     default=1000,
     show_default=True,
-    help="Many: at most so many, the newest.",
+    help="With --project: at most this many, the newest.",
 )
 @click.option("--deployment", help="Dispatch to this deployment instead of the active one.")
-@click.option("--dry-run", is_flag=True, help="Many: only say how many there are.")
-@click.option("-y", "--yes", is_flag=True, help="Many: do not ask.")
+@click.option("--dry-run", is_flag=True, help="With --project: only say how many there are.")
+@click.option("-y", "--yes", is_flag=True, help="With --project: do not ask for confirmation.")
 @json_option
 @with_service
 def redispatch_event(  # noqa: PLR0913 (one parameter per option)
@@ -135,9 +144,9 @@ def redispatch_event(  # noqa: PLR0913 (one parameter per option)
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Dispatch a recorded event once more, as a new event; or with --project many, the oldest first.
+    """Dispatch a recorded event once more, as a new event; or with --project many of them, the oldest first.
 
-    Before it dispatches many it says how many, and asks.
+    Before it dispatches many events, it says how many and asks for confirmation.
     """
     if (event is None) == (project is None):
         raise click.UsageError("name one EVENT, or a --project whose events are meant")

@@ -32,10 +32,10 @@ _LIST = "\b\n" + "\n".join(f"  {name:<9} {what}" for name, (_, what) in TEMPLATE
 )
 @click.option("--name", help="Name of the project.  [default: that of the directory]")
 def command(*, directory: Path, template: str, name: str | None) -> None:
-    """Make a new project in DIRECTORY (by default, this one). Needs no service.
+    """Create a new project in DIRECTORY (by default, this one). Needs no service.
 
-    Writes a manifest, its code, and the manifest's schema, by which editors complete and check it. Nothing that is there
-    is overwritten.
+    Writes a manifest, its code, and the manifest's schema, with which editors complete and check it. Existing
+    files are never overwritten.
     """
     from hookline_service.manifest.schema import manifest_schema
 

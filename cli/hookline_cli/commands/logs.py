@@ -28,22 +28,22 @@ _PAUSE_S = 1.0
 @click.option(
     "--since",
     metavar="TIME",
-    help="From then on: a length of time as in 2h, or as in 2026-11-20T08:00Z.",
+    help="Only records since this time: an age as in 2h, or a time as in 2026-11-20T08:00Z.",
 )
-@click.option("--grep", "text", metavar="TEXT", help="Only records that hold this text.")
+@click.option("--grep", "text", metavar="TEXT", help="Only records that contain this text.")
 @click.option(
     "--level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="debug",
     show_default=True,
-    help="The least that a record matters; what is printed counts as info.",
+    help="Lowest level to show; printed lines count as info.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),
     help="How many, the newest.  [default: 100, with --since all]",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on as records come, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Show new records as they come, until Ctrl-C.")
 @json_option
 @with_service
 def command(  # noqa: PLR0913 (one parameter per option)

@@ -19,7 +19,7 @@ directory_argument = click.argument("directory", type=click.Path(path_type=Path)
 
 @click.group("manifest")
 def command() -> None:
-    """Check a manifest, show what deploying it would change, write its schema."""
+    """Check a manifest, show what deploying it would change, or write its schema."""
 
 
 @command.command("check")
@@ -28,7 +28,7 @@ def command() -> None:
 def check_manifest(*, directory: Path, as_json: bool) -> None:
     """Check the manifest in DIRECTORY, or the manifest file given instead. Needs no service.
 
-    Looks at the manifest alone; `hookline deploy --dry-run` looks at the code and its requirements too.
+    Checks only the manifest; `hookline deploy --dry-run` also checks the code and its requirements.
     """
     from hookline_cli.findings import write_findings
     from hookline_cli.project_files import find_manifest
@@ -60,9 +60,7 @@ def write_schema() -> None:
 
 @command.command("plan")
 @directory_argument
-@click.option(
-    "-p", "--project", metavar="NAME", help="Name that takes the place of the manifest's."
-)
+@click.option("-p", "--project", metavar="NAME", help="Name to use instead of the manifest's.")
 @json_option
 @with_service
 def plan_manifest(service: Service, *, directory: Path, project: str | None, as_json: bool) -> None:

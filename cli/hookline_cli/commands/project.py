@@ -12,7 +12,7 @@ from hookline_cli.questions import confirm
 
 @click.group("project")
 def command() -> None:
-    """Make, list, show and delete projects."""
+    """Create, list, show and delete projects."""
 
 
 @command.command("list")
@@ -50,7 +50,7 @@ def get_project(service: Service, *, project: str, as_json: bool) -> None:
 @json_option
 @with_service
 def create_project(service: Service, *, project: str, as_json: bool) -> None:
-    """Make a project, to set its variables before the first deploy."""
+    """Create a project, to set its variables before the first deploy."""
     made = service.post("/projects", {"name": project})
     if as_json:
         print_json(made)
@@ -59,7 +59,7 @@ def create_project(service: Service, *, project: str, as_json: bool) -> None:
 
 @command.command("delete")
 @click.argument("project")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_service
 def delete_project(service: Service, *, project: str, yes: bool) -> None:
     """Delete a project with its variables, builds, deployments, events and sessions."""

@@ -21,16 +21,16 @@ _PRUNED = ("session", "deployment", "build")
     default=7.0,
     show_default=True,
     metavar="DAYS",
-    help="What has been over for so many days.",
+    help="Delete only what ended at least this many days ago.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say how much there is.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only show how much would be deleted.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @with_service
 def command(service: Service, *, days: float, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Delete ended sessions, and deployments and builds that nothing needs.
+    """Delete ended sessions, and deployments and builds that are no longer needed.
 
-    Sessions go with their logs, journals and events. The ten newest deployments of a project stay, to roll back to.
+    Sessions are deleted with their logs, journals and events. The ten newest deployments of a project are kept, so that you can roll back.
     """
     found = service.post("/prune", {"older_than_days": days, "dry_run": True})
     if dry_run or not any(found[f"{what}s"] for what in _PRUNED):

@@ -28,13 +28,15 @@ _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
     help="Home of the service.",
 )
 @click.option(
-    "--secret-key", type=_FILE, help="The `secret.key` that was kept with the backup; it is added."
+    "--secret-key",
+    type=_FILE,
+    help="The `secret.key` that was kept with the backup; its keys are added.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 def command(*, file: Path, home: str, secret_key: Path | None, yes: bool) -> None:
-    """Make the backup in FILE the database of the home, while no service runs on it.
+    """Restore the database of the home from the backup in FILE, while no service runs on it.
 
-    The file is checked first, then you are asked. The database that was there stays beside the new one.
+    The file is checked first, then you are asked to confirm. The previous database is kept beside the new one.
     """
     from hookline_service.app import restore_database
 

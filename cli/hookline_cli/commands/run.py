@@ -14,19 +14,21 @@ from hookline_cli.session_log import follow_to_end
 
 @click.command("run")
 @click.argument("target", metavar="[PROJECT] FILE:FUNC", nargs=-1, required=True)
-@click.option("--event", metavar="JSON|@FILE", help="What the function gets as the event's data.")
+@click.option("--event", metavar="JSON|@FILE", help="Data of the event that the function receives.")
 @request_options
 @click.option(
-    "--durable/--no-durable", default=None, help="With or without a journal.  [default: without]"
+    "--durable/--no-durable",
+    default=None,
+    help="Run with or without a journal.  [default: without]",
 )
 @click.option("--deployment", help="Run the build of this deployment instead of the active one.")
 @click.option(
-    "--wait", is_flag=True, help="Follow it to its end; exit code 0 only if it completed."
+    "--wait", is_flag=True, help="Follow the session to its end; exit code 0 only if it completed."
 )
 @click.option(
     "--local",
     is_flag=True,
-    help="Run FILE:FUNC of this directory without a service, and follow it as --wait does.",
+    help="Run FILE:FUNC from this directory without a service, and follow it as --wait does.",
 )
 @timeout_option
 @json_option
@@ -46,15 +48,15 @@ def command(  # noqa: PLR0913 (one parameter per option)
 ) -> None:
     """Start FUNC as a session.
 
-    A webhook's function gets the data of a request by --body, --header, --query and --method (only `body.bytes` is
+    To call a webhook's function, give the data of a request with --body, --header, --query and --method (only `body.bytes` is
     missing; `hookline event send` sends a whole event to its trigger).
 
-    Of a deployed PROJECT: writes the session's id; with --wait its log as it comes and its final status.
+    For a deployed PROJECT: writes the session's id; with --wait, follows its log and shows its final status.
 
-    With --local: FILE is a file here, and no service is needed. Its project, which is the nearest directory above it
-    with a manifest, else the file's own directory, runs on a service made for this one session, with the same
-    meaning of everything. Variables without a value are taken from the environment, or from the file .env of the
-    project. Schedules are paused.
+    With --local: FILE is a file here, and no service is needed. Its project is the nearest directory above
+    it with a manifest, or otherwise the file's own directory. It runs on a temporary service and behaves as on any
+    other. Variables without a value are taken from the environment, or from the project's .env file. Schedules are
+    paused.
     """
     if event is not None and request_data is not None:
         raise click.UsageError("give --event, or the parts of a request, not both")

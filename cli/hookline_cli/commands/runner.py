@@ -48,14 +48,16 @@ def list_runners(service: Service, *, as_json: bool) -> None:
     show_default=True,
     help="Home of the service on this machine.",
 )
-@click.option("--name", default="extra", show_default=True, help="Shown to people; one per host.")
+@click.option(
+    "--name", default="extra", show_default=True, help="Name shown to people; unique per host."
+)
 @click.option(
     "--token-file",
     type=GivenFile(),
     help="File with the token for runner hosts.  [default: HOME/runner.token, else HOOKLINE_RUNNER_TOKEN]",
 )
 def start_runner(*, home: str, name: str, token_file: Path | None) -> None:
-    """Start a further runner host on this machine, until Ctrl-C. `hookline up` has one already."""
+    """Start another runner host on this machine, until Ctrl-C. `hookline up` already includes one."""
     if not _NAME.fullmatch(name):
         problem = f"{name[:200]!r} cannot be the name of a runner host: letters, digits, _, - and ., and no . first"
         raise ArgumentInvalidError("--name", problem)

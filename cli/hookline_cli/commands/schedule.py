@@ -15,7 +15,7 @@ _SCHEDULE_HELP = "A schedule is named by its trigger's id or as PROJECT/NAME."
 
 @click.group("schedule", epilog=_SCHEDULE_HELP)
 def command() -> None:
-    """List, pause, fire and backfill schedules; tell when an expression fires."""
+    """List, pause, fire and backfill schedules; show when an expression fires."""
 
 
 @command.command("list")
@@ -69,8 +69,8 @@ def next_fires(
 ) -> None:
     """Show the next times of an expression. Needs no service.
 
-    EXPRESSION is a cron expression of 5, 6 or 7 fields, a macro such as @daily, or @every 15m. Its meaning in words, what
-    the clock changes of the coming year do to it, and warnings stand on stderr.
+    EXPRESSION is a cron expression of 5, 6 or 7 fields, a macro such as @daily, or @every 15m. Its description in
+    words, the effects of the coming year's clock changes, and warnings go to stderr.
     """
     found = list_fire_times(expression, timezone, count, start)
     for doubt in found.doubts:
@@ -87,7 +87,7 @@ def next_fires(
 
 @command.command("pause")
 @click.argument("schedule")
-@click.option("--reason", default="", help="Shown beside the schedule.")
+@click.option("--reason", default="", help="The reason; shown with the schedule.")
 @json_option
 @with_service
 def pause_schedule(service: Service, *, schedule: str, reason: str, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def pause_schedule(service: Service, *, schedule: str, reason: str, as_json: boo
 @json_option
 @with_service
 def resume_schedule(service: Service, *, schedule: str, as_json: bool) -> None:
-    """Fire again from now on; what was missed is not made up for (see `backfill`)."""
+    """Resume firing from now on; missed fires stay missed (see `backfill`)."""
     _tell(service.post(_path(schedule, "resume")), as_json=as_json)
 
 
@@ -109,7 +109,7 @@ def resume_schedule(service: Service, *, schedule: str, as_json: bool) -> None:
 @json_option
 @with_service
 def fire_schedule(service: Service, *, schedule: str, as_json: bool) -> None:
-    """Fire once now, besides the schedule."""
+    """Fire once now, in addition to the schedule."""
     _show(service.post(_path(schedule, "fire")), as_json=as_json)
 
 
@@ -122,7 +122,7 @@ def fire_schedule(service: Service, *, schedule: str, as_json: bool) -> None:
 def backfill_schedule(
     service: Service, *, schedule: str, start: str, end: str, as_json: bool
 ) -> None:
-    """Fire for every due time between two moments in the past."""
+    """Fire once for every due time between two times in the past."""
     body = {"start": start, "end": end}
     _show(service.post(_path(schedule, "backfill"), body), as_json=as_json)
 

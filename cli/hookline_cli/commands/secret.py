@@ -11,16 +11,16 @@ from hookline_cli.options import json_option, with_service
 
 @click.group("secret")
 def command() -> None:
-    """Look after the key that seals secrets; `hookline var` sets their values."""
+    """Manage the key that encrypts secrets; use `hookline var` to set their values."""
 
 
 @command.command("rotate")
 @json_option
 @with_service
 def rotate_key(service: Service, *, as_json: bool) -> None:
-    """Make a new key, and seal all secret variables with it.
+    """Create a new key, and encrypt all secret variables with it.
 
-    Former keys stay in secret.key behind the new one: journals and older backups need them. Back the file up afterwards.
+    Old keys stay in secret.key after the new one, because journals and older backups need them. Back up the file afterwards.
     """
     rotation = service.post("/secrets/rotate")
     if as_json:

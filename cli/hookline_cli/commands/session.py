@@ -32,8 +32,8 @@ from hookline_cli.options import (
 from hookline_cli.session_log import print_log_live, print_log_stored, print_status
 
 _EPILOG = (
-    "SESSION is the id of a session, or the name of a project: then its latest session is meant, and for a"
-    " child the one that started it."
+    "SESSION is the id of a session, or the name of a project, which means its latest session (for a "
+    "child, the session that started it)."
 )
 _STATES = ["created", "running", "waiting", "completed", "error", "stopped"]
 _MOST_ACTIVITIES = 1000
@@ -42,7 +42,7 @@ _LONGEST_OUTCOME = 80
 
 @click.group("session", epilog=_EPILOG)
 def command() -> None:
-    """List, follow, stop and restart sessions; replay and fork what they did."""
+    """List, follow, stop and restart sessions; replay and fork them."""
 
 
 for verb in (*session_running.VERBS, *session_work.VERBS):
@@ -97,7 +97,9 @@ def get_session(service: Service, *, session: str, as_json: bool) -> None:
 
 @command.command("log", epilog=_EPILOG)
 @click.argument("session")
-@click.option("-f", "--follow", is_flag=True, help="Go on as records come, until the session ends.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Show new records as they come, until the session ends."
+)
 @click.option("--limit", type=click.IntRange(1), help="Only this many records, the newest.")
 @click.option(
     "--order",
@@ -107,7 +109,7 @@ def get_session(service: Service, *, session: str, as_json: bool) -> None:
     help="Oldest or newest record first.",
 )
 @click.option("--kind", "kinds", multiple=True, help="Only records of this kind; may be repeated.")
-@click.option("--plain", is_flag=True, help="Only the texts, without time and kind.")
+@click.option("--plain", is_flag=True, help="Only the text, without time and kind.")
 @json_option
 @with_service
 def show_log(  # noqa: PLR0913 (one parameter per option)
@@ -145,13 +147,13 @@ def show_log(  # noqa: PLR0913 (one parameter per option)
 
 @command.command("activities", epilog=_EPILOG)
 @click.argument("session")
-@click.option("--limit", type=click.IntRange(1), help="Only this many, from the first.")
+@click.option("--limit", type=click.IntRange(1), help="Only this many, starting with the first.")
 @json_option
 @with_service
 def list_activities(service: Service, *, session: str, limit: int | None, as_json: bool) -> None:
     """List the recorded activities of a session, in the order of recording.
 
-    Long outcomes are cut; --json has them whole, and the arguments.
+    Long outcomes are cut; --json shows them in full, with the arguments.
     """
     path = f"{_path(service, session)}/activities"
     found = read_forward(service, path, limit)
@@ -192,7 +194,7 @@ def watch_session(service: Service, *, session: str, timeout: float | None) -> N
 @command.command("signal", epilog=_EPILOG)
 @click.argument("session")
 @click.argument("name")
-@click.option("--payload", metavar="JSON|@FILE", help="What it carries; `@-` reads stdin.")
+@click.option("--payload", metavar="JSON|@FILE", help="Payload of the signal; `@-` reads stdin.")
 @with_service
 def signal_session(service: Service, *, session: str, name: str, payload: str | None) -> None:
     """Send a session a signal; it stays queued until the session takes it."""

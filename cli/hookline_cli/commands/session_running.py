@@ -25,7 +25,7 @@ from hookline_cli.session_log import print_status
 def show_stack(service: Service, *, session: str, as_json: bool) -> None:
     """Show where a running session hangs now: in each thread and asyncio task, the innermost call last.
 
-    The session goes on undisturbed. A session that waits without a process says what it waits for.
+    The session continues undisturbed. For a session that waits without a process, shows what it is waiting for.
     """
     session_id = session_id_of(service, session)
     report = service.get(f"/sessions/{segment(session_id)}/stack")
@@ -37,9 +37,9 @@ def show_stack(service: Service, *, session: str, as_json: bool) -> None:
 
 @click.command("stop")
 @click.argument("session")
-@click.option("--reason", default="on request", help="Why; kept with the session.")
+@click.option("--reason", default="on request", help="The reason; stored with the session.")
 @click.option("--force", is_flag=True, help="Kill its processes at once.")
-@click.option("--wait", is_flag=True, help="Wait until it has ended.")
+@click.option("--wait", is_flag=True, help="Wait until the session has ended.")
 @timeout_option
 @json_option
 @with_service
@@ -53,7 +53,7 @@ def stop_session(  # noqa: PLR0913 (one parameter per option)
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Stop a session: politely, and after a grace period its whole process tree."""
+    """Stop a session: ask it first, and kill its whole process tree after a grace period."""
     session_id = session_id_of(service, session)
     path = f"/sessions/{segment(session_id)}/stop"
     answer = service.post(path, {"reason": reason, "force": force})

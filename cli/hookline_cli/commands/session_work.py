@@ -35,17 +35,17 @@ from hookline_cli.session_log import follow_to_end
     metavar="N",
     help="Keep the first N recorded entries, as `session activities` numbers them.",
 )
-@click.option("--build", help="Go on with this build.  [default: the session's own]")
-@click.option("--deployment", help="Go on with the build of this deployment.")
+@click.option("--build", help="Continue with this build.  [default: the session's own]")
+@click.option("--deployment", help="Continue with the build of this deployment.")
 @click.option(
     "--set",
     "edits",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Change the event's data, as in data.order.id=7; VALUE is JSON, or else a text. May be repeated.",
+    help="Change the event's data, as in data.order.id=7; VALUE is JSON, or otherwise text. May be repeated.",
 )
 @click.option(
-    "--wait", is_flag=True, help="Follow it to its end; exit code 0 only if it completed."
+    "--wait", is_flag=True, help="Follow the session to its end; exit code 0 only if it completed."
 )
 @timeout_option
 @json_option
@@ -62,9 +62,9 @@ def fork_session(  # noqa: PLR0913 (one parameter per option)
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Start a new session that keeps the first N entries of a durable one's journal, and goes on live from there.
+    """Start a new session that keeps the first N entries of a durable one's journal, and continues live from there.
 
-    Writes its id. What the kept entries did is not done again; subscriptions begin anew.
+    Writes its id. The effects of the kept entries are not repeated; subscriptions start afresh.
     """
     if build is not None and deployment is not None:
         raise click.UsageError("--build and --deployment both name a build; give one of them")
@@ -98,11 +98,16 @@ def fork_session(  # noqa: PLR0913 (one parameter per option)
     type=GivenDirectory(),
     help="Replay the project in this directory.  [default: the build of the session]",
 )
-@click.option("--pdb", "debugs", is_flag=True, help="Debug it, from the function's first line on.")
+@click.option(
+    "--pdb",
+    "debugs",
+    is_flag=True,
+    help="Run it in the debugger, from the function's first line on.",
+)
 @click.option(
     "--unrecorded",
     is_flag=True,
-    help="Let happen again what was not recorded: calls whose result could not be, opened files, threads.",
+    help="Allow actions that were not recorded: calls whose results could not be, opening files, threads.",
 )
 @with_target
 def replay_session(
@@ -116,7 +121,7 @@ def replay_session(
 ) -> None:
     """Run a durable session's function again on this machine, with every call answered from the journal.
 
-    Nothing outside is reached, and nothing is recorded. It ends where the recording ends; exit code 0 if the code did as
+    Nothing outside is touched, and nothing is recorded. It ends where the recording ends; exit code 0 if the code did as
     recorded. Recorded secrets come over the API and stay in memory.
     """
     from hookline_cli.replaying import ReplayWish, replay_session as replay, write_end
@@ -137,23 +142,23 @@ def replay_session(
     default=".",
     show_default=True,
     metavar="DIR",
-    help="Where the files go.",
+    help="Directory for the files.",
 )
 @click.option(
     "--dir",
     "directory",
     type=GivenDirectory(),
-    help="The project that the test is of.  [default: the nearest above DIR with a manifest]",
+    help="Project that the test belongs to.  [default: the nearest above DIR with a manifest]",
 )
 @click.option(
     "--var",
     "given",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A value for tests in the place of a covered secret.",
+    help="A value to use in tests instead of a masked secret.",
 )
 @click.option(
-    "--unrecorded", is_flag=True, help="Let happen what was not recorded; see `session replay`."
+    "--unrecorded", is_flag=True, help="Allow actions that were not recorded; see `session replay`."
 )
 @with_target
 def export_session(  # noqa: PLR0913 (one parameter per option)
@@ -168,8 +173,8 @@ def export_session(  # noqa: PLR0913 (one parameter per option)
 ) -> None:
     """Write a durable session to a file that `hookline.testing.replay` replays: event, journal, prints and result.
 
-    Its secrets are covered by stars; the data of its event and its results are not: look through them before they go
-    into a repository. A session that does something else when they are covered is refused. Writes the names of the files.
+    Its secrets are replaced by stars; the data of its event and its results are not: review them before they go
+    into a repository. A session that behaves differently when they are masked is refused. Writes the names of the files.
     """
     from hookline_cli.exporting import ExportWish, export_session as export
 

@@ -16,7 +16,7 @@ _GIB = 1024**3
 @json_option
 @with_service
 def command(service: Service, *, as_json: bool) -> None:
-    """Show how the service does; exit code 4 if sessions cannot run."""
+    """Show the state of the service; exit code 4 if sessions cannot run."""
     found = service.get("/status")
     if as_json:
         print_json(found)

@@ -46,7 +46,7 @@ def list_keys(service: Service, *, project: str, as_json: bool) -> None:
 @json_option
 @with_service
 def get_value(service: Service, *, project: str, key: str, as_json: bool) -> None:
-    """Write one value as JSON; with --json together with its key."""
+    """Write one value as JSON; with --json, together with its key."""
     found = service.get(_path(project), key=key)
     if found.get("value") is None:
         keys = texts_in(service.get(f"/projects/{segment(project)}/store"), "items")
@@ -70,7 +70,7 @@ def get_value(service: Service, *, project: str, key: str, as_json: bool) -> Non
 )
 @with_service
 def set_value(service: Service, *, project: str, key: str, value: str, ttl: float | None) -> None:
-    """Set a value, given as JSON: a text needs quotes of its own."""
+    """Set a value, given as JSON: a text needs its own quotes."""
     body: JsonObject = {"value": read_json("the value", value)}
     if ttl is not None:
         body["ttl_s"] = ttl
@@ -83,7 +83,7 @@ def set_value(service: Service, *, project: str, key: str, value: str, ttl: floa
 @click.argument("key")
 @with_service
 def delete_value(service: Service, *, project: str, key: str) -> None:
-    """Delete a value; nothing happens when there is none."""
+    """Delete a value; does nothing if there is none."""
     service.delete(_path(project), key=key)
     note(f"deleted {key} of {project}")
 

@@ -20,13 +20,13 @@ from hookline_cli.paths import GivenDirectory
     help="A directory of the project.",
 )
 @click.option(
-    "--home", envvar="HOOKLINE_HOME", metavar="DIR", help="Home in which environments are kept."
+    "--home", envvar="HOOKLINE_HOME", metavar="DIR", help="Home in which the environments are kept."
 )
 def command(*, arguments: tuple[str, ...], directory: Path, home: str | None) -> None:
     """Run the project's tests with pytest; ARGUMENTS go to it. Needs no service.
 
-    They run with what the project requires, pytest, and Hookline itself, in an environment that is kept. The exit code
-    is that of pytest.
+    They run in a separate environment with the project's requirements, pytest and Hookline. The environment is kept for
+    the next run. The exit code is that of pytest.
     """
     from hookline_cli.project_tests import run_tests
 

@@ -46,7 +46,7 @@ def list_triggers(service: Service, *, project: str | None, limit: int, as_json:
 @json_option
 @with_service
 def get_trigger(service: Service, *, trigger: str, as_json: bool) -> None:
-    """Show one trigger, by id or as PROJECT/NAME, and what it makes of the events of the last day."""
+    """Show one trigger, by id or as PROJECT/NAME, and how it judges the events of the last day."""
     found = find_trigger(service, trigger)
     matches = _find_matches(service, found)
     if as_json:

@@ -12,7 +12,7 @@ from hookline_cli.display import note
     "--home",
     envvar="HOOKLINE_HOME",
     metavar="DIR",
-    help="Where everything is kept.  [default: ~/.hookline]",
+    help="Directory for all data.  [default: ~/.hookline]",
 )
 @click.option("--host", envvar="HOOKLINE_HOST", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option(
@@ -46,7 +46,7 @@ from hookline_cli.display import note
     "--forget-lost-secrets",
     "forgets_lost_secrets",
     is_flag=True,
-    help="Empty secrets that were sealed with a key that is lost, instead of refusing to start.",
+    help="Empty the secrets that were encrypted with a lost key, instead of refusing to start.",
 )
 def command(*, forgets_lost_secrets: bool, **options: str | None) -> None:
     """Start the service with its runner, until Ctrl-C.

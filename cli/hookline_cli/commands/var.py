@@ -17,7 +17,9 @@ from hookline_cli.json_values import JsonObject, objects_in
 from hookline_cli.options import ValueCommand, json_option, project_names, segment, with_service
 from hookline_service.model.likeness import nearest
 
-connection_option = click.option("--connection", metavar="NAME", help="Of this connection.")
+connection_option = click.option(
+    "--connection", metavar="NAME", help="Connection that the variable belongs to."
+)
 
 
 @click.group("var")
@@ -43,10 +45,10 @@ def set_variable(  # noqa: PLR0913 (one parameter per option)
     description: str | None,
     connection: str | None,
 ) -> None:
-    """Set a variable. Without VALUE it is asked for, or read from stdin if that is no terminal.
+    """Set a variable. Without VALUE, you are asked for it, or it is read from stdin if that is not a terminal.
 
-    What is secret, by the manifest or by an earlier --secret, stays so unless --plain is given. A project that is not there
-    yet is made, so that a first deploy finds the values it requires.
+    A variable that is secret, by the manifest or by an earlier --secret, stays secret unless you give --plain. If the
+    project does not exist yet, it is created, so that its first deploy finds the values it requires.
     """
     before = _find_or_make(service, project, name, connection)
     is_secret = secret if secret is not None else bool(before.get("secret", value is None))
@@ -78,7 +80,7 @@ def get_variable(
     reveal: bool,
     as_json: bool,
 ) -> None:
-    """Write the value of one variable; that of a secret is masked."""
+    """Write the value of one variable; the value of a secret is masked."""
     found = _find(service, project, name, connection, reveal=reveal)
     if found is None:
         listed = _list(service, project, connection or "", reveal=False)

@@ -16,7 +16,7 @@ from hookline_cli.options import json_option
 @click.option("--token", envvar="HOOKLINE_TOKEN", help="Token of the service.")
 @json_option
 def command(*, home: str | None, url: str | None, token: str | None, as_json: bool) -> None:
-    """Show the version of this program, and of the service if one can be reached."""
+    """Show the version of this program, and of the service if it can be reached."""
     import platform
     from importlib.metadata import version
 
