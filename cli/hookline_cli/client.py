@@ -185,7 +185,7 @@ class Service:
         except httpx2.TimeoutException as exc:
             raise ServiceUnreachableError(url, "no answer in time") from exc
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as exc:
-            raise ServiceUnreachableError(url, "this is no URL of a service") from exc
+            raise ServiceUnreachableError(url, "this is not the URL of a service") from exc
         except httpx2.HTTPError as exc:
             raise ServiceUnreachableError(url, str(exc) or type(exc).__name__) from exc
 

@@ -49,7 +49,7 @@ class AnswerError(HooklineError):
 
 
 class ServiceNotRunningError(UnavailableError):
-    """There is no service to talk to."""
+    """No service is running."""
 
     code = "service.not_running"
 
@@ -68,7 +68,7 @@ class ServiceUnreachableError(UnavailableError):
 
 
 class NotHooklineError(UnavailableError):
-    """Something answers at the URL, but it is no Hookline service."""
+    """Something answers at the URL, but it is not a Hookline service."""
 
     code = "service.unknown"
 
@@ -79,7 +79,7 @@ class NotHooklineError(UnavailableError):
 
 
 class LocalServiceError(InternalError):
-    """A service of the command's own did not start."""
+    """The temporary service of a command did not start."""
 
     code = "service.not_started"
 
@@ -98,7 +98,7 @@ class FileUnusableError(InvalidError):
 
 
 class ArgumentInvalidError(InvalidError):
-    """A value on the command line is not what is needed there."""
+    """A value on the command line is not valid there."""
 
     code = "argument.invalid"
 
@@ -173,7 +173,7 @@ class ProjectMistypedError(NotFoundError):
 
 
 class ManifestInvalidError(InvalidError):
-    """The manifest has errors; they were shown."""
+    """The manifest has errors, which were shown."""
 
     code = "manifest.invalid"
 
@@ -182,7 +182,7 @@ class ManifestInvalidError(InvalidError):
 
 
 class SessionNotCompletedError(UserCodeError):
-    """The session waited for ended in another way than by completing."""
+    """The awaited session ended without completing."""
 
     code = "session.not_completed"
 
@@ -191,7 +191,7 @@ class SessionNotCompletedError(UserCodeError):
 
 
 class TestEnvironmentError(UnavailableError):
-    """What a project's tests need cannot be installed."""
+    """The requirements of a project's tests cannot be installed."""
 
     code = "tests.no_environment"
 
@@ -200,7 +200,7 @@ class TestEnvironmentError(UnavailableError):
 
 
 class CoveredSecretError(UserCodeError):
-    """A session does something else when its secrets are covered, as they are in an exported recording."""
+    """A session behaves differently when its secrets are masked, as they are in an exported recording."""
 
     code = "session.needs_secret"
 
@@ -215,7 +215,7 @@ class CoveredSecretError(UserCodeError):
 
 
 class ReplayDiffersError(UserCodeError):
-    """The code does not do what was recorded of a session."""
+    """The code does not match the recording of a session."""
 
     code = "session.replay_differs"
 
@@ -224,7 +224,7 @@ class ReplayDiffersError(UserCodeError):
 
 
 class StillRunningError(UnavailableError):
-    """The session waited for has not ended in time."""
+    """The awaited session did not end in time."""
 
     code = "session.unfinished"
 

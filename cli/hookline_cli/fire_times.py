@@ -59,7 +59,7 @@ def _parse_time(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        problem = f"{text!r} is no time; write it as 2026-03-29T00:00Z"
+        problem = f"{text!r} is not a time; write it as 2026-03-29T00:00Z"
         raise ArgumentInvalidError("--from", problem) from exc
     if not _FIRST_YEAR < moment.year < _LAST_YEAR:
         raise ArgumentInvalidError("--from", f"{text!r} is too far away")

@@ -133,7 +133,7 @@ def session_goes_on(session_id: str) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt as exc:
-        told = f"{session_id} goes on; `hookline session stop {session_id}` ends it"
+        told = f"{session_id} is still running; `hookline session stop {session_id}` ends it"
         raise KeyboardInterrupt(told) from exc
 
 

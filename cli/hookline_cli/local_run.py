@@ -87,7 +87,7 @@ def find_local_project(target: str) -> LocalProject:
     file = Path(path)
     problem = problem_of_file(file)
     if problem is None and not file.is_file():
-        problem = "is no file of a project"
+        problem = "is not a file of a project"
     if problem is not None:
         raise FileUnusableError(file, problem)
     file = file.absolute()

@@ -103,7 +103,7 @@ class FiniteNumber(click.FloatRange):
         """See `click.ParamType.convert`."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is no finite number", param, ctx)
+            self.fail(f"{value} is not a finite number", param, ctx)
         return number
 
 
@@ -271,7 +271,7 @@ def read_json(name: str, text: str | None) -> object:
         raise ArgumentInvalidError(name, f"not JSON: {exc}{hint}") from exc
     if json_text.is_deeper(value):
         most = json_text.MAX_DEPTH
-        raise ArgumentInvalidError(name, f"more than {most} containers lie within each other")
+        raise ArgumentInvalidError(name, f"more than {most} levels of nesting")
     return value
 
 

@@ -93,7 +93,7 @@ def problem_of_directory(path: Path) -> str | None:
         return _reason(exc)
     if not stat.S_ISDIR(mode):
         return f"is {kind_of(mode)}; give a directory"
-    return None if os.access(path, os.R_OK | os.X_OK) else "may not be read by this account"
+    return None if os.access(path, os.R_OK | os.X_OK) else "this account is not allowed to read it"
 
 
 def problem_of_file(path: Path) -> str | None:
@@ -109,7 +109,7 @@ def problem_of_file(path: Path) -> str | None:
     is_quiet = stat.S_ISCHR(mode) and (path.samefile(os.devnull) or _is_terminal(path))
     if not stat.S_ISREG(mode) and not is_stream and not is_quiet:
         return f"is {kind_of(mode)}; give a file"
-    return None if os.access(path, os.R_OK) else "may not be read by this account"
+    return None if os.access(path, os.R_OK) else "this account is not allowed to read it"
 
 
 def kind_of(mode: int) -> str:

@@ -17,7 +17,7 @@ def confirm(question: str) -> None:
         is_agreed = click.confirm(question, err=True)
     except click.Abort as exc:
         if isinstance(exc.__context__, EOFError):
-            note("\nnobody answered; give --yes to go ahead without being asked")
+            note("\nnobody answered; give --yes to skip the question")
         raise
     if not is_agreed:
         raise click.Abort

@@ -66,7 +66,7 @@ def request_data(
     pairs = [_header(text) for text in headers]
     if not is_token(method):
         raise ArgumentInvalidError(
-            "--method", f"{method!r} is no method; write one word, as in PUT"
+            "--method", f"{method!r} is not a method; write one word, as in PUT"
         )
     query = "&".join("=".join(map(_quoted, _pair("--query", text, "="))) for text in parameters)
     target = f"/webhooks/run{'?' if query else ''}{query}".encode()
@@ -102,7 +102,7 @@ def _header(text: str) -> tuple[str, str]:
     name, value = (part.strip(" \t") for part in _pair("--header", text, ":"))
     problem = problem_of_header(name, value)
     if problem is not None:
-        raise ArgumentInvalidError("--header", f"{text!r} is no header: {problem}")
+        raise ArgumentInvalidError("--header", f"{text!r} is not a valid header: {problem}")
     return name, value
 
 

@@ -40,7 +40,7 @@ def find_target(*, home: str | None, url: str | None, token: str | None) -> Targ
         raise ArgumentInvalidError("--token", "it has characters that no token has")
     if url and not _is_url(url):
         raise ArgumentInvalidError(
-            "--url", f"{url!r} is no URL of a service; write http://HOST:PORT"
+            "--url", f"{url!r} is not the URL of a service; write http://HOST:PORT"
         )
     directory = Path(home or DEFAULT_HOME).expanduser()
     given = Secret(token) if token else None

@@ -94,7 +94,7 @@ def text_in(fields: dict[str, Any], name: str) -> str:  # Any: as above
     """A text among the fields of a frame, "" if it is not there; raises `StartUnreadableError`."""
     value = fields.get(name) or ""
     if not isinstance(value, str):
-        raise StartUnreadableError(f"{name} is no text")
+        raise StartUnreadableError(f"{name} is not text")
     return value
 
 

@@ -275,4 +275,4 @@ def _safe_text(exc: BaseException) -> str:
     try:
         return str(exc)
     except _ANY_FAILURE:
-        return "its text cannot be had"
+        return "its text is not available"

@@ -163,7 +163,7 @@ class Dispatch:
             self._pool.request(ready, attempt, key)
         except Exception as exc:  # one session's start must not end the others
             logger.exception("no process for an attempt", extra={"build_id": request.build_id})
-            attempt.give_up(f"no process could be had: {type(exc).__name__}: {exc}")
+            attempt.give_up(f"no process was available: {type(exc).__name__}: {exc}")
 
     def _key_of(self, ready: ReadyBuild, *, reuse: bool, memory_limit_bytes: int) -> ZygoteKey:
         limit = memory_limit_bytes or self._settings.memory_limit_bytes

@@ -6,7 +6,7 @@ from hookline.errors import InternalError, InvalidError, UnauthenticatedError, U
 
 
 class ArchiveError(InvalidError):
-    """The build's archive holds something that a project cannot consist of."""
+    """The build's archive contains something that is not allowed in a project."""
 
     code = "build.archive"
 
@@ -34,14 +34,14 @@ class EnvironmentTimeoutError(UnavailableError):
 
     def __init__(self, timeout_s: float) -> None:
         super().__init__(
-            f"the environment was not ready after {timeout_s:.0f} s; a slow package index, or a package that is"
-            " compiled at install? HOOKLINE_RUNNER_ENVIRONMENT_TIMEOUT_S allows more"
+            f"the environment was not ready after {timeout_s:.0f} s; the package index may be slow, or"
+            " a package may be compiling; raise HOOKLINE_RUNNER_ENVIRONMENT_TIMEOUT_S to allow more time"
         )
         self.timeout_s = timeout_s
 
 
 class PreparationFailedError(InternalError):
-    """Analysing or compiling a build broke."""
+    """Analysing or compiling a build failed."""
 
     code = "build.preparation_failed"
 
@@ -84,7 +84,7 @@ class BuildNotSentError(UnavailableError):
 
 
 class StartUnreadableError(InternalError):
-    """The service asked for something in words that this host cannot read."""
+    """The service sent a request that this host cannot parse."""
 
     code = "runner.start_unreadable"
 
@@ -94,7 +94,7 @@ class StartUnreadableError(InternalError):
 
 
 class SandboxRequiredError(UnavailableError):
-    """A sandbox is required and none works here."""
+    """A sandbox is required, but none works here."""
 
     code = "runner.no_sandbox"
 
@@ -107,7 +107,7 @@ class SandboxRequiredError(UnavailableError):
 
 
 class NetworkSettingError(InvalidError):
-    """The setting says neither of the two things that it can."""
+    """The setting has neither of its two possible values."""
 
     code = "runner.network_setting"
 

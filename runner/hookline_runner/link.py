@@ -66,7 +66,7 @@ class ServiceLink(asyncio.Protocol):
         try:
             frames = self._cutter.feed(data)
         except FrameError as exc:
-            self._problem = f"the service sent what are no frames: {exc}"
+            self._problem = f"the service sent bytes that are not frames: {exc}"
             self.close()
             return
         for frame in frames:

@@ -142,7 +142,7 @@ def read_recording(path: Path) -> Recording:
     except OSError as exc:
         raise ReplayError(f"the recording cannot be read: {exc}") from exc
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as exc:
-        raise ReplayError(f"{path} is no recording of a session: {exc!r}") from exc
+        raise ReplayError(f"{path} is not the recording of a session: {exc!r}") from exc
 
 
 def _state_of(facts: dict[str, Any]) -> str:

@@ -42,7 +42,7 @@ class RecordingEndError(NonDeterminismError):
 
 
 class UnrecordedResultError(SessionInterrupt):
-    """The result of a recorded call could not be written down, and here the call is not made again."""
+    """The result of a recorded call could not be serialized, and a replay does not repeat the call."""
 
     code = "replay.unrecorded_result"
 

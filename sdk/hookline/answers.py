@@ -142,6 +142,6 @@ def _header_text(name: str, value: object) -> str:
     problem = problem_of_header(name, text)
     if problem is not None:
         raise ValueError(
-            f"http_outcome: {name[:_SHOWN]!r}: {text[:_SHOWN]!r} is no header: {problem}"
+            f"http_outcome: {name[:_SHOWN]!r}: {text[:_SHOWN]!r} is not a valid header: {problem}"
         )
     return text

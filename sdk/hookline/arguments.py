@@ -129,7 +129,7 @@ def length_of(duration: object, what: str) -> float:
     """
     if isinstance(duration, str):
         if not _TEXT.fullmatch(duration):
-            raise ValueError(f"{what}: {duration!r} is no length of time; write 500ms, 10s, 1m30s")
+            raise ValueError(f"{what}: {duration!r} is not a duration; write 500ms, 10s, 1m30s")
         return sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(duration))
     seconds = seconds_of(duration, what)
     if seconds < 0:

@@ -41,21 +41,21 @@ class NotFoundError(HooklineError):
 
 
 class ConflictError(HooklineError):
-    """The request is sound, but the present state forbids it."""
+    """The request is valid, but the current state does not allow it."""
 
     kind = "conflict"
     code = "conflict"
 
 
 class UnauthenticatedError(HooklineError):
-    """No valid token came with the request."""
+    """The request has no valid token."""
 
     kind = "unauthenticated"
     code = "unauthenticated"
 
 
 class ForbiddenError(HooklineError):
-    """The caller is known and may not do this."""
+    """The caller is known but does not have permission."""
 
     kind = "forbidden"
     code = "forbidden"
@@ -73,7 +73,7 @@ class RateLimitedError(HooklineError):
 
 
 class UnavailableError(HooklineError):
-    """A part that is needed cannot be reached now; trying later may help."""
+    """A required part cannot be reached now; trying later may help."""
 
     kind = "unavailable"
     code = "unavailable"
@@ -87,14 +87,14 @@ class UserCodeError(HooklineError):
 
 
 class InternalError(HooklineError):
-    """An invariant broke: a defect of Hookline itself."""
+    """An invariant broke: a bug in Hookline itself."""
 
     kind = "internal"
     code = "internal"
 
 
 class SessionInterrupt(BaseException):
-    """Ends a session from outside its code; not an `Exception`, so that `except Exception` lets it pass."""
+    """Ends a session from outside its code; not an `Exception`, so that `except Exception` does not catch it."""
 
     code: ClassVar[str] = "session.interrupted"
 
@@ -112,7 +112,7 @@ class SessionStoppedError(SessionInterrupt):
 
 
 class NonDeterminismError(SessionInterrupt):
-    """On resumption the code made another call than the one recorded at this point.
+    """When the session resumed, the code made a different call from the one recorded at this point.
 
     `position` is the entry's number as `hookline session activities` shows it, with its task if that is not the main flow.
     """
@@ -132,7 +132,7 @@ class NonDeterminismError(SessionInterrupt):
 
 
 class ResultTooLargeError(UserCodeError):
-    """What a recorded call returned is larger than a journal entry may be."""
+    """The result of a recorded call is larger than a journal entry can be."""
 
     code = "activity.result_too_large"
 
@@ -154,19 +154,19 @@ def _rebuild_too_large(name: str, size_bytes: int, limit_bytes: int) -> ResultTo
 
 
 class EntryPointError(UserCodeError):
-    """The function that the session should run cannot be had from its module."""
+    """The function that the session should run cannot be loaded from its module."""
 
     code = "session.entry_point"
 
 
 class StuckError(UserCodeError):
-    """Every task of the session waits for something that can no longer happen."""
+    """Every task of the session is waiting for something that can no longer happen."""
 
     code = "session.stuck"
 
 
 class CallRefusedError(HooklineError):
-    """The service refused what the session asked for; `code` says why, such as `subscription.source_not_found`."""
+    """The service refused a session's call; `code` says why, for example `subscription.source_not_found`."""
 
     kind = "conflict"
     code = "session.call_refused"

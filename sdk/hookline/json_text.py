@@ -34,7 +34,7 @@ _ESCAPE: Final = re.compile(
 
 
 class TooDeepError(ValueError):
-    """More containers lie within each other than Python's stack is deep."""
+    """More levels of nesting than Python's stack is deep."""
 
     def __init__(self) -> None:
         super().__init__("the containers lie too deeply within each other")

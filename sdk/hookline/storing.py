@@ -26,13 +26,13 @@ DELETED: Final = Change.DELETED
 
 
 class StoreOperationError(InvalidError):
-    """An operation on the store that there is not, or with operands it does not take."""
+    """The store has no such operation, or the operation does not take these operands."""
 
     code = "store.operation_invalid"
 
 
 class NotANumberError(ConflictError):
-    """Something was to be added to a value that is no number, or the sum is none that can be kept."""
+    """The value to add to is not a number, or the sum cannot be stored."""
 
     code = "store.not_a_number"
 

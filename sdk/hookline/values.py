@@ -450,7 +450,9 @@ class _Reader:
                 raise self._wrong("$time: a time needs its zone")
             return moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise self._wrong(f"$time: {text[:40]!r} is no time in ISO 8601 with a zone") from None
+            raise self._wrong(
+                f"$time: {text[:40]!r} is not a time in ISO 8601 with a zone"
+            ) from None
 
     def duration(self, operand: object, _hashable: bool) -> timedelta:
         if not isinstance(operand, int) or isinstance(operand, bool):

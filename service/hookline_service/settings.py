@@ -223,7 +223,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="public_url",
         read=_url,
-        description="Base of the webhook URLs shown to people, when a proxy stands before the service.",
+        description="Base of the webhook URLs shown to people, if there is a proxy in front of the service.",
     ),
     Setting(
         name="allowed_hosts",
@@ -238,7 +238,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="secret_key",
         read=_secret,
-        description="Key that encrypts secret variables: 32 bytes in base64. Several, separated by commas: the first seals, all open. Without it, one is made and kept in `HOME/secret.key`.",
+        description="Key that encrypts secret variables: 32 bytes in base64. Several, separated by commas: the first encrypts, all decrypt. Without it, one is created and kept in `HOME/secret.key`.",
     ),
     Setting(
         name="log_level",
@@ -318,7 +318,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="retention_days",
         read=_whole(0, 36500),
-        description="Days for which finished sessions and their events are kept; 0 keeps them for ever.",
+        description="Days for which finished sessions and their events are kept; 0 keeps them forever.",
     ),
     Setting(
         name="webhook_limit_kb",

@@ -70,5 +70,5 @@ def _checked_path(text: str, path: str) -> str:
 
 def _checked_name(text: str, name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise CallInvalidError(text, f"{name!r} is no name of a function")
+        raise CallInvalidError(text, f"{name!r} is not the name of a function")
     return name

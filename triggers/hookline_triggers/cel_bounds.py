@@ -53,7 +53,7 @@ def find_excess(tokens: list[Token]) -> Excess | None:
             growth *= 1 + inside + _count_elements(tokens, body)
     if growth > _MOST_GROWTH:
         token = bodies[-1].token if bodies else tokens[sums[-1]]
-        return Excess("too much is put together here: values could grow without end", token)
+        return Excess("too much is put together here: values could grow without limit", token)
     return None
 
 
@@ -70,7 +70,7 @@ def _excess_of_loop(bodies: list[Body], body: Body, sums: list[int]) -> Excess |
     if len(outer) >= _MOST_NESTED or not is_along or any(each.range_ is None for each in outer):
         problem = (
             f"{body.name}() within {outer[-1].name}() may only go over a list in {outer[-1].variable}, "
-            f"and {_MOST_NESTED} may lie within each other: anything else may be too much work"
+            f"and loops may be nested at most {_MOST_NESTED} deep: anything else may be too much work"
         )
         return Excess(problem, body.token)
     return None

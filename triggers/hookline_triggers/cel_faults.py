@@ -91,7 +91,7 @@ def find_fault(text: str, complaint: str) -> Fault:
         (found[3] is None, int(found[1]), int(found[2])) for found in _PLACE.finditer(complaint)
     ]
     if not places:
-        return Fault(problem="it is no CEL expression")
+        return Fault(problem="it is not a CEL expression")
     # The first of the grammar: other complaints are about all that a fault further on left unfinished.
     _, line, column = min(places, key=lambda place: place[0])
     lines = text.split("\n")
@@ -149,7 +149,7 @@ class _Spot:
         sign = self.here.text
         if sign in _CURLY:
             return (
-                f"`{sign}` is no quotation mark",
+                f"`{sign}` is not a quotation mark",
                 "put texts in straight quotes, as in 'text'",
                 self.at,
             )
@@ -227,7 +227,7 @@ class _Spot:
             and self._ends_value()
         ):
             return (
-                f"`{here.text}` is no member",
+                f"`{here.text}` is not a member",
                 f"write `[{here.text[1:]}]` for an element",
                 self.at,
             )

@@ -251,7 +251,7 @@ class _Column:
             return
         unit = {"minute": "m", "hour": "h", "second": "s"}.get(self.kind.name)
         raise self._fault(
-            f"the step of {item!r} is longer than the field, which starts anew each time",
+            f"the step of {item!r} is longer than the field, which starts again each time",
             f"write @every {step}{unit} for that period"
             if unit
             else "write the values it is to match",
@@ -306,7 +306,7 @@ class _Column:
 def _hint_for_column(text: str) -> str:
     """Where a name belongs that stands in the wrong column."""
     if text[:3] in DAY_NAMES:
-        return "days of the week stand in the fifth field: minute hour day month weekday"
+        return "days of the week go in the fifth field: minute hour day month weekday"
     if text[:3] in MONTH_NAMES:
-        return "months stand in the fourth field: minute hour day month weekday"
+        return "months go in the fourth field: minute hour day month weekday"
     return ""

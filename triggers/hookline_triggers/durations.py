@@ -44,7 +44,7 @@ def parse_duration(value: str | float) -> float:
 def exact_seconds(value: str | float) -> Fraction:
     """See `parse_duration`; without rounding, so that periods can be counted exactly."""
     if isinstance(value, bool):
-        raise DurationInvalidError(str(value).lower(), "a truth value is no duration")
+        raise DurationInvalidError(str(value).lower(), "true and false are not durations")
     text = value.strip() if isinstance(value, str) else repr(value)
     seconds = _seconds(text) if isinstance(value, str) else _of_number(text, value)
     if seconds > _MAX_S:
@@ -82,4 +82,4 @@ def _why(text: str) -> str:
     unit = re.fullmatch(r"[\d.]+([^\d.]+)", text, re.ASCII)
     if unit and unit[1] not in _UNIT_S:
         return f"the unit {unit[1]!r} is not one of ns us ms s m h d w"
-    return "it is no length of time"
+    return "it is not a duration"

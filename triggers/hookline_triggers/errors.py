@@ -58,7 +58,7 @@ class ScheduleInvalidError(InvalidError):
 
 
 class TimezoneUnknownError(InvalidError):
-    """A time zone that the IANA database does not know.
+    """The IANA database does not have this time zone.
 
     `suggestions` may have been meant, and `note` says what must be known of them, or is empty.
     """
@@ -83,7 +83,7 @@ class TimezoneUnknownError(InvalidError):
 
 
 class FilterInvalidError(InvalidError):
-    """A filter that is no CEL expression over `data` and `event_type`.
+    """A filter is not a CEL expression over `data` and `event_type`.
 
     `line` and `column` count from 1; 0 means that the place is not known. `hint` says what would be right, or is empty.
     """
@@ -147,7 +147,7 @@ class FilterInvalidError(InvalidError):
 
 
 class CallInvalidError(InvalidError):
-    """A `call` that names no function in a file of the project."""
+    """A `call` does not name a function in a file of the project."""
 
     code = "call.invalid"
 
@@ -165,7 +165,7 @@ class CallInvalidError(InvalidError):
 
 
 class DedupeInvalidError(InvalidError):
-    """A `dedupe` that does not say where a delivery id is found."""
+    """A `dedupe` does not say where to find the delivery id."""
 
     code = "dedupe.invalid"
 
@@ -184,7 +184,7 @@ class DedupeInvalidError(InvalidError):
 
 
 class DurationInvalidError(InvalidError):
-    """A length of time that cannot be read."""
+    """A duration cannot be parsed."""
 
     code = "duration.invalid"
 
@@ -208,7 +208,7 @@ def _shown(text: str, limit: int = 120) -> str:
 
 
 class CodingUnknownError(InvalidError):
-    """A body is sent in a coding that is not read."""
+    """A body has an unsupported `Content-Encoding`."""
 
     code = "body.coding_unknown"
 
@@ -225,7 +225,7 @@ class CodingUnknownError(InvalidError):
 
 
 class BodyUndecodableError(InvalidError):
-    """A body is not what its `Content-Encoding` says."""
+    """A body does not match its `Content-Encoding`."""
 
     code = "body.undecodable"
 
@@ -235,7 +235,7 @@ class BodyUndecodableError(InvalidError):
 
 
 class DecodedTooLargeError(InvalidError):
-    """A body is above the limit once its `Content-Encoding` is undone."""
+    """A body exceeds the limit once it is decoded."""
 
     code = "body.too_large_decoded"
 

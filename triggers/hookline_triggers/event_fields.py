@@ -164,10 +164,10 @@ def _items(value: object) -> Sequence[object]:
 
 def _why_null(place: Place) -> str:
     reasons = {
-        ("body", "json"): ", for the body is no JSON",
-        ("body", "form"): ", for the body is no form",
-        ("body", "text"): ", for there is no body that is text",
-        ("body", "bytes"): ", for there is no body",
+        ("body", "json"): ", because the body is not JSON",
+        ("body", "form"): ", because the body is not a form",
+        ("body", "text"): ", because there is no body that is text",
+        ("body", "bytes"): ", because there is no body",
     }
     return reasons.get(cast("tuple[str, str]", place), "")
 

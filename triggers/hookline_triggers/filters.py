@@ -201,7 +201,7 @@ def _check_patterns(text: str, tokens: list[Token]) -> None:
     bad = find_bad_pattern(tokens)
     if bad is not None:
         line, column = _place(text, bad)
-        problem = f"{bad.text[:100]} is no regular expression that is read here"
+        problem = f"{bad.text[:100]} is not a regular expression that is supported here"
         hint = (
             "its syntax is that of RE2: without look-around and back references, and not too large"
         )

@@ -96,7 +96,7 @@ def _counted(summary: MatchSummary) -> str:
     if summary.wanted_type and summary.of_type != summary.events and summary.of_type:
         came += f"; {summary.of_type} of them {_have(summary.of_type)} the type {_type(summary.wanted_type)}"
     if summary.has_filter and not summary.judged and summary.of_type:
-        return f"{newest}{_number(summary.events, 'event')} came in the last {summary.hours} h; there was no time to show them to its filter"
+        return f"{newest}{_number(summary.events, 'event')} came in the last {summary.hours} h; there was no time to run its filter on them"
     if summary.has_filter and summary.judged < summary.of_type:
         came += f"; its filter was asked about the newest {summary.judged}"
     return came

@@ -177,7 +177,7 @@ def parse_dedupe(text: str) -> Dedupe | None:
         raise DedupeInvalidError(text, "it does not begin with header: or json:")
     if kind == "header":
         if not _TOKEN.fullmatch(rest):
-            raise DedupeInvalidError(text, f"{rest!r} is no name of a header")
+            raise DedupeInvalidError(text, f"{rest!r} is not the name of a header")
         return Dedupe(header=rest.lower().encode())
     path = tuple(rest.split("."))
     if "" in path:

@@ -127,7 +127,7 @@ def _of_offset(offset: re.Match[str], wanted: str) -> ZoneGuess:
     name = f"Etc/GMT{'-' if is_ahead else '+'}{hours}"
     return ZoneGuess(
         names=(name,),
-        note=f"that is UTC{shown}, for the sign is reversed in these names; {_NAMED_BY_CITY}",
+        note=f"that is UTC{shown}, because the sign is reversed in these names; {_NAMED_BY_CITY}",
     )
 
 

@@ -128,8 +128,6 @@ def _time_of(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        problem = (
-            f"{text!r} is neither a length of time, as in 2h, nor a time, as in 2026-11-20T08:00Z"
-        )
+        problem = f"{text!r} is neither a duration, as in 2h, nor a time, as in 2026-11-20T08:00Z"
         raise ArgumentInvalidError("--since", problem) from exc
     return (moment if moment.tzinfo else moment.astimezone()).isoformat()

@@ -37,7 +37,7 @@ def list_triggers(service: Service, *, project: str | None, limit: int, as_json:
         print_table(
             triggers,
             ["name", "project", "kind", "call", "url"],
-            empty="no triggers are in force; `hookline deploy DIR` puts some in force",
+            empty="no triggers are active; deploy a project with `hookline deploy DIR`",
         )
 
 

@@ -141,7 +141,7 @@ class Op(StrEnum):
 def check_connection_name(connection: str) -> None:
     """Raises `ValueError` unless a connection can be called so."""
     if not re.fullmatch(r"[A-Za-z_]\w*", connection):
-        raise ValueError(f"{connection!r} is no name of a connection")
+        raise ValueError(f"{connection!r} is not the name of a connection")
 
 
 def _exports() -> dict[str, Any]:

@@ -137,7 +137,7 @@ class TimeLimit:
         if former not in _UNUSED or signal.getitimer(signal.ITIMER_REAL)[0]:
             self._output.emit(
                 "warning",
-                f"{call} runs without its time-out: the session's own code uses the signal SIGALRM",
+                f"{call} runs without its timeout: the session's own code uses the signal SIGALRM",
             )
             return self._attempt(call)
         alarm = _Alarm(call.decision.name, seconds, self._attempt, self._stop, self._break_wait)
@@ -223,4 +223,4 @@ def _text_of(error: Exception) -> str:
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - the error's own code: nothing is known of what it raises
-        return "(its message cannot be had)"
+        return "(its message is not available)"

@@ -29,7 +29,7 @@ def describe(exc: BaseException, project_dir: str) -> dict[str, str]:
     try:
         message = str(exc)
     except Exception:  # noqa: BLE001 - the exception's own code
-        message = "(its message cannot be had)"
+        message = "(its message is not available)"
     if isinstance(exc, SystemExit) and isinstance(exc.code, int):
         message = f"the code asked to exit with status {exc.code}"
     if note:
@@ -81,7 +81,7 @@ def render(exc: BaseException, project_dir: str) -> str:
         _trim(shown, project_dir.rstrip("/") + "/", set())
         return "".join(shown.format())
     except Exception:  # noqa: BLE001 - the exception's own code
-        return f"{type(exc).__name__}: (its traceback cannot be had)\n"
+        return f"{type(exc).__name__}: (its traceback is not available)\n"
 
 
 def _trim(shown: traceback.TracebackException, prefix: str, seen: set[int]) -> None:

@@ -24,10 +24,10 @@ _MAX_SLEEPS: Final = 10_000
 _MAX_TURNS: Final = 10_000  # without that time passes
 _TURNS_OF_A_START: Final = 4
 _SLEEPS_FOR_EVER: Final = (
-    "the sessions sleep and go on for ever; give sleeps='advance', and move the time by hand"
+    "the sessions sleep and continue forever; give sleeps='advance', and advance the time yourself"
 )
 _NO_TIME_PASSES: Final = (
-    "the sessions go on for ever, and no time passes: do they wake or start each other without end? "
+    "the sessions continue forever, and no time passes: do they keep waking or starting each other? "
     "Give children='hold' where children are not what is tested"
 )
 _MAX_STOPS: Final = 3

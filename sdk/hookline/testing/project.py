@@ -72,7 +72,7 @@ class Project:
     ) -> None:
         self.directory = Path(directory).resolve()
         if not self.directory.is_dir():
-            raise NotADirectoryError(f"{self.directory} is no directory of a project")
+            raise NotADirectoryError(f"{self.directory} is not the directory of a project")
         self._facts = read_manifest(self.directory) or ManifestFacts(
             triggers=(), connections=(), variables={}
         )
@@ -283,7 +283,7 @@ class Project:
         if isinstance(target, str):
             owner, name = self._owner_of(target)
             if not hasattr(owner, name):
-                raise LookupError(f"there is no {target!r} to be faked")
+                raise LookupError(f"there is no {target!r} to fake")
             return [(owner, name)]
         found = [
             (module, name)
@@ -310,7 +310,7 @@ class Project:
             for part in parts[length:]:
                 owner = getattr(owner, part)
             return owner, name
-        raise LookupError(f"there is no {target!r} to be faked")
+        raise LookupError(f"there is no {target!r} to fake")
 
     def _find_handler(self, entry_point: str) -> Callable[..., Any]:
         path, _, name = entry_point_of(entry_point, "run").rpartition(":")

@@ -59,7 +59,7 @@ def webhook_event(  # noqa: PLR0913 - the parts of a request, nearly all by name
     for name, value in sent:
         problem = problem_of_header(name, value)
         if problem is not None:
-            raise ValueError(f"webhook_event: {name!r}: {value!r} is no header: {problem}")
+            raise ValueError(f"webhook_event: {name!r}: {value!r} is not a valid header: {problem}")
     content: bytes | None = body.encode() if isinstance(body, str) else body
     if json is not None:
         content = write(json, is_spaced=True).encode()

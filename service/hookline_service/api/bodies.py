@@ -14,7 +14,7 @@ from hookline_service.api.errors import BodyTimeoutError, BodyTooLargeError
 
 
 class ClientGoneError(InvalidError):
-    """The client went away before its body had arrived; nobody reads the answer."""
+    """The client disconnected before its body had arrived."""
 
     code = "request.aborted"
 

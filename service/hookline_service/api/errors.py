@@ -120,7 +120,7 @@ class TokenMissingError(UnauthenticatedError):
 
 
 class HostForbiddenError(ForbiddenError):
-    """The request was addressed to a name that this service does not go by."""
+    """The request was addressed to a host name that the service does not accept."""
 
     code = "host.forbidden"
 

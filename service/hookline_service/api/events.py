@@ -262,7 +262,7 @@ async def redispatch_many(call: Call[NoQuery, RedispatchManyBody]) -> Redispatch
 
 async def _reason(call: Call[Any, Any], event: Event) -> str:
     reason = await call.services.dispatcher.explain(event)
-    return reason or "the triggers in force now would start a session; redispatch it"
+    return reason or "the triggers that are active now would start a session; redispatch it"
 
 
 def _connection_of(event: Event) -> str | None:

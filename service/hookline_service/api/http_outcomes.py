@@ -37,7 +37,7 @@ _ESCAPES: Final = str.maketrans(_ESCAPED)
 
 
 class OutcomeInvalidError(InvalidError):
-    """An outcome that is no answer to an HTTP request."""
+    """An outcome is not a valid answer to an HTTP request."""
 
     code = "outcome.invalid"
 
@@ -68,7 +68,7 @@ def reply_of(outcome: bytes) -> Reply:
     """
     value = _decoded(outcome)
     if value is None or isinstance(value, bool | int | float):
-        raise OutcomeInvalidError(f"a value of type {type(value).__name__} is no answer")
+        raise OutcomeInvalidError(f"a value of type {type(value).__name__} is not an answer")
     return _reply_of_value(value)
 
 
@@ -100,7 +100,7 @@ def _decoded(value: bytes) -> object:
     try:
         return decode(value)
     except ValueError as exc:
-        raise OutcomeInvalidError(f"it is no value: {exc!s:.200}") from exc
+        raise OutcomeInvalidError(f"it is not a value: {exc!s:.200}") from exc
 
 
 def _reply_of_value(value: object) -> Reply:
@@ -176,9 +176,9 @@ def _named_values(given: object) -> list[tuple[object, object]]:
 
 def _header_of(name: object, value: object) -> tuple[bytes, bytes]:
     if not isinstance(name, str) or not is_token(name):
-        raise OutcomeInvalidError(f"{name!r:.60} is no name of a header")
+        raise OutcomeInvalidError(f"{name!r:.60} is not the name of a header")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise OutcomeInvalidError(f"the header {name} is no text")
+        raise OutcomeInvalidError(f"the header {name} is not text")
     text = str(value)
     if not is_field_text(text):
         raise OutcomeInvalidError(

@@ -36,7 +36,7 @@ def _only_text(value: object) -> object:
 
 def _only_so_deep(value: object) -> object:
     if is_deeper(value):
-        raise ValueError(f"more than {MAX_DEPTH} containers lie within each other")
+        raise ValueError(f"more than {MAX_DEPTH} levels of nesting")
     return value
 
 

@@ -17,7 +17,7 @@ _OTHER_LOOPBACKS = {"127.0.0.1": ("::1",), "::1": ("127.0.0.1",), "0.0.0.0": (":
 
 
 class AddressUnavailableError(UnavailableError):
-    """The service cannot listen where it was told to."""
+    """The service cannot listen on the configured address."""
 
     code = "address.unavailable"
 

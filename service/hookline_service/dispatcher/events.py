@@ -182,11 +182,11 @@ class Dispatcher:
             connection = connection_of_source(event.source) or event.source
             routes = await self._routes.list_by_connection(event.project_id, connection)
             if not routes:
-                return f"no trigger in force belongs to connection {connection!r}"
+                return f"no active trigger belongs to connection {connection!r}"
         else:
             route = await self._routes.find_by_id(event.trigger_id)
             if route is None:
-                return "its trigger is no longer in force"
+                return "its trigger is no longer active"
             routes = [route]
         plan = await self._plan(routes, event, event.source)
         return "" if plan.sessions else joined_reasons(plan.reasons)

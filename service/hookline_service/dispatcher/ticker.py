@@ -168,7 +168,7 @@ class ScheduleTicker:
         due = due_fires(expression, late_by_jitter, last, now, limit=_FIRES_AT_ONCE)
         if due.missed:
             facts = {"trigger": definition.name, "missed": due.missed}
-            logger.warning("fires missed and not made up for", extra=facts)
+            logger.warning("missed fires were dropped", extra=facts)
         fires = [*due.fires, due.next_fire_at]
         if fires[0] is None or not due.fires:
             schedule = replace(schedule, next_fire_at=due.next_fire_at)

@@ -117,7 +117,7 @@ _SENTENCES = {
     "protocol": "the process broke the protocol: {detail}",
     "internal": "the service could not act on what the process said: {detail}",
     "start_failed": "the process could not be started: {detail}",
-    "memory": "its processes had too much memory: {detail}",
+    "memory": "its processes used too much memory: {detail}",
     "disk": "its files took too much room: {detail}",
 }
 
@@ -166,7 +166,7 @@ def decide_ending(facts: AttemptFacts) -> Ending:
             answer=facts.done.answer,
         )
     if facts.timed_out_after_s is not None:
-        message = f"the session did not end within its time-out of {facts.timed_out_after_s:g} s"
+        message = f"the session did not end within its timeout of {facts.timed_out_after_s:g} s"
         return failure(SessionError(type="TimeoutError", message=message), AttemptOutcome.STOPPED)
     if facts.stop_reason is not None:
         return Ending(

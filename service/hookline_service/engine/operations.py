@@ -233,7 +233,7 @@ def _memo_of(memo: Any, mask: Mask) -> bytes | None:
         return None
     notes: object = decode(_value_of(memo))
     if not isinstance(notes, dict):
-        raise WireError("a memo that is no JSON object")
+        raise WireError("a memo that is not a JSON object")
     pairs = cast("dict[object, object]", notes).items()
     texts = {shown_of(key, mask): shown_of(note, mask) for key, note in pairs}
     text = write(texts, is_spaced=True).encode()
@@ -264,7 +264,7 @@ def _expiry_of(ttl_s: Any, at: datetime) -> datetime | None:
     if ttl_s is None:
         return None
     if isinstance(ttl_s, bool) or not isinstance(ttl_s, int | float):
-        raise WireError("a time to live that is no number")
+        raise WireError("a time to live that is not a number")
     if not 0 < ttl_s <= _LONGEST_LIFE_S:
         raise TtlInvalidError(ttl_s, _LONGEST_LIFE_S)
     return at + timedelta(seconds=ttl_s)

@@ -203,7 +203,7 @@ class SessionSource:
 
     async def _take_one(self, session: Session, now: datetime) -> None:
         if session.deadline_at is not None and session.deadline_at <= now:
-            message = "the session did not end within its time-out"
+            message = "the session did not end within its timeout"
             await self._taker.fail(session, SessionError(type="TimeoutError", message=message))
         else:
             await self._taker.take(replace(session, wake_at=None))

@@ -360,7 +360,7 @@ class _Check:
             for call in find_connection_calls(content):
                 called.add(call.connection)
                 if call.connection not in self._connections:
-                    message = f"`{call.helper}` names {call.connection!r}, which is no connection of the project"
+                    message = f"`{call.helper}` names {call.connection!r}, but the project has no such connection"
                     hint = _guess(call.connection, self._connections, "its connections are")
                     at = (call.line, call.column)
                     level = "error" if self._must_be_there(path, call) else "warning"

@@ -137,7 +137,7 @@ def _compose(text: str, reports: Reports) -> Node | None:
 def _report_unprintable(text: str, exc: ReaderError, reports: Reports) -> None:
     offset = int(exc.position)
     position = _position_after(text[:offset])
-    message = f"character U+{ord(text[offset]):04X} may not stand in YAML"
+    message = f"character U+{ord(text[offset]):04X} is not allowed in YAML"
     hint = 'remove it, or write it as an escape inside "double quotes"'
     reports.error("manifest.encoding", position, message, hint=hint)
 

@@ -31,7 +31,7 @@ _ENTRIES_PER_FILE = 4  # directories count, too
 
 
 class ArchiveInvalidError(InvalidError):
-    """Bytes that are no archive of a project."""
+    """The bytes are not the archive of a project."""
 
     code = "archive.invalid"
 
@@ -169,7 +169,7 @@ def unpack(
     except TarUnreadableError as exc:
         raise ArchiveInvalidError(str(exc)) from exc
     except (tarfile.TarError, ValueError, EOFError, OverflowError, RecursionError) as exc:
-        raise ArchiveInvalidError("it is no tar archive, or is cut short") from exc
+        raise ArchiveInvalidError("it is not a tar archive, or is cut short") from exc
     if unread:
         raise ArchiveInvalidError("a header in it is damaged")
     for path, problem in _bad_paths(files):

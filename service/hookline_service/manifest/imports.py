@@ -156,7 +156,7 @@ def _check_relative(path: str, fact: ImportFacts, sources: ImportSources) -> Ite
         yield from _check_in(module, fact, sources, owner="the project")
         return
     written = "." * fact.level + fact.module
-    hint = "files in the project's root are no package; write the import without dots"
+    hint = "files in the project's root are not a package; write the import without dots"
     yield UnmetImport(fact=fact, message=f"{written!r} leads out of the project", hint=hint)
 
 

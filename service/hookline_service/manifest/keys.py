@@ -98,7 +98,7 @@ VARIABLE_KEYS = (
     Key(
         name="value",
         shape=Shape.SCALAR,
-        description="The value, kept as it is spelled here. Leave it out to set it with `hookline var set`.",
+        description="The value, kept exactly as written here. Leave it out to set it with `hookline var set`.",
         max_length=MAX_VALUE_BYTES,
     ),
     Key(
@@ -180,7 +180,7 @@ TRIGGER_KEYS = (
     Key(
         name="type",
         shape=Shape.TEXT,
-        description="Where events come from; may be left out beside `webhook`, `schedule` or `connection`.",
+        description="Where events come from; optional with `webhook`, `schedule` or `connection`.",
         choices=tuple(TriggerKind),
     ),
     Key(
@@ -257,7 +257,7 @@ TRIGGER_KEYS = (
     Key(
         name="catchup",
         shape=Shape.DURATION,
-        description="Fires missed within this window are made up for; 0 gives up all that are more than 10 s late.",
+        description="Fires missed within this window are started late; 0 drops all that are more than 10 s late.",
         default="60s",
         is_ours=True,
         only=_SCHEDULE,

@@ -187,7 +187,7 @@ class _Reader:
         for value in _HASH.findall(line):
             if not _HASH_VALUE.fullmatch(value):
                 hint = "such as --hash=sha256: and 64 hexadecimal digits"
-                self.error(place, f"{shown(value)} is no hash of a package", hint)
+                self.error(place, f"{shown(value)} is not the hash of a package", hint)
                 return
         variable = find_variable(bare.partition(";")[0])
         if variable:
@@ -206,10 +206,10 @@ class _Reader:
         try:
             requirement = Requirement(bare)
             if is_no_url(requirement):
-                raise InvalidRequirement("a URL must stand after `@`")  # noqa: TRY301 - told as the others are
+                raise InvalidRequirement("a URL must follow `@`")  # noqa: TRY301 - told as the others are
         except (InvalidRequirement, RecursionError) as exc:
             problem = str(exc).partition("\n")[0]
-            self.error(place, f"{shown(bare)} is no requirement: {problem}", explain(bare))
+            self.error(place, f"{shown(bare)} is not a requirement: {problem}", explain(bare))
             return
         if canonicalize_name(requirement.name) == _OWN_NAME:
             message = f"{shown(bare)} is left out: a project has the Hookline that runs it"

@@ -116,7 +116,7 @@ class ScalarReader:
             return parse_duration(node.value)
         except DurationInvalidError as exc:
             hint = "write seconds as a number, or units as in 90s, 1h30m, 2d"
-            return Fault(problem=f"is no duration ({shown(exc.text)}): {exc.problem}", hint=hint)
+            return Fault(problem=f"is not a duration ({shown(exc.text)}): {exc.problem}", hint=hint)
 
 
 def _checked(text: str, key: Key) -> str | Fault:

@@ -93,7 +93,9 @@ def _read_header(block: bytes, offset: int) -> _Header:
     name = block[_NAME].partition(b"\0")[0].decode("utf-8", "replace")
     stored = _number(block[_CHECKSUM])
     if stored != sum(block) - sum(block[_CHECKSUM]) + _SPACES:
-        where = f"the header at byte {offset:,}" if offset else "it is no tar archive: its header"
+        where = (
+            f"the header at byte {offset:,}" if offset else "it is not a tar archive: its header"
+        )
         raise TarUnreadableError(f"{where} is damaged")
     size = _number(block[_SIZE])
     if size is None:

@@ -56,7 +56,7 @@ class DeploymentNotFoundError(_MissingError):
 
 
 class TriggerNotFoundError(_MissingError):
-    """No such trigger in force."""
+    """No such active trigger."""
 
     code = "trigger.not_found"
     noun = "trigger"
@@ -91,7 +91,7 @@ class RunnerNotFoundError(_MissingError):
 
 
 class EventUnreadableError(InvalidError):
-    """An event holds what no value can: it is nested too deep, or has too many items."""
+    """An event cannot be a value: it is nested too deep, or has too many items."""
 
     code = "event.not_a_value"
 
@@ -109,7 +109,7 @@ class NoEventToAnswerError(NotFoundError):
 
 
 class CallTooLargeError(InvalidError):
-    """What a session asks of its service has more bytes than a call may have."""
+    """A session's call to its service has too many bytes."""
 
     code = "call.too_large"
 
@@ -120,7 +120,7 @@ class CallTooLargeError(InvalidError):
 
 
 class NameTooLongError(InvalidError):
-    """A name that a session gives its service, such as a key of the store, is too long."""
+    """A name that a session passes to its service, such as a key of the store, is too long."""
 
     code = "call.name_too_long"
 
@@ -129,7 +129,7 @@ class NameTooLongError(InvalidError):
 
 
 class TtlInvalidError(InvalidError):
-    """A value of the store cannot live as long as asked."""
+    """The requested time to live of a value is not allowed."""
 
     code = "store.ttl_invalid"
 
@@ -140,7 +140,7 @@ class TtlInvalidError(InvalidError):
 
 
 class SubscriptionNotFoundError(_MissingError):
-    """The session has no such subscription, or no longer."""
+    """The session has no such subscription (any more)."""
 
     code = "subscription.not_found"
     noun = "subscription"
@@ -178,7 +178,7 @@ class SourceAmbiguousError(ConflictError):
 
 
 class SubscriptionFilterError(InvalidError):
-    """The filter of a subscription is not sound."""
+    """The filter of a subscription is not valid."""
 
     code = "subscription.filter_invalid"
 
@@ -187,7 +187,7 @@ class SubscriptionFilterError(InvalidError):
 
 
 class TooManySubscriptionsError(ConflictError):
-    """The session has as many subscriptions as one may have."""
+    """The session has as many subscriptions as are allowed."""
 
     code = "subscription.too_many"
 
@@ -209,7 +209,7 @@ class TooManyKeysError(ConflictError):
 
 
 class ValueUnreadableError(ConflictError):
-    """A value that was sealed, for a secret stood in it, cannot be opened; it is kept as it is."""
+    """A value that was encrypted because it contains a secret cannot be decrypted; it is kept unchanged."""
 
     code = "value.unreadable"
 
@@ -219,11 +219,11 @@ class ValueUnreadableError(ConflictError):
             if is_damaged
             else "its key is not here: bring back the former lines of secret.key, or of HOOKLINE_SECRET_KEY, and restart the service"
         )
-        super().__init__(f"this {kind} is sealed and cannot be read: {reason}")
+        super().__init__(f"this {kind} is encrypted and cannot be read: {reason}")
 
 
 class ValueTooLargeError(InvalidError):
-    """A value is larger than the project's store takes."""
+    """A value is larger than the project's store allows."""
 
     code = "store.value_too_large"
 
@@ -245,7 +245,7 @@ class DeploymentBusyError(ConflictError):
 
 
 class BuildInUseError(ConflictError):
-    """Deployments or sessions still name the build."""
+    """Deployments or sessions still use the build."""
 
     code = "build.in_use"
 
@@ -272,7 +272,7 @@ class SessionFinalError(ConflictError):
 
 
 class StackNotTakenError(UnavailableError):
-    """A running session's process could not be asked where it hangs."""
+    """The process of a running session did not report its stack."""
 
     code = "session.stack_not_taken"
 
@@ -299,7 +299,7 @@ class NoActiveDeploymentThereError(ConflictError):
 
 
 class TooManyChildrenError(ConflictError):
-    """Sessions of the project have started as many others as may wait for their beginning."""
+    """As many children of the project's sessions are waiting to begin as is allowed."""
 
     code = "child.too_many"
 
@@ -312,19 +312,19 @@ class TooManyChildrenError(ConflictError):
 
 
 class TooManyGenerationsError(ConflictError):
-    """The session is a child of a child of a child, and so on, as far as is allowed."""
+    """Children of children are nested as deep as is allowed."""
 
     code = "child.too_deep"
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"this session is the child of a child, and so on, {limit} times, which is the limit: does a session start itself "
-            "without end? HOOKLINE_CHILD_LIMIT_GENERATIONS of the service sets the limit"
+            f"this session is the child of a child, and so on, {limit} times, which is the limit: does a session keep "
+            "starting itself? HOOKLINE_CHILD_LIMIT_GENERATIONS of the service sets the limit"
         )
 
 
 class NotExportedError(ForbiddenError):
-    """A session wants to start a function of another project, whose manifest does not let it.
+    """A session wants to start a function of another project whose manifest does not export it.
 
     `is_exported`: the function is exported, but not to the `caller`'s project.
     """

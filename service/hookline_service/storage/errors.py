@@ -21,7 +21,7 @@ class StorageUnavailableError(UnavailableError):
 
 
 class StorageFailedError(InternalError):
-    """The database refused a statement that should have been sound."""
+    """The database refused a statement that should have been valid."""
 
     code = "storage.failed"
 

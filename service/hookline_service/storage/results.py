@@ -161,7 +161,7 @@ def _operands(texts: Sequence[bytes]) -> list[object]:
     try:
         return [values.decode(text) for text in texts]
     except ValueError as exc:
-        raise storing.StoreOperationError(f"an operand is no value: {exc}") from exc
+        raise storing.StoreOperationError(f"an operand is not a value: {exc}") from exc
 
 
 def completion_of(change: SessionChange) -> bytes:

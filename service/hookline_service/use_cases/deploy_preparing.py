@@ -26,7 +26,7 @@ _DEFAULTS_HINT = (
 
 
 class PreparationLostError(UnavailableError):
-    """The runner host could not finish the build, for a reason that is not the project's."""
+    """The runner host could not finish the build, for a reason outside the project."""
 
     code = "build.interrupted"
 

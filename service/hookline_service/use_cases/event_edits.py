@@ -13,11 +13,11 @@ from hookline_triggers.webhook import event_data, without_codings
 _ROOT = "data"
 _BODY = "body"
 _LONGEST_PLACE = 9  # digits: no list is longer
-_TOO_DEEP = f"more than {MAX_DEPTH} containers would lie within each other"
+_TOO_DEEP = f"more than {MAX_DEPTH} levels of nesting would result"
 
 
 class EditInvalidError(InvalidError):
-    """A place in an event's data cannot be set as asked."""
+    """A part of an event's data cannot be set as requested."""
 
     code = "event.edit_invalid"
 
@@ -91,7 +91,7 @@ def _set_in(path: str, tree: object, parts: list[str], value: object) -> object:
         items = cast("list[object]", tree)
         is_place = first.isascii() and first.isdigit() and len(first) <= _LONGEST_PLACE
         if not is_place or int(first) >= len(items):
-            raise EditInvalidError(path, f"{first!r} is no place in a list of {len(items)}")
+            raise EditInvalidError(path, f"{first!r} is not a position in a list of {len(items)}")
         place = int(first)
         return [*items[:place], _set_in(path, items[place], rest, value), *items[place + 1 :]]
     raise EditInvalidError(path, f"{first!r} would be part of {_named(tree)}")

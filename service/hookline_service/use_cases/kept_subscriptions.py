@@ -19,7 +19,7 @@ _CUT = "…"  # in the place of what a display leaves out
 
 
 class ForkInvalidError(InvalidError):
-    """A session cannot be forked as asked."""
+    """A session cannot be forked as requested."""
 
     code = "session.fork_invalid"
 

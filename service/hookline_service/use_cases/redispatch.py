@@ -104,7 +104,7 @@ async def _dispatch_all(
         try:
             results[number] = await dispatch(event, deployment)
         except NotFoundError:
-            results[number] = None  # its trigger is no longer in force
+            results[number] = None  # its trigger is no longer active
         except HooklineError as exc:
             failures.append(exc)
 

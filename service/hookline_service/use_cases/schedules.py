@@ -29,7 +29,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class BackfillInvalidError(InvalidError):
-    """A stretch of time that cannot be made up for."""
+    """The time range cannot be backfilled."""
 
     code = "schedule.backfill_invalid"
 

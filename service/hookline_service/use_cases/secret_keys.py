@@ -36,7 +36,7 @@ _NAMED = 5
 
 
 class SecretKeyWrongError(InvalidError):
-    """The installation's keys do not open the secrets that are stored."""
+    """The installation's keys do not decrypt the stored secrets."""
 
     code = "secret_key.wrong"
 
@@ -44,8 +44,8 @@ class SecretKeyWrongError(InvalidError):
         shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
         keys = ", ".join(key_ids)
         super().__init__(
-            f"{origin} does not open {len(names)} of the stored secrets ({shown}): they were sealed with key {keys}. Bring "
-            "that key back, on a line of its own behind the present one. If it is lost for good, start once with "
+            f"{origin} does not open {len(names)} of the stored secrets ({shown}): they were encrypted with key {keys}. Put "
+            "that key back, on a line of its own after the current one. If it is lost for good, start once with "
             "`hookline up --forget-lost-secrets`, which empties them"
         )
 
@@ -58,7 +58,7 @@ class SecretKeyGivenError(ConflictError):
     def __init__(self) -> None:
         super().__init__(
             "the key comes from HOOKLINE_SECRET_KEY: put a new one before it, separated by a comma, and restart the "
-            "service, which then seals all secrets anew"
+            "service, which then encrypts all secrets again"
         )
 
 

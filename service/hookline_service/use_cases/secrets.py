@@ -44,7 +44,7 @@ class SecretKeyInvalidError(InvalidError):
 
 
 class SecretKeyMissingError(UnavailableError):
-    """A secret was sealed with a key that this installation does not have."""
+    """A secret was encrypted with a key that this installation does not have."""
 
     code = "secret_key.missing"
 
@@ -56,7 +56,7 @@ class SecretKeyMissingError(UnavailableError):
 
 
 class SecretDamagedError(InternalError):
-    """A sealed value does not open: it was changed, or belongs to another variable."""
+    """An encrypted value cannot be decrypted: it was changed, or belongs to another variable."""
 
     code = "secret.damaged"
 

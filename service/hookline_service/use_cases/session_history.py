@@ -29,14 +29,14 @@ _PAGE_BYTES = 8 * 1024 * 1024
 
 
 class SecretChangedError(ConflictError):
-    """A recorded value holds a secret that has another value now, so it cannot be covered."""
+    """A recorded value contains a secret that has a different value now, so it cannot be masked."""
 
     code = "session.secret_changed"
 
     def __init__(self, entry: JournalEntry) -> None:
         super().__init__(
-            f"the result of {entry.name} at {entry.file}:{entry.line} holds a secret that was changed since, "
-            "and what is no longer known cannot be covered; it can be had as it is, with its secrets open"
+            f"the result of {entry.name} at {entry.file}:{entry.line} contains a secret that has been changed since, "
+            "and the old secret can no longer be masked; request the history with `secrets` to get it unmasked"
         )
 
 

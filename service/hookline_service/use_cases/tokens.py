@@ -16,7 +16,7 @@ _SCHEME = "bearer"
 
 
 class TokenFileInvalidError(InvalidError):
-    """The token file of the home holds no token."""
+    """The token file in the home does not contain a token."""
 
     code = "token.invalid"
 

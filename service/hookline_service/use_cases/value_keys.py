@@ -39,7 +39,7 @@ _KEY_PLACE: Final = SecretPlace(project_id=ProjectId(""), scope=_SCOPE, name="ke
 
 
 class ValueKeysMissingError(UnavailableError):
-    """A value holds a secret, and the service has not opened its keys."""
+    """A value contains a secret, and the service has not loaded its keys."""
 
     code = "value.no_key"
 

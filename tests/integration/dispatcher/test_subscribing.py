@@ -160,12 +160,12 @@ async def test_an_event_that_started_nothing_says_why(talk: TalkRig) -> None:
     found.append(await talk.dispatcher.explain(gone))
 
     assert found == [
-        "no trigger in force belongs to connection 'other'",
+        "no active trigger belongs to connection 'other'",
         "",
         "trigger 'news': the trigger has no entry point (`call`)",
         "trigger 'chatter': the event's type is 'reaction', not 'message'",
         "trigger 'chatter': filter: no such key: 'n'",
-        "its trigger is no longer in force",
+        "its trigger is no longer active",
     ]
 
 

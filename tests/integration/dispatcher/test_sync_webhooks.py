@@ -114,7 +114,7 @@ async def test_parts_reach_the_caller_one_by_one(talk: TalkRig) -> None:
         ({"$bytes": "AAE="}, 200, b"\0\1"),
         ("x" * 8_000_000, 200, b"x" * 8_000_000),
         (["x"] * 300_000, 200, b"[" + b",".join([b'"x"'] * 300_000) + b"]\n"),
-        ({"$no": 1}, 500, b"the outcome cannot be sent: it is no value: value: '$no' is not a known form of a value\n"),
+        ({"$no": 1}, 500, b"the outcome cannot be sent: it is not a value: value: '$no' is not a known form of a value\n"),
         (None, 204, b""),
         (7, 204, b""),
     ],

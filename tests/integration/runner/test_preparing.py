@@ -203,7 +203,7 @@ def _evil_archive(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") ->
         pytest.param(_evil_archive("link", tarfile.LNKTYPE, "main.py"), id="hard link"),
         pytest.param(_evil_archive("null", tarfile.CHRTYPE), id="device"),
         pytest.param(_evil_archive("pipe", tarfile.FIFOTYPE), id="pipe"),
-        pytest.param(b"no tar at all" * 100, id="not an archive"),
+        pytest.param(b"not a tar at all" * 100, id="not an archive"),
     ],
 )
 async def test_a_hostile_archive_is_refused_and_leaves_nothing(

@@ -418,7 +418,7 @@ def handler(event):
     result = peer_of(tmp_path, code).run()
 
     assert result.result == "done"
-    assert "without its time-out" in result.texts("warning")[0]
+    assert "without its timeout" in result.texts("warning")[0]
 
 
 def test_nothing_of_a_time_out_is_left_in_the_process(tmp_path: Path):

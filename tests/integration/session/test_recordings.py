@@ -167,13 +167,13 @@ def test_variables_and_the_body_are_handed_on(peer: SessionPeer):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no recording"),
-        ("[]", "is no recording"),
-        ('{"entry_point": "main.py:handler"}', "is no recording"),
+        ("", "is not the recording"),
+        ("[]", "is not the recording"),
+        ('{"entry_point": "main.py:handler"}', "is not the recording"),
         ('{"entry_point": "main.py:handler", "journal": [[1]]}', "has 12 fields"),
         (
             '{"entry_point": "main.py:handler", "journal": [["",0,"a","a","a",0,true,false,"json","%",null]]}',
-            "is no recording",
+            "is not the recording",
         ),
     ],
 )

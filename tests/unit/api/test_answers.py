@@ -247,7 +247,7 @@ async def test_an_invalid_project_is_told_with_every_finding():
     assert error["details"]["findings"][0]["file"] == "hookline.yaml"
 
 
-@pytest.mark.parametrize("content", [b"", b"no tar", b"\0" * 5000, a_tar(PROJECT)[:700]])
+@pytest.mark.parametrize("content", [b"", b"not a tar", b"\0" * 5000, a_tar(PROJECT)[:700]])
 async def test_bytes_that_are_no_project_are_refused(content):
     response = await _call(a_service(), "POST", "/deployments", content=content)
 

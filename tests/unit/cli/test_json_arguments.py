@@ -33,7 +33,7 @@ def sent(fake: FakeService) -> object:
         ('{"s":"\\ud83d"}', "\\ud83d at character 6 is half a character"),
         ('{"s":"\udcff"}', "it is not UTF-8: byte 6 is 0xff"),
         ("9" * 4001, "4000 digits"),
-        ("[" * 201 + "]" * 201, "more than 200 containers"),
+        ("[" * 201 + "]" * 201, "more than 200 levels"),
         ("[" * 100_000, "too deeply"),
         ("hello", "A text needs double quotes"),
         ("@/nowhere/at/all.json", "/nowhere/at/all.json"),

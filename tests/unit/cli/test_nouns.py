@@ -464,7 +464,7 @@ def test_whoever_stops_following_a_session_is_told_that_it_goes_on(hookline, fak
     outcome = hookline("session", "watch", SESSION)
 
     assert outcome.code == 130
-    assert f"{SESSION} goes on; `hookline session stop {SESSION}` ends it" in outcome.err
+    assert f"{SESSION} is still running; `hookline session stop {SESSION}` ends it" in outcome.err
 
 
 def test_a_session_is_restarted(hookline, fake) -> None:

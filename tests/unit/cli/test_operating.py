@@ -34,7 +34,7 @@ def test_a_time_that_is_none_is_refused(hookline, fake) -> None:
     outcome = hookline("logs", "--since", "yesterday")
 
     assert outcome.code == 1
-    assert "--since: 'yesterday' is neither a length of time" in outcome.err
+    assert "--since: 'yesterday' is neither a duration" in outcome.err
     assert fake.requests == []
 
 
@@ -95,7 +95,7 @@ def test_a_question_that_nobody_can_answer_names_the_option_that_answers_it(
     outcome = hookline(*command)
 
     assert outcome.code == 130
-    assert outcome.err.endswith("\nnobody answered; give --yes to go ahead without being asked\n")
+    assert outcome.err.endswith("\nnobody answered; give --yes to skip the question\n")
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_fresh_machine(hookline, tmp_path: Path) -> None:
@@ -158,9 +158,9 @@ def test_a_number_of_days_that_is_none_is_refused(hookline, fake, number: str) -
 @pytest.mark.parametrize(
     ("option", "value", "told"),
     [
-        ("--url", "http://[::1", "no URL of a service"),
-        ("--url", "http://127.0.0.1:99999", "no URL of a service"),
-        ("--url", "127.0.0.1:8000", "no URL of a service"),
+        ("--url", "http://[::1", "not the URL of a service"),
+        ("--url", "http://127.0.0.1:99999", "not the URL of a service"),
+        ("--url", "127.0.0.1:8000", "not the URL of a service"),
         ("--token", "secret-a\nb", "characters that no token has"),
     ],
 )

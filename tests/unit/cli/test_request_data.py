@@ -72,9 +72,9 @@ def test_a_webhooks_function_that_failed_without_a_request_is_told_how_to_get_on
         (["--header", "a b:c"], "no spaces"),
         (["--header", "a\n:c"], "no spaces"),
         (["--header", "Ä:c"], "no spaces"),
-        (["--method", "G T"], "is no method"),
-        (["--method", ""], "is no method"),
-        (["--method", "PUT\n"], "is no method"),
+        (["--method", "G T"], "is not a method"),
+        (["--method", ""], "is not a method"),
+        (["--method", "PUT\n"], "is not a method"),
     ],
 )
 def test_a_request_that_could_not_be_sent_is_refused(

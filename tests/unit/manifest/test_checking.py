@@ -220,7 +220,7 @@ def test_a_manifest_alone_is_checked_without_its_files():
             "from . import lib",
             "error",
             "'.' leads out of the project",
-            "files in the project's root are no package; write the import without dots",
+            "files in the project's root are not a package; write the import without dots",
         ),
         (
             "def f():\n    import yaml",
@@ -492,8 +492,8 @@ def run(event): ...
     )
 
     assert said(findings) == [
-        "main.py:4:18 error `slack_client` names 'chta', which is no connection of the project",
-        "main.py:6:36 error `gmail_client` names 'mail', which is no connection of the project",
+        "main.py:4:18 error `slack_client` names 'chta', but the project has no such connection",
+        "main.py:6:36 error `gmail_client` names 'mail', but the project has no such connection",
     ]
     assert findings[0].hint == "did you mean `chat`?"
 
@@ -581,7 +581,7 @@ def test_a_call_that_a_session_may_never_make_holds_no_deploy_up(name, code, pla
 
     findings = check({"main.py": source}, manifest, provided={"autokitteh"})
 
-    expected = f"{place} `slack_client` names 'nope', which is no connection of the project"
+    expected = f"{place} `slack_client` names 'nope', but the project has no such connection"
     assert said(findings) == [f"main.py:{expected}"]
 
 

@@ -188,8 +188,8 @@ def test_a_file_below_a_file_is_not_packed():
 @pytest.mark.parametrize(
     ("archive", "problem"),
     [
-        (b"", "no tar"),
-        (b"garbage" * 100, "no tar"),
+        (b"", "not a tar"),
+        (b"garbage" * 100, "not a tar"),
         (a_tar((a_link(tarfile.SYMTYPE), b"")), "not a regular file"),
         (a_tar((a_link(tarfile.LNKTYPE), b"")), "not a regular file"),
         (a_tar((a_link(tarfile.CHRTYPE), b"")), "not a regular file"),

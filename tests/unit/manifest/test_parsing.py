@@ -204,7 +204,7 @@ def test_everything_wrong_is_found_in_one_go():
         "4:12 error `process` must be one of `fork`, `reuse`, not 'frok'",
         "7:13 error the name `A` is taken already, at line 6",
         "8:13 error `name` must be letters, digits and _, not 'not ok'",
-        "12:15 error `jitter` is no duration ('3 parsecs'): it holds a space",
+        "12:15 error `jitter` is not a duration ('3 parsecs'): it holds a space",
         "15:17 error `timezone` belongs to a schedule trigger, and this is a webhook trigger",
         "16:7 error a trigger needs `name`, a string",
         "16:7 error the trigger does not say where events come from",

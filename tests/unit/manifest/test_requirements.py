@@ -50,9 +50,13 @@ git+https://example.com/x.git@main
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
-        ("requests=2.31", "'requests=2.31' is no requirement", "write == for an exact version"),
-        ("requests flask", "'requests flask' is no requirement", "write one requirement to a line"),
-        ("requests>=", "'requests>=' is no requirement", "write a name and versions"),
+        ("requests=2.31", "'requests=2.31' is not a requirement", "write == for an exact version"),
+        (
+            "requests flask",
+            "'requests flask' is not a requirement",
+            "write one requirement to a line",
+        ),
+        ("requests>=", "'requests>=' is not a requirement", "write a name and versions"),
         ("-e .", "an editable install is not possible", "put the package's files"),
         ("--editable ./x", "an editable install is not possible", "put the package's files"),
         ("./local", "'./local' is a file", "name a released version"),
@@ -63,7 +67,7 @@ git+https://example.com/x.git@main
         ("--index-url", "`--index-url` needs a value", ""),
         ("--pre x", "`--pre` takes no value", ""),
         ("--user", "unknown option '--user'", "known options: "),
-        ("a --hash=md5:1", "'md5:1' is no hash of a package", "such as --hash=sha256:"),
+        ("a --hash=md5:1", "'md5:1' is not the hash of a package", "such as --hash=sha256:"),
     ],
 )
 def test_a_bad_line_is_found_with_its_cure(line, message, hint):

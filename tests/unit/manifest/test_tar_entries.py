@@ -76,7 +76,7 @@ def test_what_other_tars_write_besides_is_read():
     ("archive", "problem"),
     [
         (b"hello", "cut short"),
-        (b"x" * BLOCK, "no tar archive"),
+        (b"x" * BLOCK, "not a tar archive"),
         (_tar()[:1600], "cut short in 'b/c.txt'"),
         (_header(b"0", b"a", size=b"0000000garb\0") + bytes(1024), "size of 'x.py'"),
         (_header(b"0", b"a", size=b"\xff" * 12) + bytes(1024), "size of 'x.py'"),

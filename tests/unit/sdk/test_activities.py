@@ -82,9 +82,9 @@ def test_the_delay_doubles_up_to_an_hour():
         (lambda: activity(retries="3"), TypeError, "retries must be an int, not str"),  # pyright: ignore[reportArgumentType] - wrong on purpose, here and below
         (lambda: activity(retries=True), TypeError, "not bool"),
         (lambda: activity(backoff=-1), ValueError, "backoff must not be negative"),
-        (lambda: activity(backoff="soon"), ValueError, "'soon' is no length of time; write 500ms"),
-        (lambda: activity(backoff="1s "), ValueError, "is no length of time"),
-        (lambda: activity(backoff=""), ValueError, "is no length of time"),
+        (lambda: activity(backoff="soon"), ValueError, "'soon' is not a duration; write 500ms"),
+        (lambda: activity(backoff="1s "), ValueError, "is not a duration"),
+        (lambda: activity(backoff=""), ValueError, "is not a duration"),
         (lambda: activity(timeout=0), ValueError, "timeout must be more than 0"),
         (lambda: activity(timeout=[]), TypeError, "timeout must be seconds"),  # pyright: ignore[reportArgumentType]
         (lambda: activity(retry_on=("x",)), TypeError, "subclasses of Exception, not 'x'"),  # pyright: ignore[reportArgumentType]

@@ -127,5 +127,5 @@ def test_attributes_keep_the_kind_of_what_they_give() -> None:
     "header", [("a b", "c"), ("a:", "c"), ("", "c"), ("a", "b\nc"), ("a", "b\x00")]
 )
 def test_no_event_is_made_up_of_a_header_that_could_not_be_sent(header: tuple[str, str]):
-    with pytest.raises(ValueError, match="is no header"):
+    with pytest.raises(ValueError, match="is not a valid header"):
         webhook_event(headers=dict([header]))

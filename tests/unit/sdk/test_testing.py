@@ -248,7 +248,7 @@ def test_starting_sessions_for_ever_is_found_out(project: Project, tmp_path: Pat
         "import hookline\ndef chain(event):\n    hookline.start('bomb.py:chain')\n"
     )
 
-    with pytest.raises(EndlessError, match="start each other"):
+    with pytest.raises(EndlessError, match="starting each other"):
         project.run("bomb.py:chain")
 
 
@@ -507,7 +507,7 @@ def test_an_entry_point_that_there_is_not_is_told(tmp_path: Path):
         for name, text in (("f.py:g", "no function 'g'"), ("f.py:x", "no function"), ("g.py:g", "no file g.py")):  # fmt: skip
             with pytest.raises(EntryPointError, match=text):
                 project.run(name)
-    with pytest.raises(NotADirectoryError, match="no directory of a project"):
+    with pytest.raises(NotADirectoryError, match="not the directory of a project"):
         Project(tmp_path / "missing")
 
 

@@ -51,7 +51,7 @@ def _view(*place: str | int, data: dict[str, Any] = DATA) -> str:
         (("body", "json", "many"), 'a map with "k0", "k1", "k2", "k3", "k4" and 4 more'),
         (("body", "json", "none"), "an empty map"),
         (("body", "bytes"), "3 bytes"),
-        (("body", "form"), "null, for the body is no form"),
+        (("body", "form"), "null, because the body is not a form"),
     ],
 )
 def test_a_short_value_is_shown_and_others_are_named(place: Place, view: str) -> None:
@@ -71,7 +71,7 @@ def test_a_long_text_is_cut() -> None:
         (("body", "json", "none", "a"), 'missing: `data.body.json.none` has no "a"; it is empty'),
         (("body", "json", "kind", "a"), "missing: `data.body.json.kind` is a text"),
         (("body", "json", "nothing", "a"), "missing: `data.body.json.nothing` is null"),
-        (("body", "form", "a"), "missing: `data.body.form` is null, for the body is no form"),
+        (("body", "form", "a"), "missing: `data.body.form` is null, because the body is not a form"),
         (("body", "json", "items", 7), "missing: `data.body.json.items` is a list of 2"),
         (("body", "json", "items", "id"), "missing: `data.body.json.items` is a list, and its items are asked for by number"),
         (("headers", "X-A"), 'missing: `data.headers` has no "X-A"; it has "X-Github-Event", "Authorization", "X-Api-Key"'),

@@ -387,6 +387,6 @@ def test_names_of_headers_are_read_in_any_case(text: str) -> None:
 
 @pytest.mark.parametrize(("pattern", "column"), [('"["', 32), ('"(?=a)"', 32), ("r'(a)\\1'", 32)])
 def test_a_pattern_that_is_none_is_refused_at_its_place(pattern: str, column: int) -> None:
-    with pytest.raises(FilterInvalidError, match="no regular expression") as caught:
+    with pytest.raises(FilterInvalidError, match="not a regular expression") as caught:
         compile_filter(f"true || data.body.text.matches({pattern})")
     assert (caught.value.line, caught.value.column) == (1, column)

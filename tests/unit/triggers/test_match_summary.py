@@ -52,7 +52,7 @@ def _missed(view: str = '"push"', reason: str = "false", note: str = "", **field
         ),
         (
             _summary(events=9, judged=0, has_filter=True),
-            "9 events came in the last 24 h; there was no time to show them to its filter",
+            "9 events came in the last 24 h; there was no time to run its filter on them",
         ),
     ],
 )

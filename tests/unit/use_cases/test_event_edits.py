@@ -44,8 +44,8 @@ def test_places_of_the_data_are_set(edits: dict[str, Any], expected: Any):
         ("data.lines.x", "list of 2"),
         ("data.lines.²", "list of 2"),
         ("data.lines." + "9" * 5000, "list of 2"),
-        ("data" + ".a" * 201, "more than 200 containers"),
-        ("data" + ".a" * 200_000, "more than 200 containers"),
+        ("data" + ".a" * 201, "more than 200 levels"),
+        ("data" + ".a" * 200_000, "more than 200 levels"),
     ],
 )
 def test_a_place_that_is_not_there_is_refused(path: str, told: str):
