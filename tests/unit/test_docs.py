@@ -20,6 +20,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 WRAPPED = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     *(
         DOCS / f"{name}.md"
         for name in (
@@ -33,6 +34,7 @@ WRAPPED = [
             "glossary",
             "http-api",
             "manifest",
+            "operations",
             "performance",
             "protocol",
             "sdk",
