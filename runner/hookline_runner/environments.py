@@ -10,14 +10,15 @@ import hashlib
 import logging
 import os
 import re
+import secrets
 import subprocess
 import sys
 import sysconfig
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import anyio
 import anyio.to_thread
@@ -27,6 +28,8 @@ from hookline_runner import fast_json, write_points
 from hookline_runner.child_processes import ChildProcesses, Finished, MemoryRoom
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
+from hookline_runner.index_access import IndexAccess, read_index_access
+from hookline_runner.index_gate import VARIABLE as GATE_VARIABLE
 from hookline_runner.removal import remove_anything
 from hookline_runner.requirements import (
     find_local_reference,
@@ -75,6 +78,25 @@ def environment_id(python: str, requirements: str) -> str:
     request = python or f"{_base_python()} {sys.version}"
     facts = (request, sysconfig.get_platform(), normalize_requirements(requirements))
     return "env_" + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """By which indexes and which cache the installer works; `gates` stand before indexes whose passwords it must not know."""
+
+    access: IndexAccess
+    cache: Path
+    gates: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """What is to be installed into an environment, from which file, and whether nothing is there yet."""
+
+    building: Path
+    requirements: Path
+    access: IndexAccess
+    is_first: bool
 
 
 class Environments:
@@ -178,62 +200,111 @@ class Environments:
             raise EnvironmentFailedError(problem, "")
         await anyio.to_thread.run_sync(remove_anything, str(building))
         venv = ["venv", "--no-project", "--relocatable", "--python", python or str(_base_python())]
+        access = await anyio.to_thread.run_sync(read_index_access, self._install_environment)
         await self._run_uv(
             [*venv, str(building)],
+            _Reach(access, self._cache_directory()),
             f"Python {python or 'of this service'} cannot be provided",
             on_progress if python else None,
         )
         facts = await anyio.to_thread.run_sync(_query_interpreter, building / "bin" / "python")
         if wanted:
             link = _interpreter_link(building)
-            await self._install(building, wanted, on_progress)
+            await self._install(building, wanted, access, on_progress)
             if _interpreter_link(building) != link:
                 raise EnvironmentFailedError("a package tampered with the environment's Python", "")
         _write_new(building / "complete.json", facts)
         return str(fast_json.read(facts)["python"])
 
-    async def _install(self, building: Path, wanted: str, on_progress: Progress) -> None:
+    async def _install(
+        self, building: Path, wanted: str, access: IndexAccess, on_progress: Progress
+    ) -> None:
         """Install the packages, in the sandbox; what must be built runs foreign code."""
         files: list[Path] = []
         for number, layer in enumerate(layers_of(wanted), start=1):  # before foreign code is there
             files.append(building / f"requirements-{number}.txt")
             files[-1].write_text(layer + "\n", encoding="utf-8")
-        for file in files:
-            await self._install_layer(building, file, on_progress)
+        for number, file in enumerate(files):
+            work = _Layer(building, file, access, is_first=number == 0)
+            await self._install_layer(work, on_progress)
         interpreter = str(building / "bin" / "python")
         command = [interpreter, "-I", "-S", "-m", "compileall", "-q", "-j", "0"]
         view = self._install_view(building)
-        await self._run_contained([*command, str(building / "lib")], view=view)
+        # By now the interpreter may be foreign, too.
+        bare = {"PATH": self._install_environment.get("PATH", os.defpath)}
+        await self._run_contained([*command, str(building / "lib")], bare, view=view)
 
-    async def _install_layer(
-        self, building: Path, requirements: Path, on_progress: Progress
-    ) -> None:
+    async def _install_layer(self, layer: _Layer, on_progress: Progress) -> None:
         """Install what one file asks for, on top of what is there.
 
-        Foreign code could put something into the cache for other projects, or change what is started outside the
-        sandbox. So wheels alone are tried first, which run nothing; building gets a cache of its own.
+        Foreign code could put something into the cache for other projects, change what is started outside the sandbox, or
+        read the passwords of package indexes. So wheels alone are tried first, which run nothing; building gets a cache of
+        its own, and indexes by way of a gate. So does every layer but the first: what was installed runs with Python.
         """
+        building = layer.building
         arguments = [
             *("pip", "install", "--python", str(building / "bin" / "python")),
-            *("--link-mode", "copy", "-r", str(requirements)),
+            *("--link-mode", "copy", "-r", str(layer.requirements)),
         ]
         failure = "the project's packages cannot be installed"
         shared = self._cache_directory()
-        try:
-            view = self._install_view(building, shared)
-            await self._run_uv([*arguments, "--no-build"], failure, on_progress, view=view)
-        except EnvironmentFailedError:
-            await on_progress("no wheels for all packages; building from source")
-            own = building.with_name(f"cache-{building.name}")
+        if layer.is_first or not layer.access.origins:
             try:
-                own.mkdir()
-                view = self._install_view(building, own)
-                await self._run_uv(arguments, failure, on_progress, view=view, cache=own)
-            finally:
-                await anyio.to_thread.run_sync(remove_anything, str(own))
+                view = self._install_view(building, shared)
+                wheels = [*arguments, "--no-build"]
+                reach = _Reach(layer.access, shared)
+                await self._run_uv(wheels, reach, failure, on_progress, view=view)
+            except EnvironmentFailedError:
+                await on_progress("no wheels for all packages; building from source")
+            else:
+                return
+        own = building.with_name(f"cache-{building.name}")
+        try:
+            await anyio.to_thread.run_sync(_make_empty, own)
+            async with self._gates_of(layer.access) as gates:
+                view = self._install_view(building, own, has_secrets=not gates)
+                reach = _Reach(layer.access, own, gates)
+                await self._run_uv(arguments, reach, failure, on_progress, view=view)
+        finally:
+            await anyio.to_thread.run_sync(remove_anything, str(own))
 
-    def _install_view(self, building: Path, *writable: Path) -> SandboxView:
-        places = [Path(uv.find_uv_bin()), *self._host_places()]
+    @asynccontextmanager
+    async def _gates_of(self, access: IndexAccess) -> AsyncGenerator[Mapping[str, str]]:
+        """For each index with a password a URL without it, as long as this is entered."""
+        if not access.origins:
+            yield {}
+            return
+        token = secrets.token_urlsafe(24)
+        order = {"token": token, "origins": [asdict(each) for each in access.origins]}
+        variables = {**access.variables, GATE_VARIABLE: fast_json.write(order).decode()}
+        command = [sys.executable, "-m", "hookline_runner.index_gate"]
+        told: list[str] = []
+        is_open = anyio.Event()
+
+        async def note(line: str) -> None:
+            told.append(line)
+            is_open.set()
+
+        async def serve() -> None:
+            await self._processes.run(command, variables=variables, on_line=note)
+            is_open.set()
+
+        problem: EnvironmentFailedError | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve, name="package index gate")
+            await is_open.wait()
+            try:
+                yield _gates_in(told)
+            except EnvironmentFailedError as exc:  # a task group would wrap it
+                problem = exc
+            tasks.cancel_scope.cancel()
+        if problem is not None:
+            raise problem
+
+    def _install_view(
+        self, building: Path, *writable: Path, has_secrets: bool = True
+    ) -> SandboxView:
+        places = [Path(uv.find_uv_bin()), *self._host_places(has_secrets=has_secrets)]
         return SandboxView(
             read_only={
                 **interpreter_mounts(building / "bin" / "python"),
@@ -247,39 +318,43 @@ class Environments:
     async def _run_uv(
         self,
         arguments: Sequence[str],
+        reach: _Reach,
         failure: str,
         on_progress: Progress | None,
         *,
         view: SandboxView | None = None,
-        cache: Path | None = None,
     ) -> None:
+        access, gates = reach.access, reach.gates
         variables = {
+            **(access.variables_for_builds(gates) if gates else self._install_environment),
             "UV_NO_PROGRESS": "1",
-            "UV_CACHE_DIR": str(cache or self._cache_directory()),
+            "UV_CACHE_DIR": str(reach.cache),
         }
         command = [uv.find_uv_bin(), "--color", "never", *arguments]
         own = self._directory.parent
-        finished = await self._run_contained(
-            command, variables, view=view, on_line=_without_noise(on_progress, own)
-        )
+
+        def told(line: str) -> str:
+            return access.cover(without_places(line, own), gates)
+
+        progress = _without_noise(on_progress, told)
+        finished = await self._run_contained(command, variables, view=view, on_line=progress)
         if finished.status != 0:
-            told = [without_places(line, own) for line in finished.lines if not _is_noise(line)]
-            lines = _without_steps(told)
+            lines = _without_steps([told(line) for line in finished.lines if not _is_noise(line)])
             raise EnvironmentFailedError(failure, "\n".join(lines[-_KEPT_LINES:]))
 
     async def _run_contained(
         self,
         command: Sequence[str],
-        variables: Mapping[str, str] = MappingProxyType({}),
+        environment: Mapping[str, str],
         *,
         view: SandboxView | None,
         on_line: Progress | None = None,
     ) -> Finished:
         """Run a command to its end: in the sandbox, if there is one and it gets a view."""
-        environment = {**self._install_environment, **variables}
         if view is not None and self._sandbox.is_active:
             home = environment.get("HOME", "/root")
-            environment |= {"HOME": "/tmp", "XDG_CONFIG_HOME": f"{home}/.config"}  # noqa: S108 - as above
+            own = {"HOME": "/tmp", "XDG_CONFIG_HOME": f"{home}/.config"}  # noqa: S108 - as above
+            environment = {**environment, **own}
             command = self._sandbox.command(view, command)
         return await self._processes.run(
             command, variables=environment, on_line=on_line, memory=self._memory
@@ -304,14 +379,14 @@ class Environments:
         cache.mkdir(parents=True, exist_ok=True)
         return cache
 
-    def _host_places(self) -> list[Path]:
-        """Files of the host that uv's own settings name: configuration, certificates, local wheels."""
+    def _host_places(self, *, has_secrets: bool) -> list[Path]:
+        """Files of the host that uv's own settings name: certificates, local wheels, and configuration, which may hold secrets."""
         chosen = self._install_environment
-        named = [
-            chosen.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "UV_CONFIG_FILE")
-        ]
+        named = [chosen.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
         named += chosen.get("UV_FIND_LINKS", "").split(",")
-        named += [f"{chosen.get('HOME', '/root')}/.config/uv", "/etc/uv"]
+        if has_secrets:
+            named += [chosen.get("UV_CONFIG_FILE", "")]
+            named += [f"{chosen.get('HOME', '/root')}/.config/uv", "/etc/uv"]
         paths = (Path(name.removeprefix("file://")) for name in named if name)
         return [
             path
@@ -338,7 +413,22 @@ def without_places(line: str, directory: Path) -> str:
     return re.sub(rf"(?:file://)?{own}(?:/[^\s`'\",:)]*)?", "its environment", line)
 
 
-def _without_noise(on_progress: Progress | None, own: Path) -> Progress | None:
+def _make_empty(directory: Path) -> None:
+    remove_anything(str(directory))
+    directory.mkdir()
+
+
+def _gates_in(told: Sequence[str]) -> Mapping[str, str]:
+    """Where the gates are, by what their program said first. Raises `EnvironmentFailedError`."""
+    try:
+        gates: dict[str, str] = fast_json.read(told[0].encode())
+    except (ValueError, IndexError) as exc:
+        problem = "packages with indexes that need a password cannot be built"
+        raise EnvironmentFailedError(problem, "\n".join(told)) from exc
+    return gates
+
+
+def _without_noise(on_progress: Progress | None, told: Callable[[str], str]) -> Progress | None:
     """Passes on what is done; why it failed is told once, at the end."""
     if on_progress is None:
         return None
@@ -348,7 +438,7 @@ def _without_noise(on_progress: Progress | None, own: Path) -> Progress | None:
         nonlocal has_failed
         has_failed = has_failed or line.startswith("error:")
         if not has_failed and not _is_noise(line):
-            await on_progress(without_places(line, own))
+            await on_progress(told(line))
 
     return pass_on
 
