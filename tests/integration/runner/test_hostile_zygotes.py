@@ -59,6 +59,10 @@ _ATTACKS = {
         "control.send(b'ready'); send_child(1); time.sleep(0.3)\n"
         "    control.send(b'refreshed 1'); time.sleep(100)"
     ),
+    "gives up what is in use": (
+        "control.send(b'ready'); send_child(1); time.sleep(0.3)\n"
+        "    control.send(b'left 1'); time.sleep(100)"
+    ),
     "is cold late": "control.send(b'ready'); send_child(1); control.send(b'cold'); time.sleep(100)",
     "blames threads late": (
         "control.send(b'ready'); send_child(1); control.send(b'threads json'); time.sleep(100)"
