@@ -126,12 +126,12 @@ class SessionNotFoundHereError(NotFoundError):
 
 
 class TriggerNotFoundHereError(NotFoundError):
-    """The project has no such trigger in force."""
+    """The project has no such active trigger."""
 
     code = "trigger.not_found"
 
     def __init__(self, project: str, name: str, near: str = "") -> None:
-        super().__init__(f"project {project!r} has no trigger {name!r} in force{meant(near)}")
+        super().__init__(f"project {project!r} has no active trigger {name!r}{meant(near)}")
         self.name = name
 
 

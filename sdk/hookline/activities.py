@@ -217,7 +217,7 @@ def _limit_of(timeout: Duration | str | None) -> float | None:
         return None
     seconds = length_of(timeout, "activity: timeout")
     if seconds == 0:
-        raise ValueError("activity: timeout must be more than 0; None is no limit")
+        raise ValueError("activity: timeout must be more than 0; None means no limit")
     return seconds
 
 

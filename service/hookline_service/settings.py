@@ -228,7 +228,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="allowed_hosts",
         read=_names,
-        description="Host names, besides localhost and that of the public URL, under which the API may be addressed; separated by commas. Protects against DNS rebinding.",
+        description="Host names under which the API can be addressed, in addition to localhost and that of the public URL; separated by commas. Protects against DNS rebinding.",
     ),
     Setting(
         name="token",
@@ -253,7 +253,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="sandbox",
         read=_one_of("auto", "required", "off"),
-        description="Whether user code runs in bubblewrap: where it works, always (else nothing runs), or never.",
+        description="Whether user code runs in bubblewrap: if it works (`auto`), always (`required`; without it nothing runs), or never (`off`).",
     ),
     Setting(
         name="capacity",
@@ -288,32 +288,32 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="prepare_timeout_s",
         read=_seconds(1, 86400),
-        description="Seconds a deploy may take to build its Python environment.",
+        description="Seconds that a deploy can take to build its Python environment.",
     ),
     Setting(
         name="memory_limit_mb",
         read=_whole(32, 1048576),
-        description="Memory one session may use with all its processes, in MiB; more ends it in error.",
+        description="Memory that one session can use with all its processes, in MiB; a session that uses more ends in error.",
     ),
     Setting(
         name="disk_limit_mb",
         read=_whole(1, 1048576),
-        description="Room on disk the files of one session may take, in MiB; more ends it in error.",
+        description="Disk space that the files of one session can use, in MiB; a session that uses more ends in error.",
     ),
     Setting(
         name="files_limit",
         read=_whole(100, 1000000000),
-        description="Files and directories one session may have; more ends it in error.",
+        description="Files and directories that one session can have; a session with more ends in error.",
     ),
     Setting(
         name="log_limit_lines",
         read=_whole(100, 1000000000),
-        description="Log records kept of one session; the rest is cut with a mark.",
+        description="Log records kept for one session; the rest is cut, with a mark.",
     ),
     Setting(
         name="log_limit_mb",
         read=_whole(1, 1048576),
-        description="Log text kept of one session, in MiB; the rest is cut with a mark.",
+        description="Log text kept for one session, in MiB; the rest is cut, with a mark.",
     ),
     Setting(
         name="retention_days",
@@ -333,12 +333,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="body_timeout_s",
         read=_seconds(0.1, 3600),
-        description="Seconds within which the body of a request must have arrived; a caller of a synchronous webhook who reads nothing of an answer for that long is disconnected.",
+        description="Seconds within which the body of a request must arrive; a caller of a synchronous webhook that reads nothing for that long is disconnected.",
     ),
     Setting(
         name="queue_limit_mb",
         read=_whole(1, 65536),
-        description="Accepted webhooks that wait to be written, and beside them bodies that are arriving, in MiB, above which webhooks are answered 429.",
+        description="Accepted webhooks that are waiting to be written, plus bodies that are arriving, in MiB, above which webhooks are answered 429.",
     ),
     Setting(
         name="event_stream_heartbeat_s",
@@ -363,17 +363,17 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="exports",
         read=_one_of("required", "optional"),
-        description="Whether a project must export what sessions of others may start (`required`), or they may start all of one that exports nothing (`optional`), as in an organisation of AutoKitteh.",
+        description="Whether sessions can start only what another project exports (`required`), or also everything in a project that exports nothing (`optional`), as in an organisation of AutoKitteh.",
     ),
     Setting(
         name="child_limit_waiting",
         read=_whole(200, 10_000_000),
-        description="Children of a project's sessions that may wait for their beginning. Each counts 1, and 1 more for each 16 KiB that it is given.",
+        description="Children of a project's sessions that can be waiting to begin. Each counts 1, plus 1 for each 16 KiB of its data.",
     ),
     Setting(
         name="child_limit_generations",
         read=_whole(1, 1_000_000_000),
-        description="How deep children may have children.",
+        description="How deep children of children can be nested.",
     ),
 )
 

@@ -87,7 +87,7 @@ class _Walk:
         self._opened.append(token.text)
         self._ends_value, self._signs = False, 0
         if len(self._opened) > _MOST_DEPTH:
-            problem = f"brackets lie within each other more than {_MOST_DEPTH} deep"
+            problem = f"brackets are nested more than {_MOST_DEPTH} deep"
             return _disorder(token, problem)
         return None
 

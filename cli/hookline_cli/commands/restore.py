@@ -52,7 +52,7 @@ def command(*, file: Path, home: str, secret_key: Path | None, yes: bool) -> Non
         note(f"the former database is {restored.former}")
     if not (place / "secret.key").exists():
         note(
-            f"{place}/secret.key is not there: put it beside the database, or secrets cannot be opened"
+            f"{place}/secret.key is missing: put it beside the database, or secrets cannot be decrypted"
         )
     note(f"restored {place}; start it with `hookline up`")
 

@@ -28,6 +28,6 @@ def rotate_key(service: Service, *, as_json: bool) -> None:
     else:
         click.echo(f"new key: {rotation['key_id']}")
     note(
-        f"secrets sealed with the new key: {rotation['resealed']}; old keys kept: {rotation['former_keys']}; "
+        f"secrets encrypted with the new key: {rotation['resealed']}; old keys kept: {rotation['former_keys']}; "
         "back up secret.key"
     )

@@ -152,6 +152,6 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
     _one(
         "POST", f"{_ONE}/activate", "Make it the active one; its triggers come into force", activate
     ),
-    _one("POST", f"{_ONE}/deactivate", "Deactivate it; its sessions go on", deactivate),
+    _one("POST", f"{_ONE}/deactivate", "Deactivate it; its sessions continue", deactivate),
     _one("POST", f"{_ONE}/test", "Let it run by hand, without active triggers", test),
 )

@@ -30,9 +30,9 @@ class Family:
 
 FAMILIES: Final[Mapping[str, Family]] = {
     "build_info": Family("gauge", "Always 1; the label says which version runs."),
-    "database_bytes": Family("gauge", "Size of the database with its log of writes."),
-    "disk_free_bytes": Family("gauge", "Room on the disk of the home."),
-    "process_max_rss_bytes": Family("gauge", "The most memory that the service had."),
+    "database_bytes": Family("gauge", "Size of the database with its write-ahead log."),
+    "disk_free_bytes": Family("gauge", "Free space on the disk of the home."),
+    "process_max_rss_bytes": Family("gauge", "Peak memory of the service."),
     "runner_busy": Family("gauge", "Sessions that run on the runner hosts."),
     "runner_capacity": Family("gauge", "Sessions that the runner hosts could run."),
     "runner_rss_bytes": Family("gauge", "Memory of the runner hosts with their sessions."),
@@ -42,11 +42,11 @@ FAMILIES: Final[Mapping[str, Family]] = {
         "histogram", "Time from the start of sessions to their end, waits included."
     ),
     "sessions_ended_total": Family("counter", "Sessions that ended since the start, by state."),
-    "sessions_queued": Family("gauge", "Sessions that wait for room to run."),
+    "sessions_queued": Family("gauge", "Sessions that wait for a free slot."),
     "sessions_running": Family("gauge", "Sessions that run now."),
     "start_time_seconds": Family("gauge", "When the service started, as Unix time."),
     "store_pending_bytes": Family("gauge", "Data that waits to be written."),
-    "webhooks_accepted_total": Family("counter", "Webhooks taken since the start."),
+    "webhooks_accepted_total": Family("counter", "Webhooks accepted since the start."),
     "webhooks_duplicates_total": Family("counter", "Redeliveries, which started nothing."),
     "webhooks_refused_total": Family("counter", "Webhooks refused since the start, by status."),
 }
@@ -108,7 +108,7 @@ def metrics_table() -> str:
         f"| `{PREFIX}{name}` | {family.kind} | {family.meaning} |\n"
         for name, family in FAMILIES.items()
     ]
-    return f"| figure | kind | what it says |\n|---|---|---|\n{''.join(rows)}"
+    return f"| metric | kind | meaning |\n|---|---|---|\n{''.join(rows)}"
 
 
 def _of_disk(database: Path) -> dict[str, float]:

@@ -19,7 +19,7 @@ _CACHES: Final = ("runner/uv-cache", "runner/environments", "runner/builds")
 
 
 class HomeFullError(UnavailableError):
-    """The disk of the home has no room for the database."""
+    """The disk of the home has no space for the database."""
 
     code = "home.full"
 

@@ -43,7 +43,7 @@ FINDING_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "python.too_large": "A file takes too much memory or time to compile.",
         "python.warning": "Python warns about a place in a file.",
         "requirements.invalid": "A line of the requirements cannot be installed.",
-        "schedule.doubtful": "A schedule, written as it is, means something else in other systems.",
+        "schedule.doubtful": "A schedule means something else in other systems.",
         "trigger.not_yet": "Only `hookline event send` can deliver events to the trigger so far.",
         "trigger.unmatchable": "No event can match the trigger.",
         "var.undeclared": "A value was given with the deploy for a variable that the manifest does not declare.",

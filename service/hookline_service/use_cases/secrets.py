@@ -50,8 +50,8 @@ class SecretKeyMissingError(UnavailableError):
 
     def __init__(self, place: SecretPlace, key_id: str) -> None:
         super().__init__(
-            f"variable {place.label} was sealed with key {key_id}, which is not in HOOKLINE_SECRET_KEY or the "
-            f"home's {KEY_FILE}; bring that key back, or set the variable again"
+            f"variable {place.label} was encrypted with key {key_id}, which is not in HOOKLINE_SECRET_KEY or the "
+            f"home's {KEY_FILE}; put that key back, or set the variable again"
         )
 
 
@@ -61,7 +61,7 @@ class SecretDamagedError(InternalError):
     code = "secret.damaged"
 
     def __init__(self, place: SecretPlace) -> None:
-        super().__init__(f"the sealed value of variable {place.label} is damaged; set it again")
+        super().__init__(f"the encrypted value of variable {place.label} is damaged; set it again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,14 @@ from hookline_triggers.errors import FilterInvalidError
 from hookline_triggers.filters import compile_filter
 
 JUNK = {
-    "(" * 8000: "brackets lie within each other more than 50 deep",
-    "( " * 3000: "brackets lie within each other more than 50 deep",
-    "[" * 2000: "brackets lie within each other more than 50 deep",
-    "{" * 2000: "brackets lie within each other more than 50 deep",
-    "data[" * 1000: "brackets lie within each other more than 50 deep",
-    "f(g(h(" * 300: "brackets lie within each other more than 50 deep",
-    "[data," * 500: "brackets lie within each other more than 50 deep",
-    "(" * 4000 + "1" + ")" * 4000: "brackets lie within each other more than 50 deep",
+    "(" * 8000: "brackets are nested more than 50 deep",
+    "( " * 3000: "brackets are nested more than 50 deep",
+    "[" * 2000: "brackets are nested more than 50 deep",
+    "{" * 2000: "brackets are nested more than 50 deep",
+    "data[" * 1000: "brackets are nested more than 50 deep",
+    "f(g(h(" * 300: "brackets are nested more than 50 deep",
+    "[data," * 500: "brackets are nested more than 50 deep",
+    "(" * 4000 + "1" + ")" * 4000: "brackets are nested more than 50 deep",
     "!" * 4000 + "data": "more than 10 `!` stand before one value",
     "-" * 4000 + "1": "more than 10 `-` stand before one value",
     "data." * 1000: "a name is missing after `.`",
