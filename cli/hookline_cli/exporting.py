@@ -50,7 +50,7 @@ def test_{function}_does_as_recorded_in_{session}() -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportWish:
+class ExportOptions:
     """Where to, and what: with `as_test` a test beside the recording, of the project in `project`.
 
     `values` stand in the place of covered secrets.
@@ -64,7 +64,7 @@ class ExportWish:
 
 
 def export_session(
-    service: Service, session_id: str, wish: ExportWish, base: str | None
+    service: Service, session_id: str, wish: ExportOptions, base: str | None
 ) -> list[Path]:
     """Write a session to files, with its secrets covered; the files.
 
@@ -150,7 +150,7 @@ def _deciding_secrets(
     ] or covered
 
 
-def _test_of(recording: Recording, wish: ExportWish) -> str:
+def _test_of(recording: Recording, wish: ExportOptions) -> str:
     output = resolved(wish.output)
     project = resolved(wish.project or find_project_directory(output) or Path())
     function = re.sub(r"\W", "_", recording.entry_point.rpartition(":")[2])

@@ -27,7 +27,7 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 
 
-class Patience:
+class RetryDeadline:
     """How long a person is ready to wait, and how often a lost service is tried again.
 
     `limit_s` None: for ever. A service that was reached once is looked for again until the time is up.
@@ -86,7 +86,7 @@ class Patience:
 
 
 def follow_log(
-    service: Service, session_id: str, patience: Patience, *, after: int = 0
+    service: Service, session_id: str, patience: RetryDeadline, *, after: int = 0
 ) -> Iterator[tuple[str, JsonObject]]:
     """Yield ("log", record) and ("state", data) as they come, and ("end", session) at the end.
 
@@ -109,7 +109,7 @@ def follow_log(
             raise _unfinished(service, session_id, patience)
 
 
-def wait_final(service: Service, session_id: str, patience: Patience) -> JsonObject:
+def wait_final(service: Service, session_id: str, patience: RetryDeadline) -> JsonObject:
     """The session once it has ended.
 
     Raises:
@@ -146,7 +146,7 @@ class _Place:
 
 
 def _read_stream(
-    service: Service, place: _Place, patience: Patience
+    service: Service, place: _Place, patience: RetryDeadline
 ) -> Iterator[tuple[str, JsonObject]]:
     """What one connection brings; ends when it breaks, or when its deadline must be set anew."""
     query = {"after": place.seq}
@@ -182,7 +182,7 @@ def session_of(data: JsonObject) -> JsonObject:
     return object_of(data.get("session")) or data
 
 
-def _unfinished(service: Service, session_id: str, patience: Patience) -> StillRunningError:
+def _unfinished(service: Service, session_id: str, patience: RetryDeadline) -> StillRunningError:
     try:
         state = str(service.get(f"/sessions/{session_id}")["state"])
     except _LOST:

@@ -11,11 +11,11 @@ from pathlib import Path
 from hookline import json_text
 from hookline.errors import HooklineError
 from hookline_cli.client import Service
-from hookline_cli.deploying import send_project
+from hookline_cli.deploy_client import send_project
 from hookline_cli.display import note
 from hookline_cli.failures import AnswerError, ArgumentInvalidError, FileUnusableError
 from hookline_cli.findings import write_findings
-from hookline_cli.follow import Patience, wait_final
+from hookline_cli.follow import RetryDeadline, wait_final
 from hookline_cli.json_values import JsonObject, objects_in
 from hookline_cli.local_service import temporary_service
 from hookline_cli.options import segment
@@ -98,7 +98,7 @@ def find_local_project(target: str) -> LocalProject:
     return LocalProject(directory=directory, manifest_file=manifest, entry_point=entry_point)
 
 
-def run_locally(run: LocalRun, patience: Patience) -> JsonObject:
+def run_locally(run: LocalRun, patience: RetryDeadline) -> JsonObject:
     """Run the session on a service of its own, writing its log as it comes; the session when it has ended.
 
     Raises:
@@ -194,4 +194,4 @@ def _stop(service: Service, session_id: str) -> None:
     note("stopping the session; Ctrl-C again does not wait for it")
     with contextlib.suppress(HooklineError):
         service.post(f"/sessions/{session_id}/stop", {"reason": "interrupted"})
-        wait_final(service, session_id, Patience(_STOP_S))
+        wait_final(service, session_id, RetryDeadline(_STOP_S))

@@ -58,7 +58,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayWish:
+class ReplayOptions:
     """How to replay: `directory` None takes the session's build, `count` None all recorded entries."""
 
     directory: Path | None = None
@@ -209,7 +209,7 @@ class _Archive:
 
 
 def replay_session(
-    service: Service, session_id: str, wish: ReplayWish, base: str | None
+    service: Service, session_id: str, wish: ReplayOptions, base: str | None
 ) -> tuple[Recording, Replay]:
     """Replay a session here and write what it prints; what was replayed, and what came of it.
 

@@ -18,7 +18,7 @@ from hookline_cli.display import (
     shown,
 )
 from hookline_cli.failures import InternalAnswerError, describe_end
-from hookline_cli.follow import Patience, follow_log, wait_final
+from hookline_cli.follow import RetryDeadline, follow_log, wait_final
 from hookline_cli.json_values import JsonObject, objects_in
 from hookline_service.clock import SystemClock
 
@@ -50,7 +50,7 @@ def print_log_stored(  # noqa: PLR0913 (one parameter per option of the command)
 def print_log_live(
     service: Service,
     session_id: str,
-    patience: Patience,
+    patience: RetryDeadline,
     *,
     kinds: Collection[str] = (),
     plain: bool = False,
@@ -71,7 +71,7 @@ def print_log_live(
 
 
 def follow_to_end(
-    service: Service, session: JsonObject, patience: Patience, *, as_json: bool
+    service: Service, session: JsonObject, patience: RetryDeadline, *, as_json: bool
 ) -> JsonObject:
     """Write the log of the session as it comes, then how it ended; returns it as it is then.
 

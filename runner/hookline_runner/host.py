@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from hookline.errors import HooklineError
 from hookline_runner.builds import Builds
+from hookline_runner.cache_eviction import CacheEviction
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.clock import now_s
 from hookline_runner.disk_watch import DiskLimits, keep_disk_watch
@@ -42,7 +43,6 @@ from hookline_runner.relay import RawFrame
 from hookline_runner.sandbox import Sandbox, probe_sandbox
 from hookline_runner.session_trees import Watched
 from hookline_runner.settings import RunnerSettings, read_environment, read_token, wants_json_log
-from hookline_runner.tidying import Tidying
 from hookline_runner.zygote_pool import ZygotePool
 
 logger = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class RunnerHost:
             memory_bytes=settings.build_memory_bytes,
         )
         builds = Builds(settings.home / "builds")
-        self._tidying = Tidying(
+        self._tidying = CacheEviction(
             builds,
             self._environments,
             days=settings.cache_days,

@@ -12,7 +12,8 @@ from hookline.answers import http_outcome, outcome
 from hookline.attr_dict import AttrDict
 from hookline.errors import CallRefusedError, HooklineError
 from hookline.events import Event, next_event, subscribe, unsubscribe
-from hookline.keeping import (
+from hookline.sessions import Signal, next_signal, signal, start
+from hookline.store_api import (
     add_values,
     check_and_set_value,
     del_value,
@@ -25,7 +26,6 @@ from hookline.keeping import (
     store,
     unpublish_value,
 )
-from hookline.sessions import Signal, next_signal, signal, start
 from hookline.waiting import sleep
 from hookline.webhooks import get_webhook_url
 

@@ -28,14 +28,23 @@ from hookline.awaiting import AIO_MARK
 from hookline.events import (
     Event,
     Subscriptions,
+    event_request as _wish_for_event,
     next_event as _next_event,
     read_event as _read_event,
     subscribe as _subscribe,
     unsubscribe as _unsubscribe,
-    wish_for_event as _wish_for_event,
 )
 from hookline.host import current
-from hookline.keeping import (
+from hookline.sessions import (
+    Names,
+    Signal,
+    next_signal as _next_signal,
+    read_signal as _read_signal,
+    signal as _signal,
+    start as _start,
+    wish_for_signal as _wish_for_signal,
+)
+from hookline.store_api import (
     add_values as _add_values,
     check_and_set_value as _check_and_set_value,
     del_value as _del_value,
@@ -45,15 +54,6 @@ from hookline.keeping import (
     publish_value as _publish_value,
     set_value as _set_value,
     unpublish_value as _unpublish_value,
-)
-from hookline.sessions import (
-    Names,
-    Signal,
-    next_signal as _next_signal,
-    read_signal as _read_signal,
-    signal as _signal,
-    start as _start,
-    wish_for_signal as _wish_for_signal,
 )
 from hookline.waiting import (
     length_of_sleep as _length_of_sleep,

@@ -113,13 +113,13 @@ def next_event(
     form = awaited_form(next_event)
     if form is not None:
         return form(subscription, timeout=timeout, full=full)
-    wish = wish_for_event(subscription, timeout)
+    wish = event_request(subscription, timeout)
     if wish is None:
         return None
     return read_event(current().wait("take_event", *wish), full=full)
 
 
-def wish_for_event(
+def event_request(
     subscription: object, timeout: object
 ) -> tuple[Mapping[str, object], float | None] | None:
     """Arguments and time-out of the operation `take_event`; None if there is nothing to wait for."""

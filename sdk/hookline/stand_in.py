@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any, Final, cast
 
 from hookline.errors import CallRefusedError, HooklineError
-from hookline.storing import DELETED, UNCHANGED, apply
+from hookline.store_rules import DELETED, UNCHANGED, apply
 from hookline.values import decode, encode
 
 _KEPT_OUTCOMES: Final = 1_000

@@ -18,8 +18,8 @@ from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.embedded import EmbeddedEngine
 from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory
-from hookline_service.engine.listening import EngineListener
-from hookline_service.engine.parts import EngineParts, EngineSettings
+from hookline_service.engine.listener import EngineListener
+from hookline_service.engine.parts import EngineDeps, EngineSettings
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
 from hookline_service.model.calls import ChildLimits, StoreLimits
@@ -158,7 +158,7 @@ async def running_engine(  # noqa: PLR0913 - a list of parts
         needs_exports=needs_exports,
         child_limits=child_limits or ChildLimits(),
     )
-    parts = EngineParts(
+    parts = EngineDeps(
         store=store,
         pool=pool,
         contexts=chosen,

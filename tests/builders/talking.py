@@ -10,11 +10,11 @@ from typing import Any
 import anyio
 
 from hookline_service.dispatcher import (
-    AnswerBoard,
     Dispatcher,
+    EngineEvents,
+    OutcomeBroker,
     RouteTable,
     SubscriptionTable,
-    Switchboard,
 )
 from hookline_service.dispatcher.events import Accepted
 from hookline_service.model.events import Event, Recorded
@@ -54,7 +54,7 @@ class TalkRig:
     rig: EngineRig
     release: Release
     subscriptions: SubscriptionTable
-    answers: AnswerBoard
+    answers: OutcomeBroker
     routes: RouteTable
     dispatcher: Dispatcher
     ended: list[Session]
@@ -126,9 +126,9 @@ async def talking(
     lease_s: float = 30.0,
 ) -> AsyncIterator[TalkRig]:
     """A service without its HTTP, as after a start."""
-    subscriptions, answers = SubscriptionTable(), AnswerBoard()
+    subscriptions, answers = SubscriptionTable(), OutcomeBroker()
     await subscriptions.load(store)
-    switchboard = Switchboard(subscriptions, answers)
+    switchboard = EngineEvents(subscriptions, answers)
     ended: list[Session] = []
     switchboard.on_end(ended.append)
     async with running_engine(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hookline_service.clock import Clock
 from hookline_service.engine.changes import ChangeHub
-from hookline_service.engine.listening import SessionEnd
+from hookline_service.engine.listener import SessionEnd
 from hookline_service.engine.protocol import (
     Prepared,
     PrepareRequest,

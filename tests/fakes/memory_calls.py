@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from hookline import storing, values
+from hookline import store_rules, values
 from hookline.errors import HooklineError, InternalError
 from hookline_service.model.calls import (
     MOST_SUBSCRIPTIONS,
@@ -458,7 +458,7 @@ class MemoryCalls(MemoryProjects):
         if kept is not None and use.operation not in {StoreOperation.SET, StoreOperation.DEL}:
             current = self.gate.open(place[0], ValueKind.STORED, kept.value)
         after, result = store_step(use, current)
-        if after is storing.DELETED:
+        if after is store_rules.DELETED:
             self._values.pop(place, None)
         elif isinstance(after, bytes):
             others = [

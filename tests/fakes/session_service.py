@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hookline.errors import HooklineError
-from hookline.storing import DELETED, OPERATIONS, UNCHANGED, apply
+from hookline.store_rules import DELETED, OPERATIONS, UNCHANGED, apply
 
 
 @dataclass

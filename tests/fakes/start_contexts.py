@@ -8,7 +8,7 @@ import anyio.lowlevel
 
 from hookline.errors import HooklineError
 from hookline_service.engine.admission import Limit
-from hookline_service.engine.contexts import BuildMaterial, StartContext
+from hookline_service.engine.contexts import BuildMaterial, LaunchSpec
 from hookline_service.engine.exports import Exports
 from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.model.errors import BuildNotFoundError
@@ -19,7 +19,7 @@ from hookline_triggers.definitions import RetryPolicy
 
 @dataclass
 class FakeStartContexts:
-    """See `StartContexts`. `at_hand` false: every look-up has to be awaited, as after a deploy."""
+    """See `LaunchSpecs`. `at_hand` false: every look-up has to be awaited, as after a deploy."""
 
     timeout_s: float | None = None
     retries: RetryPolicy = field(default_factory=RetryPolicy)
@@ -32,10 +32,10 @@ class FakeStartContexts:
     mask: Mask = NO_MASK
     exports: dict[BuildId, Exports] = field(default_factory=dict["BuildId", "Exports"])
 
-    def find_context(self, session: Session) -> StartContext | None:
+    def find_context(self, session: Session) -> LaunchSpec | None:
         return self._context(session) if self.at_hand else None
 
-    async def get_context(self, session: Session) -> StartContext:
+    async def get_context(self, session: Session) -> LaunchSpec:
         await anyio.lowlevel.checkpoint()
         if self.is_open is not None:
             await self.is_open.wait()
@@ -53,11 +53,11 @@ class FakeStartContexts:
     def forget(self, project_id: ProjectId) -> None:
         pass
 
-    def _context(self, session: Session) -> StartContext:
+    def _context(self, session: Session) -> LaunchSpec:
         limits = self.limits
         if self.limit_of_project is not None:
             limits += (Limit(f"project:{session.project_id}", self.limit_of_project),)
-        return StartContext(
+        return LaunchSpec(
             project_name="project",
             process="fork",
             variables={"NAME": "value"},

@@ -18,8 +18,8 @@ from typing import Any
 import httpx2
 
 from hookline_cli.client import Service
-from hookline_cli.deploying import send_project
-from hookline_cli.exporting import ExportWish, export_session
+from hookline_cli.deploy_client import send_project
+from hookline_cli.exporting import ExportOptions, export_session
 from hookline_cli.follow import FINAL_STATES
 from hookline_cli.local_service import temporary_service
 from hookline_cli.project_files import pack_project
@@ -121,7 +121,7 @@ def _start(service: Service, name: str, urls: dict[str, str]) -> str:
 
 def _export(stage: Stage, name: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        wish = ExportWish(
+        wish = ExportOptions(
             output=Path(directory), as_test=False, project=None, makes_unrecorded=False
         )
         (file,) = export_session(stage.service, stage.session, wish, None)

@@ -157,7 +157,7 @@ JSON_PLACES = {
             f"runner/hookline_runner/session/{name}.py"
             for name in (
                 *("attempt", "calling", "decisions", "display", "entering", "journal", "link", "main"),
-                *("news", "operations", "output", "stack_taking", "suspending"),
+                *("news", "operations", "output", "stack_taking", "suspension"),
             )
         ],
         FRAMES,

@@ -48,7 +48,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
     Validates everything first and reports all findings at once; a deploy that fails leaves the active
     deployment as it was. On a terminal it asks for required variables that have no value yet.
     """
-    from hookline_cli.deploying import send_project, write_outcome
+    from hookline_cli.deploy_client import send_project, write_outcome
     from hookline_cli.findings import write_findings
     from hookline_cli.given_values import gather_values, with_values
     from hookline_cli.project_files import pack_project

@@ -34,7 +34,7 @@ def command(
     If a deploy fails, you see every finding, and the previous deployment stays active. When no service
     runs on the home, one is started as `hookline up` does, and ends with this command.
     """
-    from hookline_cli.developing import Development, develop, service_at_hand
+    from hookline_cli.dev_loop import Development, develop, service_at_hand
 
     development = Development(directory=resolved(directory), manifest=manifest, project=project)
     try:

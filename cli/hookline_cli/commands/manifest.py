@@ -65,7 +65,7 @@ def write_schema() -> None:
 @with_service
 def plan_manifest(service: Service, *, directory: Path, project: str | None, as_json: bool) -> None:
     """Show what deploying the project in DIRECTORY would create, update and delete."""
-    from hookline_cli.deploying import send_project, write_outcome
+    from hookline_cli.deploy_client import send_project, write_outcome
     from hookline_cli.project_files import pack_project
 
     is_file = directory.is_file()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hookline_cli.display import note, print_json
-from hookline_cli.follow import Patience, require_completed, session_goes_on
+from hookline_cli.follow import RetryDeadline, require_completed, session_goes_on
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import TargetOptions, json_option, read_json, timeout_option, with_target
 from hookline_cli.request_data import request_options, tell_of_missing_request
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 (one parameter per option)
         request["input"] = read_json("--event", event)
     elif request_data is not None:
         request["input"] = request_data
-    patience = Patience(timeout)
+    patience = RetryDeadline(timeout)
     if local:
         if deployment is not None:
             raise click.UsageError("--deployment is one of a service; leave out --local")

@@ -17,7 +17,7 @@ from hookline_cli.display import (
     span,
 )
 from hookline_cli.failures import describe_error
-from hookline_cli.follow import Patience, require_completed, session_goes_on, wait_final
+from hookline_cli.follow import RetryDeadline, require_completed, session_goes_on, wait_final
 from hookline_cli.json_values import JsonObject, object_of, objects_in
 from hookline_cli.options import (
     json_option,
@@ -131,7 +131,7 @@ def show_log(  # noqa: PLR0913 (one parameter per option)
     if follow:
         with session_goes_on(session_id):
             print_log_live(
-                service, session_id, Patience(None), kinds=kinds, plain=plain, as_json=as_json
+                service, session_id, RetryDeadline(None), kinds=kinds, plain=plain, as_json=as_json
             )
     else:
         print_log_stored(
@@ -174,7 +174,7 @@ def wait_session(service: Service, *, session: str, timeout: float | None, as_js
     """Wait until a session has ended; exit code 0 only if it completed."""
     session_id = session_id_of(service, session)
     with session_goes_on(session_id):
-        final = wait_final(service, session_id, Patience(timeout))
+        final = wait_final(service, session_id, RetryDeadline(timeout))
     _finish(final, as_json=as_json)
 
 
@@ -186,7 +186,7 @@ def watch_session(service: Service, *, session: str, timeout: float | None) -> N
     """Follow the log of a session to its end, then its status; exit code 0 only if it completed."""
     session_id = session_id_of(service, session)
     with session_goes_on(session_id):
-        final = print_log_live(service, session_id, Patience(timeout))
+        final = print_log_live(service, session_id, RetryDeadline(timeout))
     print_status(final)
     require_completed(final)
 

@@ -6,7 +6,7 @@ import click
 
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_json, printable
-from hookline_cli.follow import FINAL_STATES, Patience, session_goes_on, wait_final
+from hookline_cli.follow import FINAL_STATES, RetryDeadline, session_goes_on, wait_final
 from hookline_cli.json_values import JsonObject, objects_in, texts_in
 from hookline_cli.options import (
     json_option,
@@ -59,7 +59,7 @@ def stop_session(  # noqa: PLR0913 (one parameter per option)
     answer = service.post(path, {"reason": reason, "force": force})
     if wait:
         with session_goes_on(session_id):
-            answer = wait_final(service, session_id, Patience(timeout))
+            answer = wait_final(service, session_id, RetryDeadline(timeout))
     if as_json:
         print_json(answer)
     elif answer.get("state") in FINAL_STATES:

@@ -10,7 +10,7 @@ from hookline import json_text
 from hookline_cli.client import Service
 from hookline_cli.display import note, print_json
 from hookline_cli.failures import ArgumentInvalidError
-from hookline_cli.follow import Patience, require_completed, session_goes_on
+from hookline_cli.follow import RetryDeadline, require_completed, session_goes_on
 from hookline_cli.json_values import JsonObject
 from hookline_cli.options import (
     TargetOptions,
@@ -75,7 +75,7 @@ def fork_session(  # noqa: PLR0913 (one parameter per option)
     if wait:
         note(f"session {fork['id']}")
         with session_goes_on(str(fork["id"])):
-            final = follow_to_end(service, fork, Patience(timeout), as_json=as_json)
+            final = follow_to_end(service, fork, RetryDeadline(timeout), as_json=as_json)
         require_completed(final)
     elif as_json:
         print_json(fork)
@@ -124,9 +124,11 @@ def replay_session(
     Nothing outside is touched, and nothing is recorded. It ends where the recording ends; exit code 0 if the code did as
     recorded. Recorded secrets come over the API and stay in memory.
     """
-    from hookline_cli.replaying import ReplayWish, replay_session as replay, write_end
+    from hookline_cli.replaying import ReplayOptions, replay_session as replay, write_end
 
-    wish = ReplayWish(directory=directory, count=count, makes_unrecorded=unrecorded, debugs=debugs)
+    wish = ReplayOptions(
+        directory=directory, count=count, makes_unrecorded=unrecorded, debugs=debugs
+    )
     with options.connect() as service:
         recording, done = replay(service, session_id_of(service, session), wish, options.home)
     write_end(recording, done)
@@ -176,9 +178,9 @@ def export_session(  # noqa: PLR0913 (one parameter per option)
     Its secrets are replaced by stars; the data of its event and its results are not: review them before they go
     into a repository. A session that behaves differently when they are masked is refused. Writes the names of the files.
     """
-    from hookline_cli.exporting import ExportWish, export_session as export
+    from hookline_cli.exporting import ExportOptions, export_session as export
 
-    wish = ExportWish(
+    wish = ExportOptions(
         output=output,
         as_test=as_test,
         project=directory,

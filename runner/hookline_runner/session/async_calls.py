@@ -23,7 +23,7 @@ from hookline_runner.session.output import LogStream
 from hookline_runner.session.recording import Call, Outcome, Recorder, hide_own_frames
 from hookline_runner.session.retrying import Tries, tries_of
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import FAR_FUTURE
+from hookline_runner.session.suspension import FAR_FUTURE
 from hookline_runner.session.turns import Timer, Turns, plain_future
 
 # Types that are seen at once not to be awaitable.

@@ -17,7 +17,7 @@ from hookline_runner.codec import encode_value
 from hookline_runner.frames import FrameType
 from hookline_runner.session.answering import answer_field
 from hookline_runner.session.branches import INSIDE, Branch, current
-from hookline_runner.session.calling import Calls
+from hookline_runner.session.calling import ServiceOperations
 from hookline_runner.session.capture import Capture, CapturedLogging, CapturedStream
 from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.decisions import DecisionTable
@@ -32,7 +32,6 @@ from hookline_runner.session.entry import (
     wants_session_id,
 )
 from hookline_runner.session.gate import Gate
-from hookline_runner.session.host import SessionHost
 from hookline_runner.session.journal import (
     KIND,
     RESULT_LIMIT_BYTES as VALUE_LIMIT_BYTES,
@@ -44,8 +43,9 @@ from hookline_runner.session.link import Link
 from hookline_runner.session.output import LogLimits, LogStream, Waker
 from hookline_runner.session.own_handlers import OwnHandlers
 from hookline_runner.session.recording import Recorder
+from hookline_runner.session.sdk_backend import SessionBackend
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import Waiting
+from hookline_runner.session.suspension import Waiting
 from hookline_runner.session.tracebacks import describe, killed_by_itself
 
 _DEFAULT_LINES: Final = 1_000_000
@@ -107,8 +107,8 @@ class Attempt:
             hot_window_s,
             before_leaving=self._capture.finish,
         )
-        self._host = SessionHost(
-            Calls(link, self._recorder, self.output, self._clock),
+        self._host = SessionBackend(
+            ServiceOperations(link, self._recorder, self.output, self._clock),
             link,
             self._waiting,
             stop,

@@ -20,7 +20,7 @@ from hookline_runner.session.operations import (
 )
 from hookline_runner.session.output import LogStream
 from hookline_runner.session.recording import Call, Recorder
-from hookline_runner.session.suspending import FAR_FUTURE
+from hookline_runner.session.suspension import FAR_FUTURE
 
 _CALLS: Final = frozenset({Kind.CALL})
 _WAITS: Final = frozenset({Kind.WAIT})
@@ -29,7 +29,7 @@ _LONGEST_PAUSE_S: Final = 1.0
 _json_string = json.encoder.encode_basestring_ascii
 
 
-class Calls:
+class ServiceOperations:
     """Makes operations: recorded by the service at a position, or not at all."""
 
     __slots__ = ("_link", "clock", "output", "recorder")
@@ -88,7 +88,7 @@ def unwrap(reply: Reply) -> Any:
     raise CallRefusedError(reply.code, reply.message)
 
 
-class Taking:
+class PendingTake:
     """An operation that takes what has come for the session: asked for until something has, or its time is over.
 
     With a position it is recorded: that it waits and how long, as an entry of its own when it first has to, and the result.
@@ -109,7 +109,9 @@ class Taking:
         "wake_at",
     )
 
-    def __init__(self, calls: Calls, operation: str, arguments: Mapping[str, object]) -> None:
+    def __init__(
+        self, calls: ServiceOperations, operation: str, arguments: Mapping[str, object]
+    ) -> None:
         self._calls = calls
         self._arguments = arguments
         self._call: Call | None = None
@@ -190,7 +192,7 @@ class Taking:
         self._index = recorder.take_position(self.branch)
 
 
-class PutBack:
+class Undelivered:
     """What was taken for a task that was cancelled before it got it: the next one that asks for it gets it."""
 
     __slots__ = ("_kept",)

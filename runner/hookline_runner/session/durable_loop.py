@@ -19,7 +19,7 @@ from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.link import Link
 from hookline_runner.session.recording import Recorder
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import Waiting
+from hookline_runner.session.suspension import Waiting
 from hookline_runner.session.turns import Timer, Turns
 
 _monotonic: Final = time.monotonic  # kept: user code may replace the function

@@ -38,7 +38,7 @@ from hookline_runner.session.recording import HERE, Call, Outcome, Recorder, hid
 from hookline_runner.session.retrying import TimeLimit, Tries, tries_of
 from hookline_runner.session.sleeping import Sleeper
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import Waiting
+from hookline_runner.session.suspension import Waiting
 
 _DIRECT: Final = Action.DIRECT
 _WAITS: Final = frozenset({Action.WAIT, Action.SLEEP})

@@ -7,7 +7,7 @@ from hookline_runner.session.branches import Branch
 from hookline_runner.session.journal import WAKE_AT, Kind
 from hookline_runner.session.recording import Call, Recorder
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import FAR_FUTURE, Waiting
+from hookline_runner.session.suspension import FAR_FUTURE, Waiting
 
 
 class Sleeper:

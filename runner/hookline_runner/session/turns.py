@@ -18,13 +18,13 @@ from typing import Final, Protocol, TypeVar
 
 from hookline import values
 from hookline.errors import StuckError
-from hookline_runner.session.calling import PutBack, Taking
+from hookline_runner.session.calling import PendingTake, Undelivered
 from hookline_runner.session.in_flight import OwnFuture
 from hookline_runner.session.journal import KIND, WAKE_AT, Journal, Kind, Row, Step
 from hookline_runner.session.link import Reply
 from hookline_runner.session.recording import Recorder
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import FAR_FUTURE, Waiting
+from hookline_runner.session.suspension import FAR_FUTURE, Waiting
 
 _Result = TypeVar("_Result")
 
@@ -88,7 +88,7 @@ class Timer:
 class Parked:
     """A task that waits for what others send. Done when its turn has come, with the service's reply."""
 
-    taking: Taking
+    taking: PendingTake
     future: asyncio.Future[Reply]
     reply: Reply | None = None
     is_due: bool = True  # to be asked for
@@ -192,7 +192,7 @@ class Turns:
         if cancellation is not None:
             raise cancellation
 
-    def park(self, taking: Taking) -> Parked:
+    def park(self, taking: PendingTake) -> Parked:
         """Wait for something to take. On resumption it is not asked for before the journal is at its end."""
         parked = Parked(taking, OwnFuture(loop=asyncio.get_running_loop()))
         self._parked[parked] = None
@@ -208,7 +208,7 @@ class Turns:
             parked.alarm.cancel()
         self._parked.pop(parked, None)
 
-    def hand_on(self, put_back: PutBack) -> None:
+    def hand_on(self, put_back: Undelivered) -> None:
         """Give what was put back to those who wait for it, before anything else happens.
 
         It has no entry: on resumption it is put back at the same moment, and so handed on to the same task.

@@ -15,7 +15,7 @@ from hookline_service.api.endpoints import (
     NoQuery,
     PageQuery,
 )
-from hookline_service.api.naming import Names, load_names
+from hookline_service.api.names import Names, load_names
 from hookline_service.api.values import ProjectKey, Time, json_value
 from hookline_service.model.projects import Build
 from hookline_service.use_cases.builds import delete_build, get_build

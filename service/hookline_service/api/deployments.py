@@ -14,7 +14,7 @@ from hookline_service.api.endpoints import (
     NoQuery,
     PageQuery,
 )
-from hookline_service.api.naming import load_names
+from hookline_service.api.names import load_names
 from hookline_service.api.values import ProjectKey, Time
 from hookline_service.model.ids import DeploymentId
 from hookline_service.model.projects import Deployment, DeploymentState

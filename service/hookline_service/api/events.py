@@ -17,7 +17,7 @@ from hookline_service.api.endpoints import (
     PageQuery,
     Shape,
 )
-from hookline_service.api.naming import Names, load_names
+from hookline_service.api.names import Names, load_names
 from hookline_service.api.values import GivenJson, GivenTime, ProjectKey, Time, json_value
 from hookline_service.model.events import Event, EventFilter, Recorded
 from hookline_service.model.ids import DeploymentId, EventId

@@ -10,7 +10,7 @@ from hookline.errors import InvalidError
 from hookline.header_rules import is_field_text, is_token
 from hookline.json_text import write
 from hookline.values import decode
-from hookline_service.api.sniffing import sniff
+from hookline_service.api.content_type import sniff
 from hookline_service.model.plain_values import plain_of
 
 Headers = list[tuple[bytes, bytes]]

@@ -19,11 +19,11 @@ from hookline_service.api.endpoints import (
     Shape,
 )
 from hookline_service.api.events import DispatchAnswer, dispatch_answer
-from hookline_service.api.naming import load_names
+from hookline_service.api.names import load_names
 from hookline_service.api.values import GivenTime, ProjectKey, Time
 from hookline_service.use_cases import schedules
 from hookline_service.use_cases.projects import get_project
-from hookline_service.use_cases.schedules import StandingSchedule
+from hookline_service.use_cases.schedules import ScheduleWithTrigger
 from hookline_triggers.cron import parse_schedule
 
 _UPCOMING = 5
@@ -181,7 +181,7 @@ def _key(call: Call[Any, Any]) -> str:
     return call.path["schedule"]
 
 
-async def _answer(call: Call[Any, Any], found: StandingSchedule) -> ScheduleAnswer:
+async def _answer(call: Call[Any, Any], found: ScheduleWithTrigger) -> ScheduleAnswer:
     trigger, schedule = found.trigger, found.schedule
     written = trigger.definition
     names = await load_names(call.services.store, [trigger.project_id])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hookline_service.api.endpoints import Answer
-from hookline_service.api.naming import Names
+from hookline_service.api.names import Names
 from hookline_service.api.values import Time, format_time, json_value
 from hookline_service.engine.protocol import Stack, StackReport
 from hookline_service.model.sessions import Attempt, JournalEntry, LogRecord, Session, SessionError

@@ -18,7 +18,7 @@ from hookline_service.api.endpoints import (
     Shape,
 )
 from hookline_service.api.errors import RequestInvalidError
-from hookline_service.api.naming import load_names
+from hookline_service.api.names import load_names
 from hookline_service.api.session_answers import ErrorAnswer, SessionAnswer, session_answer
 from hookline_service.api.values import GivenJson, json_value
 from hookline_service.model.ids import BuildId, DeploymentId, SessionId

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookline_service.api.naming import load_names
+from hookline_service.api.names import load_names
 from hookline_service.api.services import ApiServices
 from hookline_service.api.session_answers import log_object, session_answer
 from hookline_service.api.streams import EventSender, EventStream, event_bytes

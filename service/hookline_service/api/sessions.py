@@ -19,7 +19,7 @@ from hookline_service.api.endpoints import (
     Shape,
 )
 from hookline_service.api.errors import RequestInvalidError
-from hookline_service.api.naming import load_names
+from hookline_service.api.names import load_names
 from hookline_service.api.session_answers import (
     ActivityPage,
     AttemptPage,

@@ -18,8 +18,8 @@ from hookline_service.api.http_outcomes import (
     reply_of,
     reply_of_returned,
 )
-from hookline_service.dispatcher.answers import AllEnded, AnswerWaiter, TooMuch
-from hookline_service.engine.listening import SessionEnd
+from hookline_service.dispatcher.answers import AllEnded, OutcomeStream, TooMuch
+from hookline_service.engine.listener import SessionEnd
 from hookline_service.model.calls import Outcome
 from hookline_service.model.ids import EventId, SessionId
 from hookline_service.model.sessions import SessionState
@@ -36,7 +36,7 @@ _Read = TypeVar("_Read")
 
 
 async def answer_caller(
-    answers: AnswerWaiter, receive: Receive, send: Send, timeout_s: float, *, send_timeout_s: float
+    answers: OutcomeStream, receive: Receive, send: Send, timeout_s: float, *, send_timeout_s: float
 ) -> None:
     """Send the answer as soon as it is there: the first outcome, or how the sessions ended; 504 after the time.
 
@@ -77,7 +77,7 @@ async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
 class _Conversation:
     """One response, from the first outcome to the last part of its body."""
 
-    def __init__(self, answers: AnswerWaiter, send: Send, timeout_s: float) -> None:
+    def __init__(self, answers: OutcomeStream, send: Send, timeout_s: float) -> None:
         self._answers = answers
         self._send = send
         self._timeout_s = timeout_s

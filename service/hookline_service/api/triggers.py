@@ -13,7 +13,7 @@ from hookline_service.api.endpoints import (
     NoQuery,
     PageQuery,
 )
-from hookline_service.api.naming import Names, load_names
+from hookline_service.api.names import Names, load_names
 from hookline_service.api.values import ProjectKey
 from hookline_service.model.errors import TriggerNotFoundError
 from hookline_service.model.ids import TriggerId

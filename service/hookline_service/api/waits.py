@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hookline_service.api.naming import Names
+from hookline_service.api.names import Names
 from hookline_service.api.values import format_time
 from hookline_service.model.calls import Wait
 from hookline_service.model.ids import SessionId, TriggerId

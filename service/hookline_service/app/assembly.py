@@ -10,23 +10,23 @@ from hookline_service.api.application import create_api, mount
 from hookline_service.api.published import create_published
 from hookline_service.api.services import ApiServices
 from hookline_service.api.webhooks import create_webhooks
-from hookline_service.app.contexts import ContextReader
+from hookline_service.app.contexts import LaunchSpecReader
 from hookline_service.app.session_reports import SessionReports
 from hookline_service.clock import HeldClock, SystemClock, steady_s
 from hookline_service.dispatcher import (
-    AnswerBoard,
     Dispatcher,
+    EngineEvents,
+    OutcomeBroker,
     RouteTable,
     ScheduleTicker,
     SubscriptionTable,
-    Switchboard,
 )
 from hookline_service.dispatcher.judging import WorkerJudge
 from hookline_service.dispatcher.surveying import WorkerSurveyor
 from hookline_service.engine.changes import ChangeHub
 from hookline_service.engine.embedded import EmbeddedEngine
-from hookline_service.engine.listening import EngineListener
-from hookline_service.engine.parts import EngineParts, EngineSettings
+from hookline_service.engine.listener import EngineListener
+from hookline_service.engine.parts import EngineDeps, EngineSettings
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.wire import StartLimits
 from hookline_service.model.calls import ChildLimits, StoreLimits
@@ -46,7 +46,7 @@ class Parts:
     settings: Settings
     store: Store
     engine: EmbeddedEngine
-    engine_parts: EngineParts
+    engine_parts: EngineDeps
     routes: RouteTable
     ticker: ScheduleTicker
     subscriptions: SubscriptionTable
@@ -59,9 +59,9 @@ def build_parts(settings: Settings, store: Store, token: Secret, keys: SecretKey
     """Every part, connected and not yet running."""
     clock = SystemClock()
     held_clock = HeldClock(clock, steady_s)
-    contexts = ContextReader(store, keys.box, settings.base_url)
-    subscriptions, answers = SubscriptionTable(), AnswerBoard()
-    switchboard = Switchboard(subscriptions, answers)
+    contexts = LaunchSpecReader(store, keys.box, settings.base_url)
+    subscriptions, answers = SubscriptionTable(), OutcomeBroker()
+    switchboard = EngineEvents(subscriptions, answers)
     engine_parts = _engine_parts(settings, store, contexts, held_clock, switchboard, keys.values)
     engine = EmbeddedEngine(engine_parts)
     routes = RouteTable(store)
@@ -152,12 +152,12 @@ def _engine_settings(settings: Settings) -> EngineSettings:
 def _engine_parts(
     settings: Settings,
     store: Store,
-    contexts: ContextReader,
+    contexts: LaunchSpecReader,
     clock: HeldClock,
     listener: EngineListener,
     gate: ValueGate,
-) -> EngineParts:
-    return EngineParts(
+) -> EngineDeps:
+    return EngineDeps(
         store=store,
         pool=RunnerPool(prepare_timeout_s=settings.prepare_timeout_s),
         contexts=contexts,

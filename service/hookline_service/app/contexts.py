@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hookline_service.engine.admission import Limit
-from hookline_service.engine.contexts import BuildMaterial, StartContext
+from hookline_service.engine.contexts import BuildMaterial, LaunchSpec
 from hookline_service.engine.exports import Exports
 from hookline_service.engine.masking import Mask, mask_of
 from hookline_service.engine.vault import ValueGuard
@@ -16,7 +16,7 @@ from hookline_service.model.errors import BuildNotFoundError
 from hookline_service.model.ids import BuildId, DeploymentId, ProjectId, TriggerId
 from hookline_service.model.sessions import Session
 from hookline_service.storage.protocols import Store
-from hookline_service.use_cases.journal_values import JournalVault
+from hookline_service.use_cases.journal_values import JournalCipher
 from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.start_variables import variables_for
 from hookline_service.use_cases.variables import open_variable
@@ -36,23 +36,23 @@ class _Key:
     deployment_id: DeploymentId | None
 
 
-class ContextReader:
-    """See `StartContexts`."""
+class LaunchSpecReader:
+    """See `LaunchSpecs`."""
 
     def __init__(self, store: Store, box: SecretBox, base_url: str) -> None:
         self._store = store
         self._box = box
         self._base_url = base_url
-        self._contexts: dict[_Key, StartContext] = {}
+        self._contexts: dict[_Key, LaunchSpec] = {}
         self._generation = 0
         self._exports: dict[BuildId, Exports] = {}
 
-    def find_context(self, session: Session) -> StartContext | None:
-        """See `StartContexts.find_context`."""
+    def find_context(self, session: Session) -> LaunchSpec | None:
+        """See `LaunchSpecs.find_context`."""
         return self._contexts.get(_key_of(session))
 
-    async def get_context(self, session: Session) -> StartContext:
-        """See `StartContexts.get_context`."""
+    async def get_context(self, session: Session) -> LaunchSpec:
+        """See `LaunchSpecs.get_context`."""
         key = _key_of(session)
         if (known := self._contexts.get(key)) is not None:
             return known
@@ -63,7 +63,7 @@ class ContextReader:
         name = next((t.definition.name for t in triggers if t.id == session.trigger_id), None)
         definition = _definition(manifest, name)
         mask = await self._mask(project.id)
-        context = StartContext(
+        context = LaunchSpec(
             project_name=project.name,
             process=manifest.process,
             variables=await variables_for(self._store, self._box, project.id, self._base_url),
@@ -72,14 +72,14 @@ class ContextReader:
             retries=definition.retries if definition else _NO_RETRIES,
             is_sync=definition is not None and definition.is_sync,
             mask=mask,
-            guard=ValueGuard(mask, JournalVault(self._box, project.id)),
+            guard=ValueGuard(mask, JournalCipher(self._box, project.id)),
         )
         if generation == self._generation:
             self._contexts[key] = context
         return context
 
     async def get_material(self, build_id: BuildId) -> BuildMaterial:
-        """See `StartContexts.get_material`."""
+        """See `LaunchSpecs.get_material`."""
         manifest = await self._manifest(build_id)
         return BuildMaterial(
             archive=await self._store.get_archive(build_id),
@@ -89,7 +89,7 @@ class ContextReader:
         )
 
     async def get_exports(self, build_id: BuildId) -> Exports:
-        """See `StartContexts.get_exports`."""
+        """See `LaunchSpecs.get_exports`."""
         known = self._exports.get(build_id)
         if known is None:
             manifest = await self._manifest(build_id)
@@ -103,7 +103,7 @@ class ContextReader:
         return known
 
     def forget(self, project_id: ProjectId) -> None:
-        """See `StartContexts.forget`."""
+        """See `LaunchSpecs.forget`."""
         self._generation += 1
         for key in [key for key in self._contexts if key.project_id == project_id]:
             del self._contexts[key]

@@ -22,12 +22,12 @@ from hookline.errors import ConflictError, HooklineError, InvalidError
 from hookline_runner import fast_json
 from hookline_service.app.assembly import Parts, build_parts
 from hookline_service.app.http_connections import CarefulHttpProtocol
-from hookline_service.app.listening import listen, runner_socket_path
 from hookline_service.app.logs import configure_logging
 from hookline_service.app.readiness import tell_service_manager
 from hookline_service.app.room import make_room
 from hookline_service.app.runner_child import keep_runner
 from hookline_service.app.runner_links import keep_links
+from hookline_service.app.sockets import listen, runner_socket_path
 from hookline_service.clock import SystemClock, steady_s
 from hookline_service.engine.inbox import FrameInbox
 from hookline_service.engine.link import link_factory

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import anyio
 
-from hookline_service.engine.listening import SessionEnd
+from hookline_service.engine.listener import SessionEnd
 from hookline_service.model.calls import Outcome
 from hookline_service.model.ids import EventId, SessionId
 
@@ -32,10 +32,10 @@ class TooMuch:
     """More was answered than this caller, or all callers together, have taken; the rest is lost."""
 
 
-class AnswerWaiter:
+class OutcomeStream:
     """What comes for one event, in order. It must be closed."""
 
-    def __init__(self, board: AnswerBoard, event_id: EventId) -> None:
+    def __init__(self, board: OutcomeBroker, event_id: EventId) -> None:
         self._board = board
         self._outcomes: deque[Outcome] = deque()
         self._held_bytes = 0
@@ -158,7 +158,7 @@ class AnswerWaiter:
         self._board.release(size_bytes)
 
 
-class AnswerBoard:
+class OutcomeBroker:
     """Who waits for what. See `EngineListener` for when it is told.
 
     What comes faster than callers take it is held in memory: so many bytes for one waiter, and so many for all.
@@ -173,15 +173,15 @@ class AnswerBoard:
         self._most_of_one_bytes = most_of_one_bytes
         self._most_of_all_bytes = most_of_all_bytes
         self._held_bytes = 0
-        self._by_event: dict[EventId, list[AnswerWaiter]] = {}
-        self._by_session: dict[SessionId, list[AnswerWaiter]] = {}
+        self._by_event: dict[EventId, list[OutcomeStream]] = {}
+        self._by_session: dict[SessionId, list[OutcomeStream]] = {}
 
     def __len__(self) -> int:
         return sum(len(waiters) for waiters in self._by_event.values())
 
-    def open(self, event_id: EventId) -> AnswerWaiter:
+    def open(self, event_id: EventId) -> OutcomeStream:
         """Wait for what comes for the event from now on."""
-        waiter = AnswerWaiter(self, event_id)
+        waiter = OutcomeStream(self, event_id)
         self._by_event.setdefault(event_id, []).append(waiter)
         return waiter
 
@@ -212,11 +212,11 @@ class AnswerBoard:
         for waiter in tuple(self._by_session.get(end.session.id, ())):
             waiter.take_end(end)
 
-    def watch(self, waiter: AnswerWaiter, session_id: SessionId) -> None:
+    def watch(self, waiter: OutcomeStream, session_id: SessionId) -> None:
         """The waiter wants to know how this session ends."""
         self._by_session.setdefault(session_id, []).append(waiter)
 
-    def forget(self, waiter: AnswerWaiter) -> None:
+    def forget(self, waiter: OutcomeStream) -> None:
         """The waiter is closed."""
         _drop(self._by_event, waiter.event_id, waiter)
         for session_id in waiter.sessions:
@@ -227,7 +227,7 @@ def _size_of(outcome: Outcome) -> int:
     return OUTCOME_BYTES + len(outcome.value)
 
 
-def _drop(table: dict[_Key, list[AnswerWaiter]], key: _Key, waiter: AnswerWaiter) -> None:
+def _drop(table: dict[_Key, list[OutcomeStream]], key: _Key, waiter: OutcomeStream) -> None:
     waiters = table.get(key, [])
     if waiter in waiters:
         waiters.remove(waiter)

@@ -12,18 +12,18 @@ import anyio
 from hookline.errors import RateLimitedError
 from hookline_runner import fast_json
 from hookline_service.clock import Clock
-from hookline_service.dispatcher.answers import AnswerBoard, AnswerWaiter
+from hookline_service.dispatcher.answers import OutcomeBroker, OutcomeStream
 from hookline_service.dispatcher.judging import InlineJudge, Judge
 from hookline_service.dispatcher.plans import (
     EventFacts,
     joined_reasons,
     passes_filter,
+    rejection_reason,
     session_for,
-    why_not,
 )
 from hookline_service.dispatcher.routes import Route, RouteTable
 from hookline_service.dispatcher.subscriptions import SubscriptionTable
-from hookline_service.engine.listening import SessionEnd
+from hookline_service.engine.listener import SessionEnd
 from hookline_service.engine.protocol import Engine
 from hookline_service.model.errors import NoActiveDeploymentError, TriggerNotFoundError
 from hookline_service.model.events import (
@@ -54,7 +54,7 @@ class Accepted:
     """
 
     recorded: Recorded
-    answers: AnswerWaiter | None = None
+    answers: OutcomeStream | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Dispatcher:
         clock: Clock,
         queue_limit_bytes: int,
         subscriptions: SubscriptionTable | None = None,
-        answers: AnswerBoard | None = None,
+        answers: OutcomeBroker | None = None,
         judge: Judge | None = None,
     ) -> None:
         self._store = store
@@ -90,7 +90,7 @@ class Dispatcher:
         self._queue_limit_bytes = queue_limit_bytes
         self._pending_bytes = 0  # of events that are being recorded
         self._subscriptions = SubscriptionTable() if subscriptions is None else subscriptions
-        self._answers = AnswerBoard() if answers is None else answers
+        self._answers = OutcomeBroker() if answers is None else answers
         self._judge = InlineJudge() if judge is None else judge
 
     async def has_webhook(self, slug: str) -> bool:
@@ -255,7 +255,7 @@ class Dispatcher:
         facts: EventFacts,
         scheduled_for: datetime | None,
     ) -> None:
-        reason = await why_not(trigger.definition, deployment, facts, self._judge)
+        reason = await rejection_reason(trigger.definition, deployment, facts, self._judge)
         if reason:
             plan.reasons.append((trigger.definition.name, reason))
         else:
@@ -263,13 +263,13 @@ class Dispatcher:
 
     # -- recording ---------------------------------------------------------------------------
 
-    async def _record(self, plan: _Plan, answers: AnswerWaiter | None = None) -> Recorded:
+    async def _record(self, plan: _Plan, answers: OutcomeStream | None = None) -> Recorded:
         # A caller who goes away must not leave a recorded session that nobody started; the store bounds the wait.
         with anyio.CancelScope(shield=True):
             recorded = await self._record_and_start(plan, answers)
         return recorded  # noqa: RET504 # pyright: ignore[reportPossiblyUnboundVariable] - a scope nobody cancels
 
-    async def _record_and_start(self, plan: _Plan, answers: AnswerWaiter | None) -> Recorded:
+    async def _record_and_start(self, plan: _Plan, answers: OutcomeStream | None) -> Recorded:
         size_bytes = len(plan.event.data) + len(plan.event.body or b"")
         self._pending_bytes += size_bytes
         try:
@@ -304,7 +304,7 @@ class Dispatcher:
             raise
         return Accepted(recorded=recorded, answers=answers)
 
-    async def _tell_ends(self, answers: AnswerWaiter) -> None:
+    async def _tell_ends(self, answers: OutcomeStream) -> None:
         """Sessions that may have ended before somebody listened."""
         for session_id in sorted(answers.sessions)[:_MOST_LOOKED_AT]:
             session = await self._store.get_session(session_id)

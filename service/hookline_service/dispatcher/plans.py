@@ -42,7 +42,7 @@ class EventFacts:
         return data_for_filters(fast_json.read(self.event.data), self.event.body)
 
 
-async def why_not(
+async def rejection_reason(
     definition: TriggerDefinition, deployment: Deployment, facts: EventFacts, judge: Judge
 ) -> str:
     """Why the event starts nothing by this trigger; "" when it does. Raises as `Judge.explain`."""

@@ -162,15 +162,15 @@ class ScheduleTicker:
         definition = route.trigger.definition
         policies = definition.policies
         window_s = max(policies.catchup_s, ON_TIME_S) + policies.jitter_s
-        late_by_jitter = replace(policies, catchup_s=window_s)
+        widened_policies = replace(policies, catchup_s=window_s)
         expression = parse_schedule(definition.schedule, definition.timezone)
         last = schedule.next_fire_at - _MICROSECOND
-        due = due_fires(expression, late_by_jitter, last, now, limit=_FIRES_AT_ONCE)
+        due = due_fires(expression, widened_policies, last, now, limit=_FIRES_AT_ONCE)
         if due.missed:
             facts = {"trigger": definition.name, "missed": due.missed}
             logger.warning("missed fires were dropped", extra=facts)
         fires = [*due.fires, due.next_fire_at]
-        if fires[0] is None or not due.fires:
+        if not due.fires:
             schedule = replace(schedule, next_fire_at=due.next_fire_at)
             await self._store.save_schedule(schedule)
         for fire, following in pairwise(fires):

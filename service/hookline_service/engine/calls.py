@@ -22,12 +22,12 @@ from hookline_service.engine.operations import (
     MAX_CALL_BYTES,
     Caller,
     CallFrame,
-    ChildWish,
+    ChildRequest,
     operation_of,
     read_call,
     refusal_of,
 )
-from hookline_service.engine.parts import EngineParts
+from hookline_service.engine.parts import EngineDeps
 from hookline_service.engine.wire import WireError
 from hookline_service.model.calls import (
     CallResult,
@@ -77,13 +77,13 @@ class CallRuns(Protocol):
         ...
 
 
-class CallDesk:
+class OperationHandler:
     """Takes calls of attempts. Everything happens on the event loop but the reading of large ones.
 
     `on_eased` is called whenever one of those has been read.
     """
 
-    def __init__(self, parts: EngineParts, engine: CallRuns, on_eased: Callable[[], None]) -> None:
+    def __init__(self, parts: EngineDeps, engine: CallRuns, on_eased: Callable[[], None]) -> None:
         self._engine = engine
         self._on_eased = on_eased
         self._store = parts.store
@@ -122,10 +122,10 @@ class CallDesk:
             self._start_soon(attempt, call, size)
         else:
             wanted = operation_of(call, self._caller(attempt))
-            if isinstance(wanted, ChildWish) and wanted.project:
+            if isinstance(wanted, ChildRequest) and wanted.project:
                 self._start_soon(attempt, call, size)
             else:
-                self._submit(attempt, call, self._at_home(wanted, self._caller(attempt)))
+                self._submit(attempt, call, self._in_own_project(wanted, self._caller(attempt)))
 
     def _caller(self, attempt: LiveAttempt) -> Caller:
         now = self._clock.now()
@@ -165,17 +165,17 @@ class CallDesk:
             wanted = await anyio.to_thread.run_sync(
                 operation_of, call, caller, limiter=self._threads
             )
-            if isinstance(wanted, ChildWish) and wanted.project:
-                wanted = await self._abroad(wanted, caller)
+            if isinstance(wanted, ChildRequest) and wanted.project:
+                wanted = await self._in_other_project(wanted, caller)
         except WireError as exc:
             self._engine.abort(attempt, Exit(reason="protocol", detail=str(exc)))
             return
         except HooklineError as exc:
             self._fail(attempt, exc)
             return
-        self._submit(attempt, call, self._at_home(wanted, caller))
+        self._submit(attempt, call, self._in_own_project(wanted, caller))
 
-    async def _abroad(self, wish: ChildWish, caller: Caller) -> Operation:
+    async def _in_other_project(self, wish: ChildRequest, caller: Caller) -> Operation:
         """A session of another project, in the build that is active there."""
         project = await self._store.find_project(wish.project)
         if project is None:
@@ -197,7 +197,7 @@ class CallDesk:
         )
         return self._child(place, wish, caller)
 
-    def _check_export(self, exports: Exports, wish: ChildWish, caller: Caller) -> None:
+    def _check_export(self, exports: Exports, wish: ChildRequest, caller: Caller) -> None:
         if exports or self._needs_exports:
             check_export(
                 exports,
@@ -206,13 +206,13 @@ class CallDesk:
                 caller=caller.project,
             )
 
-    def _at_home(self, wanted: Operation | ChildWish, caller: Caller) -> Operation:
+    def _in_own_project(self, wanted: Operation | ChildRequest, caller: Caller) -> Operation:
         """The operation; a child of the caller's own project is placed beside it."""
-        if isinstance(wanted, ChildWish):
+        if isinstance(wanted, ChildRequest):
             return self._child(caller.session, wanted, caller)
         return wanted
 
-    def _child(self, place: Session, wish: ChildWish, caller: Caller) -> Operation:
+    def _child(self, place: Session, wish: ChildRequest, caller: Caller) -> Operation:
         """The start of a child in the build of `place`, or why there cannot be one."""
         limits = self._child_limits
         if caller.session.generation >= limits.generations:
@@ -294,7 +294,7 @@ class CallDesk:
                 self._tasks.start_soon(self._engine.start, child, None, name=f"start {child.id}")
 
 
-def _child_of(place: Session, wish: ChildWish, caller: Caller) -> Session:
+def _child_of(place: Session, wish: ChildRequest, caller: Caller) -> Session:
     return replace(
         fresh_copy(place, caller.at),
         trigger_id=None,

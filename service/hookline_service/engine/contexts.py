@@ -16,7 +16,7 @@ from hookline_triggers.definitions import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartContext:
+class LaunchSpec:
     """Facts of a session's project, build and trigger.
 
     `is_sync`: whoever sent the session's event waits for an answer. `variables` hold revealed secrets: never log them. `mask` covers these in what the session shows, `guard` seals
@@ -44,14 +44,14 @@ class BuildMaterial:
     process: str
 
 
-class StartContexts(Protocol):
+class LaunchSpecs(Protocol):
     """Where the engine gets its facts."""
 
-    def find_context(self, session: Session) -> StartContext | None:
+    def find_context(self, session: Session) -> LaunchSpec | None:
         """The context if it is at hand, without reading the store."""
         ...
 
-    async def get_context(self, session: Session) -> StartContext:
+    async def get_context(self, session: Session) -> LaunchSpec:
         """The context as it is now, read from the store where needed."""
         ...
 

@@ -21,22 +21,22 @@ import anyio.abc
 from hookline.errors import HooklineError, UnavailableError
 from hookline_runner.frames import FrameType
 from hookline_service.engine.admission import AdmissionQueue, RecentSessions, Ticket
-from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.contexts import LaunchSpec
 from hookline_service.engine.ending import (
-    Blame,
+    CrashCause,
     Exit,
     Next,
-    blame_for,
+    crash_cause_of,
     decide_ending,
     failure,
 )
 from hookline_service.engine.hosts import Host, LiveAttempt
 from hookline_service.engine.launch import begin, not_startable, send_journal
-from hookline_service.engine.listening import SessionEnd
-from hookline_service.engine.parts import EngineParts
+from hookline_service.engine.listener import SessionEnd
+from hookline_service.engine.parts import EngineDeps
 from hookline_service.engine.settlement import (
-    Settlement,
-    last_words,
+    AttemptResult,
+    session_end_of,
     settle,
     settle_attempt,
     stop_of,
@@ -73,7 +73,7 @@ _STORE_RETRY_S = 1.0
 class EmbeddedEngine:
     """See `Engine`. Its frames come from `FrameInbox`, its hosts from `RunnerPool`."""
 
-    def __init__(self, parts: EngineParts) -> None:
+    def __init__(self, parts: EngineDeps) -> None:
         self._store = parts.store
         self._pool = parts.pool
         self._contexts = parts.contexts
@@ -86,7 +86,7 @@ class EmbeddedEngine:
         self._queue = AdmissionQueue()
         self._live: dict[SessionId, LiveAttempt] = {}
         self._changing: set[SessionId] = set()
-        self._crashes: dict[SessionId, Counter[Blame]] = {}
+        self._crashes: dict[SessionId, Counter[CrashCause]] = {}
         self._lately = RecentSessions()
         self.source = SessionSource(parts.store, parts.clock, self)
         self.stacks = StackDesk(parts.store, self._live)
@@ -115,7 +115,7 @@ class EmbeddedEngine:
         await self._enqueue(session, event, is_fresh=is_fresh)
 
     async def take(self, session: Session) -> None:
-        """See `Taker.take`."""
+        """See `SessionSink.take`."""
         await self._enqueue(session, None, is_fresh=False)
 
     async def _enqueue(self, session: Session, event: Event | None, *, is_fresh: bool) -> None:
@@ -133,9 +133,9 @@ class EmbeddedEngine:
         if len(self._queue) >= _EVENTS_KEPT:
             is_fresh, event = False, None
         self._queue.push(Ticket(session, event, context.limits, is_fresh))
-        self.pump()
+        self.fill_hosts()
 
-    async def _read_context(self, session: Session) -> StartContext | None:
+    async def _read_context(self, session: Session) -> LaunchSpec | None:
         """The context; without it the session ends in error, or is taken again when the store can be read."""
         self._changing.add(session.id)
         try:
@@ -179,7 +179,7 @@ class EmbeddedEngine:
                 raise
         stopped = await self._store.get_session(session_id)
         self._announce_end(SessionEnd(session=stopped))
-        self.pump()
+        self.fill_hosts()
         return stopped
 
     def _keep(self, session: Session, attempt: LiveAttempt | None) -> None:
@@ -207,7 +207,7 @@ class EmbeddedEngine:
 
     # -- starting attempts -------------------------------------------------------------------
 
-    def pump(self) -> None:
+    def fill_hosts(self) -> None:
         """Begin as many attempts as there is room for."""
         behind = self.source.behind
         while (host := self._pool.pick()) is not None:
@@ -234,16 +234,16 @@ class EmbeddedEngine:
         return session_id in self._live or session_id in self._queue or session_id in self._changing
 
     def held(self) -> int:
-        """See `Taker.held`."""
+        """See `SessionSink.held`."""
         return len(self._queue) + len(self._live) + len(self._changing)
 
     def wants_more(self, project_id: ProjectId) -> bool:
-        """See `Taker.wants_more`."""
+        """See `SessionSink.wants_more`."""
         share = self._queue.share(project_id, _MAX_QUEUED)
         return self._queue.count(project_id) <= min(_QUEUE_LOW, share // 2)
 
     def room(self, project_id: ProjectId) -> int:
-        """See `Taker.room`."""
+        """See `SessionSink.room`."""
         return self._queue.room(project_id, _MAX_QUEUED)
 
     def _begin(self, ticket: Ticket, host: Host) -> None:
@@ -263,7 +263,7 @@ class EmbeddedEngine:
         elif self._tasks is not None:
             self._tasks.start_soon(self._launch_slowly, attempt, name=f"launch {session.id}")
 
-    def _launch(self, attempt: LiveAttempt, context: StartContext) -> None:
+    def _launch(self, attempt: LiveAttempt, context: LaunchSpec) -> None:
         """Start a session recorded a moment ago, which nobody else can have begun."""
         change, log = begin(attempt, context, self._clock.now())
         self._store.change_session_soon(change, log, partial(self._begun, attempt))
@@ -287,7 +287,7 @@ class EmbeddedEngine:
             if not is_ours:
                 self._close(attempt)
                 self._start_soon(self._look_again, session.id)
-                self.pump()
+                self.fill_hosts()
                 return
             self._changes.notify(session.id)
             self._send_start(attempt, context, journal_count=count)
@@ -311,9 +311,7 @@ class EmbeddedEngine:
             self._close(attempt)
             self._resume(session, _STORE_RETRY_S)
 
-    def _send_start(
-        self, attempt: LiveAttempt, context: StartContext, *, journal_count: int
-    ) -> None:
+    def _send_start(self, attempt: LiveAttempt, context: LaunchSpec, *, journal_count: int) -> None:
         try:
             header, payload = start_header(
                 opened(attempt.session, self._gate),
@@ -393,14 +391,14 @@ class EmbeddedEngine:
             verdict = attempt.verdict or how
             counted = self._crashes.pop(session.id, None)
             if counted is None or attempt.has_recorded:
-                counted = Counter[Blame]()
-            crashes = counted[blame_for(verdict)]
+                counted = Counter[CrashCause]()
+            crashes = counted[crash_cause_of(verdict)]
             ending = decide_ending(attempt.facts(verdict, crashes))
             if ending.outcome is AttemptOutcome.CRASHED and ending.next is Next.RESUME:
-                counted[blame_for(verdict)] += 1
+                counted[crash_cause_of(verdict)] += 1
                 self._crashes[session.id] = counted
             self._submit(settle_attempt(attempt, ending, verdict, crashes, self._clock.now()))
-        self.pump()
+        self.fill_hosts()
 
     def _is_left_to_the_next_start(self, attempt: LiveAttempt) -> bool:
         """Whether the service ends, and with it an attempt that has not ended by itself."""
@@ -436,13 +434,13 @@ class EmbeddedEngine:
         ending = failure(error, AttemptOutcome.LOST)
         self._submit(settle(session, ending, self._clock.now(), seq=seq, retries=retries))
 
-    def _submit(self, settlement: Settlement) -> None:
+    def _submit(self, settlement: AttemptResult) -> None:
         self._changing.add(settlement.session.id)
         self._store.change_session_soon(
             settlement.change, settlement.log, partial(self._settled, settlement)
         )
 
-    def _settled(self, settlement: Settlement, applied: bool | Exception) -> None:
+    def _settled(self, settlement: AttemptResult, applied: bool | Exception) -> None:
         session, ending = settlement.session, settlement.ending
         if isinstance(applied, Exception):
             facts = {"session_id": session.id, "error": str(applied)}
@@ -463,7 +461,7 @@ class EmbeddedEngine:
         elif ending.next is Next.WAIT or settlement.change.successor is not None:
             self.source.notice()
         if ending.next is Next.END:
-            self._announce_end(last_words(settlement))
+            self._announce_end(session_end_of(settlement))
 
     async def _look_again(self, session_id: SessionId) -> None:
         """What was to be written did not fit what the store holds: go on from there."""

@@ -71,7 +71,7 @@ class Exit:
     detail: str = ""
 
 
-class Blame(StrEnum):
+class CrashCause(StrEnum):
     """What a process that is gone died of; each is counted by itself."""
 
     ITSELF = "itself"
@@ -83,7 +83,7 @@ class Blame(StrEnum):
 class AttemptFacts:
     """Everything the decision needs.
 
-    `crashes` counts the attempts before it that died for the same `Blame`, with nothing recorded since.
+    `crashes` counts the attempts before it that died for the same `CrashCause`, with nothing recorded since.
     """
 
     is_durable: bool
@@ -145,13 +145,13 @@ def _name_of_signal(number: int) -> str:
         return f"signal {number}"
 
 
-def blame_for(how: Exit) -> Blame:
+def crash_cause_of(how: Exit) -> CrashCause:
     """Whether the session's own code seems to have ended its process."""
     if how.reason == "start_failed":
-        return Blame.START
+        return CrashCause.START
     if how.reason not in _SENTENCES and how.signal is None and how.status is None:
-        return Blame.OTHERS
-    return Blame.ITSELF
+        return CrashCause.OTHERS
+    return CrashCause.ITSELF
 
 
 def decide_ending(facts: AttemptFacts) -> Ending:
@@ -204,7 +204,7 @@ def _decide_crash(facts: AttemptFacts) -> Ending:
     if not facts.is_durable:
         message = f"{what}; a session that is not durable cannot be resumed"
         return failure(SessionError(type="SessionLostError", message=message), outcome)
-    is_shared = blame_for(facts.exit) is Blame.OTHERS
+    is_shared = crash_cause_of(facts.exit) is CrashCause.OTHERS
     limit = MAX_SHARED_CRASHES if is_shared else MAX_CRASHES
     if not is_lost and facts.crashes + 1 >= limit:
         message = f"{what}, {facts.crashes + 1} times in a row at the same place"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hookline_service.engine.admission import Limit
-from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.contexts import LaunchSpec
 from hookline_service.engine.ending import AttemptFacts, Done, Exit, Suspension
 from hookline_service.engine.link import RunnerLink
 from hookline_service.engine.masking import NO_MASK, Mask
@@ -31,7 +31,7 @@ class LiveAttempt:
     host: Host
     channel: int
     limits: tuple[Limit, ...]
-    context: StartContext | None = None
+    context: LaunchSpec | None = None
     seq: int = 0
     log_lines: int = 0
     log_bytes: int = 0

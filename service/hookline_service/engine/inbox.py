@@ -13,11 +13,11 @@ import anyio.abc
 from hookline.errors import HooklineError
 from hookline_runner.fair_queue import FairQueue
 from hookline_runner.frames import LINK_CHANNEL, Frame, FrameType
-from hookline_service.engine.calls import CallDesk, CallRuns
+from hookline_service.engine.calls import CallRuns, OperationHandler
 from hookline_service.engine.ending import Exit
 from hookline_service.engine.hosts import Host, LiveAttempt
 from hookline_service.engine.link import RunnerLink
-from hookline_service.engine.parts import EngineParts
+from hookline_service.engine.parts import EngineDeps
 from hookline_service.engine.stacks import take_report
 from hookline_service.engine.wire import (
     WireError,
@@ -57,7 +57,7 @@ class Runs(CallRuns, Protocol):
         """The attempt's process is gone."""
         ...
 
-    def pump(self) -> None:
+    def fill_hosts(self) -> None:
         """There may be room for more."""
         ...
 
@@ -69,9 +69,9 @@ class FrameInbox:
     project in turn, and at last in the links; never more than a little of them at the store, for webhooks go there too.
     """
 
-    def __init__(self, parts: EngineParts, engine: Runs) -> None:
+    def __init__(self, parts: EngineDeps, engine: Runs) -> None:
         self._engine = engine
-        self._calls = CallDesk(parts, engine, self._let_in_soon)
+        self._calls = OperationHandler(parts, engine, self._let_in_soon)
         self._pool = parts.pool
         self._store = parts.store
         self._contexts = parts.contexts
@@ -131,7 +131,7 @@ class FrameInbox:
                 "sessions run without a sandbox; only resource limits contain them",
                 extra={"runner": host.name, "reason": host.sandbox},
             )
-        self._engine.pump()
+        self._engine.fill_hosts()
 
     def bytes_received(self, link: RunnerLink) -> None:
         """See `LinkListener.bytes_received`."""

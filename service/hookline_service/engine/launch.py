@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hookline.errors import HooklineError
 from hookline_runner.frames import FrameType
-from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.contexts import LaunchSpec
 from hookline_service.engine.ending import Done
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.vault import is_sealed
@@ -46,7 +46,7 @@ class JournalSource(Protocol):
 
 
 def begin(
-    attempt: LiveAttempt, context: StartContext, now: datetime
+    attempt: LiveAttempt, context: LaunchSpec, now: datetime
 ) -> tuple[SessionChange, list[LogRecord]]:
     """Give the attempt its number; what is to be written before its session runs."""
     before = attempt.session
@@ -113,7 +113,7 @@ def _open_row(attempt: LiveAttempt, row: ReplayRow) -> ReplayRow:
     return (*row[:9], encoding, value, row[11])
 
 
-def deadline_of(session: Session, context: StartContext, now: datetime) -> datetime | None:
+def deadline_of(session: Session, context: LaunchSpec, now: datetime) -> datetime | None:
     """When the session times out; the clock runs from its first attempt on, waiting included."""
     if session.deadline_at is not None or context.timeout_s is None:
         return session.deadline_at

@@ -82,7 +82,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChildWish:
+class ChildRequest:
     """A session that shall be started: where its build is found, only the store can say. `project` "": the caller's."""
 
     project: str
@@ -130,7 +130,7 @@ def _entry_of(row: Any, position: Position, at: datetime) -> JournalEntry:
     )
 
 
-def operation_of(call: CallFrame, caller: Caller) -> Operation | ChildWish:
+def operation_of(call: CallFrame, caller: Caller) -> Operation | ChildRequest:
     """The operation of a CALL.
 
     What an honest process cannot send raises `WireError`; what a person may have written wrong is a `Refuse`.
@@ -186,10 +186,10 @@ def _send_signal(arguments: Arguments, _: Caller) -> Operation:
     return SendSignal(signal=signal)
 
 
-def _start_session(arguments: Arguments, caller: Caller) -> ChildWish:
+def _start_session(arguments: Arguments, caller: Caller) -> ChildRequest:
     entry_point = str(parse_call(text_of(arguments["entry_point"])))
     data = arguments.get("data")
-    return ChildWish(
+    return ChildRequest(
         project=_name_of(arguments.get("project") or "", "the name of a project"),
         entry_point=entry_point,
         data=None if data is None else plain_json(_value_of(data)),
@@ -275,7 +275,7 @@ def _deadline_of(arguments: Arguments) -> datetime | None:
     return None if deadline_at is None else time_of(deadline_at)
 
 
-_READERS: Final[dict[str, Callable[[Arguments, Caller], Operation | ChildWish]]] = {
+_READERS: Final[dict[str, Callable[[Arguments, Caller], Operation | ChildRequest]]] = {
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
     "take_event": _take_event,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from hookline_service.clock import Clock
 from hookline_service.engine.changes import ChangeHub
-from hookline_service.engine.contexts import StartContexts
-from hookline_service.engine.listening import NOBODY, EngineListener
+from hookline_service.engine.contexts import LaunchSpecs
+from hookline_service.engine.listener import NOBODY, EngineListener
 from hookline_service.engine.pool import RunnerPool
 from hookline_service.engine.store import EngineStore
 from hookline_service.engine.wire import StartLimits
@@ -34,7 +34,7 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineParts:
+class EngineDeps:
     """Everything around the engine; built once by `app`. `listener` is told what sessions do.
 
     `gate` opens inputs of sessions. `start_time` says what sessions are told of the present, in seconds since the epoch; None: their machine knows.
@@ -42,7 +42,7 @@ class EngineParts:
 
     store: EngineStore
     pool: RunnerPool
-    contexts: StartContexts
+    contexts: LaunchSpecs
     changes: ChangeHub
     clock: Clock
     settings: EngineSettings

@@ -8,7 +8,7 @@ from datetime import datetime
 from hookline_service.engine.ending import Ending, Exit, Next, resume_delay_s
 from hookline_service.engine.hosts import LiveAttempt
 from hookline_service.engine.launch import successor_of
-from hookline_service.engine.listening import SessionEnd
+from hookline_service.engine.listener import SessionEnd
 from hookline_service.model.sessions import (
     AttemptOutcome,
     LogKind,
@@ -21,7 +21,7 @@ from hookline_triggers.definitions import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class AttemptResult:
     """`session` is as it will be once `change` and `log` are stored. `resume_after_s` counts when it goes on."""
 
     session: Session
@@ -33,7 +33,7 @@ class Settlement:
 
 def settle_attempt(
     attempt: LiveAttempt, ending: Ending, how: Exit, crashes: int, now: datetime
-) -> Settlement:
+) -> AttemptResult:
     """The settlement of an attempt that ended so; `crashes` came before it in a row."""
     settlement = settle(
         attempt.session,
@@ -55,7 +55,7 @@ def settle(
     seq: int,
     retries: RetryPolicy | None = None,
     resume_after_s: float = 0.0,
-) -> Settlement:
+) -> AttemptResult:
     """The settlement of this ending; `seq` is the last used in the session's log and journal."""
     successor = None
     if ending.error is not None and retries is not None:
@@ -85,7 +85,7 @@ def settle(
         result=ending.result,
         ended_at=now if ending.next is Next.END else None,
     )
-    return Settlement(
+    return AttemptResult(
         session=after,
         ending=ending,
         change=change,
@@ -94,7 +94,7 @@ def settle(
     )
 
 
-def last_words(settlement: Settlement) -> SessionEnd:
+def session_end_of(settlement: AttemptResult) -> SessionEnd:
     """What there is to tell of a session that ended so."""
     return SessionEnd(
         session=settlement.session,

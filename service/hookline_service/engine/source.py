@@ -43,7 +43,7 @@ _BACKLOG_WAIT_S = 0.25
 _LONGEST_BACKLOG_WAIT_S = 1.0
 
 
-class Taker(Protocol):
+class SessionSink(Protocol):
     """The engine, as far as it takes sessions."""
 
     async def take(self, session: Session) -> None:
@@ -77,7 +77,7 @@ class SessionSource:
     `behind` are the projects of which sessions were left in the store, because the engine had no room for them.
     """
 
-    def __init__(self, store: EngineStore, clock: Clock, taker: Taker) -> None:
+    def __init__(self, store: EngineStore, clock: Clock, taker: SessionSink) -> None:
         self._store = store
         self._clock = clock
         self._taker = taker
@@ -136,7 +136,7 @@ class SessionSource:
         if is_sweep:
             await self._take_created(await self._projects_in_need())
             self._swept_at = began
-            await self._take_forgotten()
+            await self._sweep_orphans()
         elif self.behind:
             await self._take_created([each for each in self.behind if self._taker.wants_more(each)])
         self._look_s = anyio.current_time() - began
@@ -225,7 +225,7 @@ class SessionSource:
             if len(page) == _PAGE and project_id not in self.behind:
                 places.append((project_id, page[-1].id))
 
-    async def _take_forgotten(self) -> None:
+    async def _sweep_orphans(self) -> None:
         """A net under everything else: no session may be called running that nobody runs."""
         after: SessionId | None = None
         while page := await self._store.list_unfinished([SessionState.RUNNING], after, _PAGE):

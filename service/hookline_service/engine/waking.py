@@ -12,7 +12,7 @@ from hookline_runner import fast_json
 from hookline_runner.frames import FrameType
 from hookline_service.clock import Clock
 from hookline_service.engine.hosts import LiveAttempt
-from hookline_service.engine.source import SessionSource, Taker
+from hookline_service.engine.source import SessionSink, SessionSource
 from hookline_service.engine.store import EngineStore
 from hookline_service.model.events import Woken
 from hookline_service.model.ids import SessionId
@@ -30,7 +30,7 @@ class Waker:
         self,
         store: EngineStore,
         clock: Clock,
-        taker: Taker,
+        taker: SessionSink,
         source: SessionSource,
         live: Mapping[SessionId, LiveAttempt],
     ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from hookline.values import encode, from_tree, to_tree
 from hookline_runner import fast_json
 from hookline_runner.frames import MAX_FRAME_BYTES, Frame
-from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.contexts import LaunchSpec
 from hookline_service.engine.ending import Done, Exit, Suspension
 from hookline_service.engine.masking import NO_MASK, Mask
 from hookline_service.engine.vault import NO_GUARD, ValueGuard, is_sealed
@@ -265,7 +265,7 @@ def _status_of(value: Any) -> int | None:  # Any: a JSON value not yet looked at
 def start_header(
     session: Session,
     event: Event | None,
-    context: StartContext,
+    context: LaunchSpec,
     *,
     limits: StartLimits,
     journal_count: int,

@@ -13,7 +13,7 @@ from hookline_service.manifest.bindings import ModuleBindings
 from hookline_service.manifest.connection_calls import ConnectionCall, find_connection_calls
 from hookline_service.manifest.exports import entry_point_of
 from hookline_service.manifest.files import is_test
-from hookline_service.manifest.ignoring import IgnorePatterns
+from hookline_service.manifest.ignore_rules import IgnorePatterns
 from hookline_service.manifest.imports import (
     ImportSources,
     UnmetImport,
@@ -56,7 +56,7 @@ _MAX_PER_FILE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class CheckContext:
     """What a project is checked against, as far as it is known; None: not known, so not checked.
 
     Attributes:
@@ -76,13 +76,13 @@ class Surroundings:
 
 
 def check_project(
-    manifest: Manifest, files: Mapping[str, bytes], surroundings: Surroundings | None = None
+    manifest: Manifest, files: Mapping[str, bytes], surroundings: CheckContext | None = None
 ) -> tuple[Finding, ...]:
     """All findings about a parsed manifest and the project's files, by file and line.
 
     Pure; takes time in the order of the files' size, so call it in a thread.
     """
-    check = _Check(manifest, files, surroundings or Surroundings())
+    check = _Check(manifest, files, surroundings or CheckContext())
     check.run()
     findings = sort_findings([*check.findings, *read_requirements(manifest, files).findings])
     if len(findings) <= MAX_FINDINGS:
@@ -93,7 +93,7 @@ def check_project(
 
 def check_manifest(manifest: Manifest) -> tuple[Finding, ...]:
     """The findings about a parsed manifest that can be known without the project's files."""
-    check = _Check(manifest, None, Surroundings())
+    check = _Check(manifest, None, CheckContext())
     check.run()
     return sort_findings(check.findings)
 
@@ -102,7 +102,7 @@ class _Check:
     """One pass over one project; collects findings."""
 
     def __init__(
-        self, manifest: Manifest, files: Mapping[str, bytes] | None, around: Surroundings
+        self, manifest: Manifest, files: Mapping[str, bytes] | None, around: CheckContext
     ) -> None:
         self.findings: list[Finding] = []
         self._manifest = manifest

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hookline.errors import InvalidError
-from hookline_service.manifest.ignoring import IgnorePatterns
+from hookline_service.manifest.ignore_rules import IgnorePatterns
 from hookline_service.manifest.tar_entries import TarUnreadableError, count_entries
 from hookline_service.model.errors import Finding
 

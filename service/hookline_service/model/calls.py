@@ -145,12 +145,12 @@ class StartSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseStore:
-    """Read or change a value of the project's store; see `hookline.storing` for what each operation does.
+    """Read or change a value of the project's store; see `hookline.store_rules` for what each operation does.
 
     `operands` are values as JSON texts. `expires_at` goes with what is written; None keeps it for good. A value that has
     expired is missing. `list` gives the keys in order. What is published stays so when it is written again, until it is
     deleted or expires; to publish what is missing does nothing. Refused with `TooManyKeysError`, `ValueTooLargeError`,
-    and as `hookline.storing.apply` raises.
+    and as `hookline.store_rules.apply` raises.
     """
 
     operation: StoreOperation

@@ -83,13 +83,6 @@ class VariableNotFoundError(_MissingError):
     noun = "variable"
 
 
-class RunnerNotFoundError(_MissingError):
-    """No such runner host."""
-
-    code = "runner.not_found"
-    noun = "runner"
-
-
 class EventUnreadableError(InvalidError):
     """An event cannot be a value: it is nested too deep, or has too many items."""
 

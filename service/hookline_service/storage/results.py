@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
-from hookline import storing, values
+from hookline import store_rules, values
 from hookline.errors import (
     ConflictError,
     ForbiddenError,
@@ -139,17 +139,17 @@ def taken_signal(name: str, payload: bytes) -> Applied:
     return Applied(value={"name": name, "payload": values.decode(payload, around=values.AROUND)})
 
 
-def store_step(use: UseStore, current: bytes | None) -> tuple[bytes | storing.Change, Any]:
+def store_step(use: UseStore, current: bytes | None) -> tuple[bytes | store_rules.Change, Any]:
     """What a key holds after an operation on one value (JSON text, or what else happens to it), and the result.
 
     Raises:
         ValueTooLargeError: it would be larger than the limits allow.
-        HooklineError: as `storing.apply`.
+        HooklineError: as `store_rules.apply`.
     """
-    after, result = storing.apply(
+    after, result = store_rules.apply(
         use.operation, None if current is None else values.decode(current), _operands(use.operands)
     )
-    if isinstance(after, storing.Change):
+    if isinstance(after, store_rules.Change):
         return after, result
     text = values.encode(after)
     if len(text) > use.limits.value_bytes:
@@ -161,7 +161,7 @@ def _operands(texts: Sequence[bytes]) -> list[object]:
     try:
         return [values.decode(text) for text in texts]
     except ValueError as exc:
-        raise storing.StoreOperationError(f"an operand is not a value: {exc}") from exc
+        raise store_rules.StoreOperationError(f"an operand is not a value: {exc}") from exc
 
 
 def completion_of(change: SessionChange) -> bytes:

@@ -40,7 +40,11 @@ from hookline_service.use_cases.deploy_preparing import Preparation, Progress, p
 from hookline_service.use_cases.deploy_source import Source, read_source
 from hookline_service.use_cases.deploy_state import ProjectState, read_state
 from hookline_service.use_cases.projects import check_project_name
-from hookline_service.use_cases.releases import declared_connections, put_in_force, set_schedules
+from hookline_service.use_cases.releases import (
+    declared_connections,
+    set_schedules,
+    triggers_of_manifest,
+)
 from hookline_service.use_cases.secrets import SecretBox, SecretPlace
 from hookline_service.use_cases.webhook_urls import webhook_url
 from hookline_triggers.cron import parse_schedule
@@ -193,7 +197,7 @@ class Deployer:
             created_at=now,
             activated_at=now,
         )
-        triggers = put_in_force(
+        triggers = triggers_of_manifest(
             manifest.triggers,
             state.identities,
             project_id=project.id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hookline.errors import HooklineError, UnavailableError
 from hookline_service.engine.protocol import Prepared, Preparer, PrepareRequest
-from hookline_service.manifest.check import Surroundings
+from hookline_service.manifest.check import CheckContext
 from hookline_service.manifest.encoding import canonical_json
 from hookline_service.manifest.files import digest
 from hookline_service.manifest.values import DEFAULT_REQUIREMENTS, Position
@@ -47,9 +47,9 @@ class Preparation:
     failure: Finding | None = None
     unavailable: HooklineError | None = None
 
-    def surroundings(self, variables: frozenset[tuple[str, str]]) -> Surroundings:
+    def surroundings(self, variables: frozenset[tuple[str, str]]) -> CheckContext:
         """What the project is to be checked against; `variables` are those with a stored value."""
-        return Surroundings(
+        return CheckContext(
             modules=self.code.modules if self.code is not None else None,
             provided=self.ready.provided if self.ready is not None else None,
             stdlib=self.code.stdlib if self.code is not None else (),

@@ -21,8 +21,8 @@ from hookline_service.storage.protocols import DeploymentStore, Store, TriggerSt
 from hookline_service.use_cases.builds import get_build
 from hookline_service.use_cases.releases import (
     declared_connections,
-    put_in_force,
     set_schedules,
+    triggers_of_manifest,
 )
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ async def activate_deployment(
     manifest = manifest_from_json(build.manifest)
     async with lock:
         now = clock.now()
-        triggers = put_in_force(
+        triggers = triggers_of_manifest(
             manifest.triggers,
             await store.list_trigger_identities(deployment.project_id),
             project_id=deployment.project_id,

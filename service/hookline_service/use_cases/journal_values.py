@@ -12,7 +12,7 @@ VALUES_ENCODING = "values"
 _PLACE = "journal"
 
 
-class JournalVault:
+class JournalCipher:
     """See `Vault`: with the keys of the installation."""
 
     def __init__(self, box: SecretBox, project_id: ProjectId) -> None:
@@ -32,7 +32,7 @@ class JournalVault:
 
 
 def make_reseal(
-    vault: JournalVault, source: SessionId, target: SessionId, renamed: Mapping[str, str]
+    vault: JournalCipher, source: SessionId, target: SessionId, renamed: Mapping[str, str]
 ) -> Callable[[str, bytes], tuple[str, bytes]]:
     """What makes an entry's encoding and value fit for the journal of another session.
 

@@ -15,7 +15,7 @@ from hookline_triggers.definitions import TriggerDefinition, TriggerKind
 Identity = tuple[TriggerId, str, str | None]
 
 
-def put_in_force(
+def triggers_of_manifest(
     definitions: Iterable[TriggerDefinition],
     identities: Iterable[Identity],
     *,

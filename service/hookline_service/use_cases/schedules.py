@@ -45,25 +45,25 @@ class Dispatch(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingSchedule:
+class ScheduleWithTrigger:
     """A schedule with its trigger."""
 
     trigger: Trigger
     schedule: Schedule
 
 
-async def list_schedules(store: Store, project_id: ProjectId | None) -> list[StandingSchedule]:
+async def list_schedules(store: Store, project_id: ProjectId | None) -> list[ScheduleWithTrigger]:
     """Schedules in force, by project and name."""
     triggers = await store.list_triggers(project_id)
     rows = {row.trigger_id: row for row in await store.list_schedules(project_id)}
     return [
-        StandingSchedule(trigger=trigger, schedule=rows[trigger.id])
+        ScheduleWithTrigger(trigger=trigger, schedule=rows[trigger.id])
         for trigger in triggers
         if trigger.id in rows
     ]
 
 
-async def get_schedule(store: Store, key: str) -> StandingSchedule:
+async def get_schedule(store: Store, key: str) -> ScheduleWithTrigger:
     """The schedule of this trigger id, or of `PROJECT/NAME`.
 
     Raises:
@@ -131,7 +131,9 @@ def _times(
     return times
 
 
-async def pause_schedule(store: Store, lock: anyio.Lock, key: str, reason: str) -> StandingSchedule:
+async def pause_schedule(
+    store: Store, lock: anyio.Lock, key: str, reason: str
+) -> ScheduleWithTrigger:
     """Let the schedule fire no more until it is resumed; a paused one gets the new reason.
 
     Raises:
@@ -146,7 +148,7 @@ async def pause_schedule(store: Store, lock: anyio.Lock, key: str, reason: str) 
 
 async def resume_schedule(
     store: Store, lock: anyio.Lock, clock: Clock, key: str
-) -> StandingSchedule:
+) -> ScheduleWithTrigger:
     """Let the schedule fire again from now on; what it missed while paused stays missed.
 
     Raises:

@@ -36,7 +36,7 @@ from hookline_service.model.sessions import (
 )
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.event_edits import edit_event
-from hookline_service.use_cases.journal_values import JournalVault, make_reseal
+from hookline_service.use_cases.journal_values import JournalCipher, make_reseal
 from hookline_service.use_cases.kept_subscriptions import (
     ForkInvalidError,
     KeptSubscription,
@@ -181,7 +181,7 @@ class SessionForker:
     ) -> list[Subscription]:
         source = SessionId(session.forked_from or "")
         renamed = {one.id: new_subscription_id(session.created_at) for one in kept}
-        vault = JournalVault(self.box, session.project_id)
+        vault = JournalCipher(self.box, session.project_id)
         noun = "entry" if count == 1 else "entries"
         fork = SessionFork(
             session=session,

@@ -18,7 +18,7 @@ from hookline_service.model.secret import SHORTEST_COVERED
 from hookline_service.model.sessions import JournalEntry, Session, opened
 from hookline_service.storage.protocols import Store
 from hookline_service.use_cases.builds import get_build
-from hookline_service.use_cases.journal_values import JournalVault
+from hookline_service.use_cases.journal_values import JournalCipher
 from hookline_service.use_cases.secrets import SecretBox
 from hookline_service.use_cases.session_fork import SessionNotDurableError
 from hookline_service.use_cases.start_variables import variables_for
@@ -110,7 +110,7 @@ class HistoryReader:
         """
         session = await self._get_durable(session_id)
         mask = NO_MASK if are_open else await self._mask(session.project_id)
-        guard = ValueGuard(mask, JournalVault(self.box, session.project_id))
+        guard = ValueGuard(mask, JournalCipher(self.box, session.project_id))
         found: list[JournalEntry] = []
         size = 0
         while len(found) < limit and size < _PAGE_BYTES:

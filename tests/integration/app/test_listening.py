@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from hookline_service.app.listening import AddressUnavailableError, listen
+from hookline_service.app.sockets import AddressUnavailableError, listen
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from hookline_runner import host as host_module, tidying as tidying_module
+from hookline_runner import cache_eviction as tidying_module, host as host_module
 from hookline_runner.builds import Build, Builds, BuildSpec
+from hookline_runner.cache_eviction import CacheEviction
 from hookline_runner.child_processes import ChildProcesses
 from hookline_runner.clock import now_s
 from hookline_runner.environments import Environments, environment_id
@@ -21,7 +22,6 @@ from hookline_runner.frames import FrameType
 from hookline_runner.idle_directories import mark_used, remove_idle
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.sandbox import Sandbox
-from hookline_runner.tidying import Tidying
 from tests.builders.runner_host import running_host
 
 DAY_S = 86_400.0
@@ -67,7 +67,7 @@ class Cache:
         return [each for each in builds if each not in self.needed]
 
     async def tidy(self, days: float = 30) -> None:
-        await Tidying(
+        await CacheEviction(
             self.builds,
             self.environments,
             days=days,

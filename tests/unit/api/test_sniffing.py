@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookline_service.api.sniffing import sniff
+from hookline_service.api.content_type import sniff
 
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from hookline_service.api.sync_answers import answer_caller
-from hookline_service.dispatcher.answers import AnswerBoard, AnswerWaiter
+from hookline_service.dispatcher.answers import OutcomeBroker, OutcomeStream
 from hookline_service.model.calls import Outcome
 from hookline_service.model.ids import EventId, SessionId
 from tests.builders.moments import START
@@ -34,7 +34,7 @@ class Caller:
         self.got.append(message)
 
 
-def an_answered(board: AnswerBoard, body: str) -> AnswerWaiter:
+def an_answered(board: OutcomeBroker, body: str) -> OutcomeStream:
     waiter = board.open(EVENT)
     waiter.expect([SESSION])
     value = orjson.dumps({"body": body, "more": True})
@@ -45,7 +45,7 @@ def an_answered(board: AnswerBoard, body: str) -> AnswerWaiter:
 
 @pytest.mark.parametrize("reads", [0, 1, 2])
 async def test_a_caller_who_does_not_read_is_let_go(reads: int) -> None:
-    board, caller = AnswerBoard(), Caller(reads)
+    board, caller = OutcomeBroker(), Caller(reads)
     waiter = an_answered(board, "part")
 
     await answer_caller(waiter, caller.receive, caller.send, 60, send_timeout_s=0.001)
@@ -55,7 +55,7 @@ async def test_a_caller_who_does_not_read_is_let_go(reads: int) -> None:
 
 
 async def test_a_large_part_is_sent_in_pieces_that_wait_for_the_caller() -> None:
-    board, caller = AnswerBoard(), Caller(3)
+    board, caller = OutcomeBroker(), Caller(3)
     waiter = an_answered(board, "x" * 1_000_000)
 
     await answer_caller(waiter, caller.receive, caller.send, 60, send_timeout_s=0.001)

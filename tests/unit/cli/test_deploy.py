@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hookline_cli.deploying import trigger_lines
+from hookline_cli.deploy_client import trigger_lines
 from hookline_cli.display import local_time
 from hookline_cli.failures import FileUnusableError
 from hookline_cli.json_values import JsonObject

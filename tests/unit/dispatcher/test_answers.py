@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hookline_service.dispatcher.answers import OUTCOME_BYTES, AllEnded, AnswerBoard, TooMuch
-from hookline_service.engine.listening import SessionEnd
+from hookline_service.dispatcher.answers import OUTCOME_BYTES, AllEnded, OutcomeBroker, TooMuch
+from hookline_service.engine.listener import SessionEnd
 from hookline_service.model.calls import Outcome
 from hookline_service.model.ids import EventId, SessionId
 from hookline_service.model.sessions import Session
@@ -28,7 +28,7 @@ def an_end(
 
 
 async def test_outcomes_come_in_order_and_before_the_end():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     session = a_session(RELEASE)
     waiter = board.open(EVENT)
     waiter.expect([session.id])
@@ -47,7 +47,7 @@ async def test_outcomes_come_in_order_and_before_the_end():
 
 
 async def test_a_session_that_is_tried_again_is_waited_for():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     first, second = a_session(RELEASE), a_session(RELEASE)
     waiter = board.open(EVENT)
     waiter.expect([first.id])
@@ -60,7 +60,7 @@ async def test_a_session_that_is_tried_again_is_waited_for():
 
 
 async def test_what_was_recorded_before_is_given_once():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     waiter = board.open(EVENT)
     board.outcome_recorded(an_outcome(b"2", 2))
     board.outcome_recorded(an_outcome(b"3", 3))
@@ -74,7 +74,7 @@ async def test_what_was_recorded_before_is_given_once():
 
 
 async def test_a_caller_who_takes_nothing_does_not_fill_the_memory():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     waiter = board.open(EVENT)
     large = b"x" * (7 * 1024 * 1024)
 
@@ -88,7 +88,7 @@ async def test_a_caller_who_takes_nothing_does_not_fill_the_memory():
 
 
 async def test_many_callers_who_take_nothing_do_not_fill_the_memory():
-    board = AnswerBoard(most_of_one_bytes=FIVE, most_of_all_bytes=3 * FIVE)
+    board = OutcomeBroker(most_of_one_bytes=FIVE, most_of_all_bytes=3 * FIVE)
     events = [EventId(f"evt_{number}") for number in range(4)]
     waiters = [board.open(event) for event in events]
 
@@ -101,7 +101,7 @@ async def test_many_callers_who_take_nothing_do_not_fill_the_memory():
 
 
 async def test_what_a_caller_takes_makes_room_once_the_next_is_asked_for():
-    board = AnswerBoard(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
+    board = OutcomeBroker(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
     waiter = board.open(EVENT)
     waiter.expect([SessionId("ses_1")])
 
@@ -112,7 +112,7 @@ async def test_what_a_caller_takes_makes_room_once_the_next_is_asked_for():
 
 
 async def test_what_is_on_its_way_counts_when_the_rest_is_dropped():
-    board = AnswerBoard(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
+    board = OutcomeBroker(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
     waiter = board.open(EVENT)
     for number in range(2):
         board.outcome_recorded(an_outcome(b"x" * 5, number))
@@ -126,7 +126,7 @@ async def test_what_is_on_its_way_counts_when_the_rest_is_dropped():
 
 
 async def test_recorded_answers_are_bounded_as_well():
-    board = AnswerBoard(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
+    board = OutcomeBroker(most_of_one_bytes=2 * FIVE, most_of_all_bytes=2 * FIVE)
     waiter = board.open(EVENT)
     board.outcome_recorded(an_outcome(b"x" * 5, 2))
 
@@ -136,7 +136,7 @@ async def test_recorded_answers_are_bounded_as_well():
 
 
 async def test_only_the_last_returned_value_is_held_and_only_while_it_may_be_sent():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     first, second = a_session(RELEASE), a_session(RELEASE)
     waiter = board.open(EVENT)
     waiter.expect([first.id, second.id])
@@ -152,7 +152,7 @@ async def test_only_the_last_returned_value_is_held_and_only_while_it_may_be_sen
 
 
 async def test_many_returned_values_that_nobody_reads_do_not_fill_the_memory():
-    board = AnswerBoard(most_of_all_bytes=12)
+    board = OutcomeBroker(most_of_all_bytes=12)
     heard: list[object] = []
     for _ in range(2):
         session = a_session(RELEASE)
@@ -165,7 +165,7 @@ async def test_many_returned_values_that_nobody_reads_do_not_fill_the_memory():
 
 
 async def test_a_returned_value_beside_an_outcome_is_not_held():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     session = a_session(RELEASE)
     waiter = board.open(EVENT)
     waiter.expect([session.id])
@@ -177,7 +177,7 @@ async def test_a_returned_value_beside_an_outcome_is_not_held():
 
 
 async def test_a_closed_waiter_holds_nothing():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     waiter = board.open(EVENT)
     for number in range(2):
         board.outcome_recorded(an_outcome(b"x" * 5, number))
@@ -191,7 +191,7 @@ async def test_a_closed_waiter_holds_nothing():
 
 
 async def test_a_closed_waiter_is_forgotten():
-    board = AnswerBoard()
+    board = OutcomeBroker()
     session = a_session(RELEASE)
     first, second = board.open(EVENT), board.open(EVENT)
     for waiter in (first, second):

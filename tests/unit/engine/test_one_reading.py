@@ -22,7 +22,7 @@ from hookline_service.api.serving import json_response
 from hookline_service.api.streams import event_bytes
 from hookline_service.api.values import json_value
 from hookline_service.dispatcher.plans import EventFacts
-from hookline_service.engine.contexts import StartContext
+from hookline_service.engine.contexts import LaunchSpec
 from hookline_service.engine.wire import StartLimits, start_header
 from hookline_service.model.ids import SubscriptionId
 from hookline_service.model.plain_values import plain_json
@@ -41,7 +41,7 @@ from tests.builders.sessions import a_session
 
 RELEASE = a_release(a_project(), definitions=[a_definition(name="orders")])
 LIMITS = StartLimits(hot_window_s=1, log_limit_lines=1, log_limit_bytes=1, memory_limit_bytes=1)
-CONTEXT = StartContext(
+CONTEXT = LaunchSpec(
     project_name="p",
     process="fork",
     variables={},

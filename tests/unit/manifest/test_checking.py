@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 import hookline
 from hookline_connections.names import INTEGRATION_NAMES
 from hookline_runner.analysis import analyse
-from hookline_service.manifest.check import Surroundings, check_manifest, check_project
+from hookline_service.manifest.check import CheckContext, check_manifest, check_project
 from hookline_service.manifest.parse import parse_manifest
 
 HANDLER = b"def run(event):\n    return event\n"
@@ -27,7 +27,7 @@ def a_manifest(
 def check(files: dict[str, str | bytes], manifest=None, **around):
     contents = {path: one.encode() if isinstance(one, str) else one for path, one in files.items()}
     modules = analyse(contents)
-    surroundings = Surroundings(
+    surroundings = CheckContext(
         **{
             "modules": modules,
             "provided": {"requests"},
@@ -683,7 +683,7 @@ FACTS = st.recursive(
 def test_any_analysis_and_any_source_gives_findings(modules, source):
     files = {"main.py": source, "x.py": b"from autokitteh import a_client\n" + source}
 
-    findings = check_project(a_manifest(), files, Surroundings(modules=modules, provided=()))
+    findings = check_project(a_manifest(), files, CheckContext(modules=modules, provided=()))
 
     assert isinstance(findings, tuple)
 

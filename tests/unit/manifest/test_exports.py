@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hookline_runner.analysis import analyse
-from hookline_service.manifest.check import Surroundings, check_project
+from hookline_service.manifest.check import CheckContext, check_project
 from hookline_service.manifest.encoding import canonical_json, manifest_from_json
 from hookline_service.manifest.parse import parse_manifest
 from hookline_service.manifest.plan import PresentState, plan_release
@@ -25,7 +25,7 @@ def found(exports: str, file: str = "hookline.yaml") -> list[str]:
 def checked(exports: str) -> list[str]:
     result = parsed(exports)
     assert result.is_valid, result.findings
-    around = Surroundings(modules=analyse(FILES), provided=())
+    around = CheckContext(modules=analyse(FILES), provided=())
     findings = check_project(result.manifest, FILES, around)
     return [f"{one.file}:{one.line}:{one.column} {one.level} {one.message}; {one.hint}" for one in findings]  # fmt: skip
 

@@ -15,7 +15,7 @@ from hookline_service.manifest.files import (
     select_files,
     unpack,
 )
-from hookline_service.manifest.ignoring import IgnorePatterns
+from hookline_service.manifest.ignore_rules import IgnorePatterns
 
 NAMES = st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=120)
 FILES = st.dictionaries(NAMES.map(lambda name: f"d/{name}.py"), st.binary(max_size=50), max_size=6)

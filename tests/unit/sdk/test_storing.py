@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from hookline.errors import ConflictError, InvalidError
-from hookline.storing import DELETED, UNCHANGED, NotANumberError, apply, are_equal
+from hookline.store_rules import DELETED, UNCHANGED, NotANumberError, apply, are_equal
 
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookline.errors import CallRefusedError
-from hookline_runner.session.calling import PutBack
+from hookline_runner.session.calling import Undelivered
 from hookline_runner.session.operations import (
     ARGUMENTS_LIMIT_BYTES,
     decision_of,
@@ -55,7 +55,7 @@ def test_arguments_over_the_limit_are_refused_with_their_size():
 
 
 def test_what_was_put_back_comes_first_for_the_first_topic_that_has_some():
-    kept = PutBack()
+    kept = Undelivered()
     events = [{"subscription": name, "data": n} for n, name in enumerate("abba")]
     for event in events:
         kept.keep("take_event", event)
@@ -67,7 +67,7 @@ def test_what_was_put_back_comes_first_for_the_first_topic_that_has_some():
 
 
 def test_what_was_put_back_goes_with_its_subscription():
-    kept = PutBack()
+    kept = Undelivered()
     kept.keep("take_event", {"subscription": "a"})
     kept.keep("take_signal", {"name": "a"})
 

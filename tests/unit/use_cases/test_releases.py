@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hookline_service.model.ids import DeploymentId, ProjectId
-from hookline_service.use_cases.releases import put_in_force, set_schedules
+from hookline_service.use_cases.releases import set_schedules, triggers_of_manifest
 from hookline_triggers.definitions import TriggerKind
 from tests.builders.projects import a_definition
 
@@ -15,21 +15,21 @@ HOURLY = a_definition(name="hourly", kind=TriggerKind.SCHEDULE, schedule="@hourl
 
 
 def test_a_webhook_gets_a_slug_of_26_lower_case_base32_characters():
-    (trigger,) = put_in_force([a_definition()], [], **PLACE)
+    (trigger,) = triggers_of_manifest([a_definition()], [], **PLACE)
 
     assert re.fullmatch(r"[a-z2-7]{26}", trigger.slug or "")
 
 
 def test_no_two_webhooks_share_a_slug():
-    triggers = put_in_force([a_definition() for _ in range(50)], [], **PLACE)
+    triggers = triggers_of_manifest([a_definition() for _ in range(50)], [], **PLACE)
 
     assert len({trigger.slug for trigger in triggers}) == 50
 
 
 def test_a_known_name_keeps_its_id_and_its_slug():
-    (first,) = put_in_force([a_definition(name="in")], [], **PLACE)
+    (first,) = triggers_of_manifest([a_definition(name="in")], [], **PLACE)
 
-    (second,) = put_in_force(
+    (second,) = triggers_of_manifest(
         [a_definition(name="in", call="b.py:g")], [(first.id, "in", first.slug)], **PLACE
     )
 
@@ -37,13 +37,13 @@ def test_a_known_name_keeps_its_id_and_its_slug():
 
 
 def test_a_schedule_has_no_slug():
-    (trigger,) = put_in_force([HOURLY], [], **PLACE)
+    (trigger,) = triggers_of_manifest([HOURLY], [], **PLACE)
 
     assert trigger.slug is None
 
 
 def test_a_new_schedule_fires_next_at_its_first_time_from_now():
-    triggers = put_in_force([HOURLY], [], **PLACE)
+    triggers = triggers_of_manifest([HOURLY], [], **PLACE)
 
     (row,) = set_schedules(triggers, {}, NOW)
 
@@ -51,7 +51,7 @@ def test_a_new_schedule_fires_next_at_its_first_time_from_now():
 
 
 def test_an_unchanged_schedule_goes_on_where_it_stood():
-    triggers = put_in_force([HOURLY], [], **PLACE)
+    triggers = triggers_of_manifest([HOURLY], [], **PLACE)
     (row,) = set_schedules(triggers, {}, NOW - timedelta(days=1))
     former = {row.trigger_id: (triggers[0], row)}
 
@@ -61,7 +61,7 @@ def test_an_unchanged_schedule_goes_on_where_it_stood():
 
 
 def test_a_schedule_with_other_times_starts_anew_but_stays_paused():
-    triggers = put_in_force([HOURLY], [], **PLACE)
+    triggers = triggers_of_manifest([HOURLY], [], **PLACE)
     (row,) = set_schedules(triggers, {}, NOW - timedelta(days=1))
     paused = replace(row, paused=True, pause_reason="holiday", last_fire_at=NOW)
     former = {row.trigger_id: (triggers[0], paused)}
@@ -74,6 +74,6 @@ def test_a_schedule_with_other_times_starts_anew_but_stays_paused():
 
 
 def test_only_schedules_get_rows():
-    triggers = put_in_force([a_definition()], [], **PLACE)
+    triggers = triggers_of_manifest([a_definition()], [], **PLACE)
 
     assert set_schedules(triggers, {}, NOW) == ()

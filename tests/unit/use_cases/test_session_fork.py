@@ -17,7 +17,7 @@ from hookline_service.model.ids import BuildId, DeploymentId, SessionId
 from hookline_service.model.sessions import EntryKind, Session, SessionFilter, SessionState
 from hookline_service.use_cases.entry_points import EntryPointNotFoundError
 from hookline_service.use_cases.event_edits import EditInvalidError
-from hookline_service.use_cases.journal_values import JournalVault
+from hookline_service.use_cases.journal_values import JournalCipher
 from hookline_service.use_cases.kept_subscriptions import ForkInvalidError
 from hookline_service.use_cases.session_fork import (
     ForkRequest,
@@ -135,7 +135,7 @@ async def test_a_session_that_is_not_there_cannot_be_forked(desk: Desk):
 
 
 async def test_a_sealed_value_opens_in_the_fork_and_nowhere_else(desk: Desk):
-    vault = JournalVault(desk.service.services.box, desk.source.project_id)
+    vault = JournalCipher(desk.service.services.box, desk.source.project_id)
     sealed = vault.seal(desk.source.id, b'"a secret"')
     await desk.record({"encoding": "sealed:json", "value": sealed})
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hookline_service.model.ids import SessionId
-from hookline_service.use_cases.journal_values import JournalVault
+from hookline_service.use_cases.journal_values import JournalCipher
 from tests.builders.service import ServiceInMemory, a_service
 from tests.builders.sessions import an_entry
 
@@ -35,7 +35,7 @@ async def get(service: ServiceInMemory, path: str, session: str = "") -> Any:
 
 async def record(service: ServiceInMemory, *, count: int = 1) -> None:
     session = service.engine.started[0][0]
-    vault = JournalVault(service.services.box, session.project_id)
+    vault = JournalCipher(service.services.box, session.project_id)
     sealed = vault.seal(session.id, f'["{SECRET}"]'.encode())
     entries = [an_entry(session.id, 1, encoding="sealed:json", value=sealed)]
     entries += [an_entry(session.id, seq, value=b"%d" % seq) for seq in range(2, count + 1)]

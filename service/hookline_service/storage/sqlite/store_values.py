@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from hookline import storing, values
+from hookline import store_rules, values
 from hookline_service.model.calls import PublishedValue, StoreOperation, UseStore
 from hookline_service.model.errors import TooManyKeysError
 from hookline_service.model.ids import ProjectId
@@ -99,7 +99,7 @@ def _change_value(database: Database, place: _Place, use: UseStore, finds: Finds
     project, now_us = place.project, place.now_us
     found = database.row("find_value", (project, use.key, now_us))
     after, result = store_step(use, _current(database, place, use, found))
-    if after is storing.DELETED:
+    if after is store_rules.DELETED:
         database.execute("delete_value", (project, use.key))
     elif isinstance(after, bytes):
         is_published = 0 if found is None else found["is_published"]

@@ -13,7 +13,7 @@ import watchfiles
 
 from hookline.errors import HooklineError
 from hookline_cli.client import Service
-from hookline_cli.deploying import send_project, write_outcome
+from hookline_cli.deploy_client import send_project, write_outcome
 from hookline_cli.display import clock_time, note
 from hookline_cli.failures import (
     FileUnusableError,

@@ -20,7 +20,7 @@ from hookline_runner.session.async_calls import (
     refresh_time,
 )
 from hookline_runner.session.branches import INSIDE, Branch, Unrecorded, current
-from hookline_runner.session.calling import Calls, PutBack, Taking, unwrap
+from hookline_runner.session.calling import PendingTake, ServiceOperations, Undelivered, unwrap
 from hookline_runner.session.decisions import Action, Decision
 from hookline_runner.session.durable_loop import DurableLoop
 from hookline_runner.session.journal import OK, Row
@@ -33,7 +33,7 @@ from hookline_runner.session.operations import (
 from hookline_runner.session.recording import Call
 from hookline_runner.session.sleeping import Sleeper
 from hookline_runner.session.stopping import StopSwitch
-from hookline_runner.session.suspending import Waiting
+from hookline_runner.session.suspension import Waiting
 from hookline_runner.session.turns import Turns
 
 _SLEEP: Final = Decision(Action.SLEEP, "sleep", '"sleep"')
@@ -41,7 +41,7 @@ _time_sleep: Final = time.sleep  # kept: user code may replace the function
 _frame: Final = cast("Callable[[int], FrameType]", vars(sys)["_getframe"])
 
 
-class SessionHost:
+class SessionBackend:
     """See `hookline.host.Host`.
 
     In the main flow and the tasks of a durable session an operation is recorded. Inside an activity, in a thread, while
@@ -50,7 +50,7 @@ class SessionHost:
 
     def __init__(
         self,
-        calls: Calls,
+        calls: ServiceOperations,
         link: Link,
         waiting: Waiting,
         stop: StopSwitch,
@@ -64,7 +64,7 @@ class SessionHost:
         self._stop = stop
         self._is_durable = is_durable
         self._async = AsyncCalls(calls.recorder, stop, calls.output)
-        self._put_back = PutBack()
+        self._put_back = Undelivered()
         self.has_answered = False
         self._watching: dict[asyncio.AbstractEventLoop, int] = {}
         self._main_thread = threading.get_ident()
@@ -106,7 +106,7 @@ class SessionHost:
     ) -> object:
         """See `Host.wait`."""
         branch = self._recorded_branch()
-        taking = Taking(self._calls, operation, arguments)
+        taking = PendingTake(self._calls, operation, arguments)
         if branch is not None:
             kept = self._put_back.take(taking.topics)
             if kept is not None:
@@ -133,7 +133,7 @@ class SessionHost:
     ) -> object:
         """See `Host.wait_async`."""
         branch = self._recorded_branch()
-        taking = Taking(self._calls, operation, arguments)
+        taking = PendingTake(self._calls, operation, arguments)
         if branch is None:
             taking.begin(timeout_s)
             return await self._take_in_loop(taking)
@@ -230,7 +230,9 @@ class SessionHost:
             raise
         return self._calls.answer_of(row)
 
-    async def _take_in_turn(self, taking: Taking, timeout_s: float | None, turns: Turns) -> object:
+    async def _take_in_turn(
+        self, taking: PendingTake, timeout_s: float | None, turns: Turns
+    ) -> object:
         taking.begin(timeout_s)
         parked = turns.park(taking)
         try:
@@ -245,7 +247,7 @@ class SessionHost:
         finally:
             turns.unpark(parked)
 
-    async def _take_in_loop(self, taking: Taking) -> object:
+    async def _take_in_loop(self, taking: PendingTake) -> object:
         """Outside the turns: the loop is held for the round trip of a call only."""
         while (reply := taking.ask()) is None:
             self._check_raised()
@@ -258,7 +260,7 @@ class SessionHost:
         """Whether a stop is to be raised here; the tasks of another loop are cancelled instead."""
         return self._stop.is_pending and isinstance(asyncio.get_running_loop(), DurableLoop)
 
-    async def _woken(self, taking: Taking) -> None:
+    async def _woken(self, taking: PendingTake) -> None:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
 

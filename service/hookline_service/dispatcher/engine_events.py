@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hookline_service.dispatcher.answers import AnswerBoard
+from hookline_service.dispatcher.answers import OutcomeBroker
 from hookline_service.dispatcher.subscriptions import SubscriptionTable
-from hookline_service.engine.listening import SessionEnd
+from hookline_service.engine.listener import SessionEnd
 from hookline_service.model.calls import Outcome, Subscription
 from hookline_service.model.ids import SessionId, SubscriptionId
 from hookline_service.model.sessions import Session
 
 
-class Switchboard:
+class EngineEvents:
     """See `EngineListener`."""
 
-    def __init__(self, subscriptions: SubscriptionTable, answers: AnswerBoard) -> None:
+    def __init__(self, subscriptions: SubscriptionTable, answers: OutcomeBroker) -> None:
         self._subscriptions = subscriptions
         self._answers = answers
         self._when_ended: list[Callable[[Session], None]] = []

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from hookline.arguments import Duration, name_of, seconds_of, value_of
 from hookline.attr_dict import wrapped
 from hookline.host import current
-from hookline.storing import OPERATIONS
+from hookline.store_rules import OPERATIONS
 
 _PUBLIC_URL: Final = "store_public_url"
 _MISSING: Final = object()

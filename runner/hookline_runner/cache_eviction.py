@@ -26,7 +26,7 @@ _ASKED_AT_ONCE = 1_000
 Ask = Callable[[Sequence[str]], Awaitable[Collection[str]]]
 
 
-class Tidying:
+class CacheEviction:
     """Looks now and then for what has been idle for `days`; 0 keeps everything.
 
     `ask` says which of some builds nothing needs, as far as the service knows, and `in_use` gives those that are warm.
