@@ -149,7 +149,7 @@ class FilterInvalidError(InvalidError):
 class CallInvalidError(InvalidError):
     """A `call` does not name a function in a file of the project."""
 
-    code = "call.invalid"
+    code = "entry_point.invalid"
 
     def __init__(self, text: str, problem: str) -> None:
         self.text = text

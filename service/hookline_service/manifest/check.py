@@ -219,7 +219,7 @@ class _Check:
         if entry.path not in self._files:
             message = f"the project has no file {entry.path!r}"
             hint = self._file_hint(entry.path)
-            self._in_manifest("error", "call.no_file", place, message, hint)
+            self._in_manifest("error", "entry_point.no_file", place, message, hint)
             return
         self._entries.add(entry.path)
         facts = self._modules.get(entry.path)
@@ -232,11 +232,11 @@ class _Check:
             known = [one for one, about in facts.names.items() if about.kind != "import"]
             message = f"`{key}` names {entry.name!r}, which {entry.path} does not have"
             hint = _guess(entry.name, known, "it has")
-            self._in_manifest("error", "call.no_handler", place, message, hint)
+            self._in_manifest("error", "entry_point.no_handler", place, message, hint)
         elif name is not None and name.event not in {"ok", "unknown"}:
             message = f"{entry.name!r} in {entry.path} cannot be called with an event: {name.event}"
             hint = f"write `def {entry.name}(event):` at line {name.line} of {entry.path}"
-            self._in_manifest("error", "call.not_callable", place, message, hint)
+            self._in_manifest("error", "entry_point.not_callable", place, message, hint)
 
     def _file_hint(self, path: str) -> str:
         if IgnorePatterns(self._manifest.ignore).leaves_out(path):

@@ -8,9 +8,9 @@ from typing import Final
 
 FINDING_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "call.no_file": "A `call` names a file that the project does not have.",
-        "call.no_handler": "A `call` names a function that its file does not have.",
-        "call.not_callable": "What a `call` names cannot be called with an event.",
+        "entry_point.no_file": "A `call` names a file that the project does not have.",
+        "entry_point.no_handler": "A `call` names a function that its file does not have.",
+        "entry_point.not_callable": "What a `call` names cannot be called with an event.",
         "connection.unknown": "A trigger or a helper in the code names a connection that the project does not have.",
         "connection.unset": "The code calls the helper of a connection that has no values to connect with.",
         "import.name": "A module of the project, or `hookline`, does not have the name that is imported from it.",

@@ -409,7 +409,7 @@ async def test_a_child_of_nowhere_is_refused(talk: TalkRig) -> None:
             )
         ]
 
-    assert codes == ["project.not_found", "deployment.none_active", "call.invalid"]
+    assert codes == ["project.not_found", "deployment.none_active", "entry_point.invalid"]
 
 
 async def test_a_session_that_starts_others_in_a_loop_is_refused_and_goes_on(store: Store) -> None:

@@ -383,7 +383,7 @@ REFUSED_CALLS: dict[str, tuple[bytes, str]] = {
     "outcome of nothing": (a_call("outcome", value=1, event="evt_none"), "event.not_found"),
     "life negative": (a_call("store", op="set", key="k", operands=[1], ttl_s=-1), "store.ttl_invalid"),
     "life for ever": (a_call("store", op="set", key="k", operands=[1], ttl_s=1e300), "store.ttl_invalid"),
-    "child nowhere": (a_call("start_session", entry_point="../a.py:f", memo=None), "call.invalid"),
+    "child nowhere": (a_call("start_session", entry_point="../a.py:f", memo=None), "entry_point.invalid"),
     "child memo huge": (a_call("start_session", entry_point="a.py:f", memo={"a": "x" * 70_000}), "call.too_large"),
     "operands missing": (a_call("store", op="add", key="k", operands=[], ttl_s=None), "store.operation_invalid"),
 }  # fmt: skip

@@ -100,7 +100,7 @@ async def test_an_entry_point_that_names_no_function_is_refused(entry_point):
 
     response = await _call(service, "POST", "/sessions", json=body)
 
-    assert (response.status_code, response.json()["error"]["code"]) == (400, "call.invalid")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "entry_point.invalid")
 
 
 async def test_a_deployment_of_another_project_cannot_be_run():

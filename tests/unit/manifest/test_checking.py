@@ -775,7 +775,7 @@ def test_a_trigger_with_a_fault_of_its_own_is_still_checked(fault):
     findings = check({"main.py": HANDLER}, parsed.manifest)
 
     assert [one.level for one in parsed.findings] == ["error"]
-    assert [(one.code, one.line) for one in findings] == [("call.no_handler", 5)]
+    assert [(one.code, one.line) for one in findings] == [("entry_point.no_handler", 5)]
 
 
 @pytest.mark.parametrize(

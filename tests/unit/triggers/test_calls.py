@@ -61,7 +61,7 @@ def test_a_call_that_names_no_function_in_the_project_is_refused(text: str, says
         parse_call(text)
 
     assert says in refused.value.message
-    assert (refused.value.kind, refused.value.code) == ("invalid", "call.invalid")
+    assert (refused.value.kind, refused.value.code) == ("invalid", "entry_point.invalid")
 
 
 @given(text=st.text(max_size=40) | st.text("./:a py,0", max_size=20))

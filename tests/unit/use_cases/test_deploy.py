@@ -147,7 +147,7 @@ async def test_all_findings_come_at_once():
         await _deploy(service, {**PROJECT, "hookline.yaml": manifest})
 
     codes = {finding.code for finding in caught.value.findings}
-    assert codes >= {"schedule.invalid", "call.no_file", "python.syntax"}
+    assert codes >= {"schedule.invalid", "entry_point.no_file", "python.syntax"}
 
 
 async def test_an_environment_that_cannot_be_built_leaves_everything_as_it_was():
@@ -188,7 +188,7 @@ BROKEN_PROJECT = {
     "other.py": "",
     "hookline.yaml": PROJECT["hookline.yaml"].replace("0 3 * * *", "0 99 * * *"),
 }
-CODE_FAULTS = {"schedule.invalid", "call.no_handler", "python.syntax"}
+CODE_FAULTS = {"schedule.invalid", "entry_point.no_handler", "python.syntax"}
 
 
 async def _faults(service: ServiceInMemory, files: dict[str, str]) -> dict[str, str]:
@@ -232,7 +232,7 @@ async def test_nothing_is_installed_for_code_that_is_not_sound():
 
     faults = await _faults(service, {**PROJECT, "other.py": "", "requirements.txt": "nope==1\n"})
 
-    assert faults.keys() >= {"call.no_handler", "python.syntax"}
+    assert faults.keys() >= {"entry_point.no_handler", "python.syntax"}
     assert [one.requirements for one in service.preparer.requests] == [""]
 
 
