@@ -16,7 +16,8 @@ from typing import Final, NoReturn
 from hookline import json_text
 from hookline.errors import NonDeterminismError, SessionInterrupt
 from hookline_runner.containment import contain
-from hookline_runner.session import attempt, main as session_main
+from hookline_runner.session import main as session_main
+from hookline_runner.session.attempt import Makers
 from hookline_runner.session.branches import Branch
 from hookline_runner.session.clock import SessionClock
 from hookline_runner.session.display import display_call
@@ -127,8 +128,6 @@ def main(arguments: Sequence[str]) -> int:
     options = _read(arguments)
     recorder = StrictRecorder if options.contained else ReplayRecorder
     log = TerminalLog if options.debug else ReplayLog
-    for name, part in (("Recorder", recorder), ("LogStream", log)):
-        setattr(attempt, name, part)  # this process is for nothing else
     if options.debug:
         from hookline_runner.handler_debugger import HandlerDebugger  # noqa: PLC0415 - slow to import
 
@@ -137,7 +136,10 @@ def main(arguments: Sequence[str]) -> int:
         contain([options.project, options.code])
     sock = socket.socket(fileno=options.descriptor)
     project_dir = os.path.realpath(options.project)
-    session_main.serve(sock, project_dir=project_dir, code_dir=options.code, reuse=False)
+    makers = Makers(recorder=recorder, log=log)
+    session_main.serve(
+        sock, project_dir=project_dir, code_dir=options.code, reuse=False, makers=makers
+    )
     return 0
 
 

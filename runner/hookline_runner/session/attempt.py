@@ -77,11 +77,25 @@ class Ending:
     is_stopped: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """What an attempt is made of that a replay on an author's machine has of its own."""
+
+    recorder: type[Recorder] = Recorder
+    log: type[LogStream] = LogStream
+
+
 class Attempt:
     """The parts of one attempt, wired."""
 
     def __init__(
-        self, start: Start, link: Link, project_dir: str, stop: StopSwitch, waker: Waker
+        self,
+        start: Start,
+        link: Link,
+        project_dir: str,
+        stop: StopSwitch,
+        waker: Waker,
+        makers: Makers,
     ) -> None:
         header = start.header
         self._start = start
@@ -95,9 +109,9 @@ class Attempt:
             size_bytes=header.get("log_limit_bytes") or _DEFAULT_BYTES,
         )
         journal = self._journal
-        self.output = LogStream(link, self._clock, limits, waker, lambda: journal.is_repeating)
+        self.output = makers.log(link, self._clock, limits, waker, lambda: journal.is_repeating)
         self._capture = Capture(self.output)
-        self._recorder = Recorder(journal, self.output, self._clock, project_dir)
+        self._recorder = makers.recorder(journal, self.output, self._clock, project_dir)
         hot_window_s = header.get("hot_window_s", _DEFAULT_HOT_WINDOW_S)
         self._waiting = Waiting(
             link,

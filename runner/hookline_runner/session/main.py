@@ -13,7 +13,7 @@ from typing import Final
 
 from hookline_runner.compiled import open_cache
 from hookline_runner.frames import FrameType
-from hookline_runner.session.attempt import Attempt, Start
+from hookline_runner.session.attempt import Attempt, Makers, Start
 from hookline_runner.session.autokitteh import watch_imports
 from hookline_runner.session.branches import INSIDE, current
 from hookline_runner.session.capture import release_outlets
@@ -33,7 +33,14 @@ from hookline_runner.session.stopping import StopSwitch
 _CHILD_STATUS: Final = 0
 
 
-def serve(sock: socket.socket, *, project_dir: str, code_dir: str, reuse: bool) -> None:
+def serve(
+    sock: socket.socket,
+    *,
+    project_dir: str,
+    code_dir: str,
+    reuse: bool,
+    makers: Makers = Makers(),  # noqa: B008 - it is frozen
+) -> None:
     """Run the attempts that come over the socket; returns when the process has served.
 
     Args:
@@ -42,10 +49,11 @@ def serve(sock: socket.socket, *, project_dir: str, code_dir: str, reuse: bool) 
             is a link.
         code_dir: Where the compiled modules are; see `compiled`.
         reuse: Go on to another attempt when the last one left the process as it found it.
+        makers: What attempts are made of.
     """
     sock.setblocking(True)
     os.chdir(project_dir)
-    process = _SessionProcess(Link(sock), project_dir, code_dir, reuse=reuse)
+    process = _SessionProcess(Link(sock), project_dir, code_dir, makers, reuse=reuse)
     while process.serve_one():
         pass
 
@@ -53,8 +61,11 @@ def serve(sock: socket.socket, *, project_dir: str, code_dir: str, reuse: bool) 
 class _SessionProcess:
     """What outlives an attempt in a process."""
 
-    def __init__(self, link: Link, project_dir: str, code_dir: str, *, reuse: bool) -> None:
+    def __init__(
+        self, link: Link, project_dir: str, code_dir: str, makers: Makers, *, reuse: bool
+    ) -> None:
         self._link = link
+        self._makers = makers
         self._project_dir = project_dir
         self._finder = ProjectFinder(project_dir, open_cache(code_dir), rewritten=True)
         self._modules = ModuleSet(project_dir, self._finder)
@@ -85,7 +96,9 @@ class _SessionProcess:
             return False
         self._link.begin_attempt(self._stop.note_reason)
         self._stop.reset()
-        attempt = Attempt(start, self._link, self._project_dir, self._stop, self._waker)
+        attempt = Attempt(
+            start, self._link, self._project_dir, self._stop, self._waker, self._makers
+        )
         if not attempt.receive_journal():
             return False
         variables: dict[str, str] = start.header.get("variables") or {}
