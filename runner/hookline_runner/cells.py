@@ -57,6 +57,11 @@ class Cells:
         options = f"size={shared_memory_bytes},nr_inodes={_MAX_SHARED_FILES},mode=1777"
         self._shared_memory = options.encode()
 
+    @property
+    def is_private(self) -> bool:
+        """Whether a session sees no directory of another."""
+        return self._is_private
+
     def enter(self, directory: str) -> tuple[str, str]:
         """Wall this process in, with a working directory that holds `project` and `tmp`.
 

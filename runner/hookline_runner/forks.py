@@ -19,6 +19,7 @@ from hookline_runner.cells import Cells
 from hookline_runner.processes import adopt_orphans, die_with_parent, forbid_tracing
 from hookline_runner.work_directory import (
     NOTES_SUFFIX,
+    Left,
     ProjectFiles,
     clear_directory,
     empty_directory,
@@ -59,8 +60,8 @@ class Forks:
         """Close these in every process made from now on."""
         self._kept_back += descriptors
 
-    def fork(self, directory: str) -> Forked:
-        """Make a process that works in this directory, which need not exist."""
+    def fork(self, directory: str, *, is_whole: bool = False) -> Forked:
+        """Make a process that works in this directory, which need not exist; `is_whole`: `clear` left nothing in it."""
         ours, theirs = socket.socketpair()
         out_read, out_write = os.pipe2(os.O_CLOEXEC)
         err_read, err_write = os.pipe2(os.O_CLOEXEC)
@@ -71,7 +72,7 @@ class Forks:
             for descriptor in (*self._kept_back, out_read, err_read):
                 os.close(descriptor)
             ours.close()
-            self._be_session(theirs, directory, (out_write, err_write))
+            self._be_session(theirs, directory, (out_write, err_write), is_whole=is_whole)
         theirs.close()
         os.close(out_write)
         os.close(err_write)
@@ -82,20 +83,27 @@ class Forks:
         self._files.refresh(directory + "/project")
         empty_directory(directory + "/tmp")  # noqa: S108 - inside the session's own directory
 
-    def clear(self, directory: str) -> bool:
-        """Remove what a session left in its working directory; false if that is much, and stays for others to remove."""
+    def clear(self, directory: str) -> Left:
+        """Remove what a session left in its working directory, if it is little; much stays for others to remove.
+
+        Only where a wall keeps all others out does it stay as it is found here.
+        """
         try:
             entries = os.listdir(directory)  # noqa: PTH208 - a hot path: no Path objects
-            return (
-                _OWN_ENTRIES.issuperset(entries)
-                and self._files.clear(directory + "/project")
-                and clear_directory(directory + "/tmp")  # noqa: S108 - as above
-            )
+            if not _OWN_ENTRIES.issuperset(entries) or not clear_directory(directory + "/tmp"):  # noqa: S108 - as above
+                return Left.MUCH
+            left = self._files.clear(directory + "/project")
         except OSError:
-            return False
+            return Left.MUCH
+        return Left.GAPS if left is Left.NOTHING and not self._cells.is_private else left
 
     def _be_session(
-        self, session_socket: socket.socket, directory: str, outputs: tuple[int, int]
+        self,
+        session_socket: socket.socket,
+        directory: str,
+        outputs: tuple[int, int],
+        *,
+        is_whole: bool,
     ) -> NoReturn:
         """The life of a session process; never returns to the zygote's loop."""
         status = SETUP_FAILED_STATUS
@@ -104,7 +112,7 @@ class Forks:
             die_with_parent()
             adopt_orphans()
             _redirect_output(*outputs)
-            project_dir = self._enter_directory(directory)
+            project_dir = self._enter_directory(directory, is_whole=is_whole)
             _limit_resources(self._config)
             status = 1
             self._serve(
@@ -122,11 +130,12 @@ class Forks:
             _flush_output()
             os._exit(status & 0xFF)
 
-    def _enter_directory(self, directory: str) -> str:
+    def _enter_directory(self, directory: str, *, is_whole: bool) -> str:
         """Put the directory in order and wall this process in with it; where the project's files are from now on."""
         if not os.path.isdir(directory):  # noqa: PTH112 - a hot path: no Path objects
             os.mkdir(directory, 0o700)  # noqa: PTH102 - as above
-        self.refresh(directory)
+        if not is_whole:
+            self.refresh(directory)
         # Those who could reach it are walled in themselves; one that the zygote could not look through could hide children.
         forbid_tracing(forbid=False)
         project_dir, temporary = self._cells.enter(directory)

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
+from enum import Enum
 from itertools import islice
 from pathlib import Path
 
@@ -37,6 +38,14 @@ _CLOCK_PAUSE_S = 0.001
 _Notes = Mapping[
     str, tuple[int, int]
 ]  # relative path → number of the file and time of its last change, in ns
+
+
+class Left(Enum):
+    """What a session left in its working directory, once little things are removed."""
+
+    NOTHING = "nothing"  # it is as it was when the session began
+    GAPS = "gaps"  # files of the project are missing
+    MUCH = "much"  # it takes time to remove
 
 
 class ProjectFiles:
@@ -89,17 +98,19 @@ class ProjectFiles:
         if is_changed or len(good) < len(self._directories) + len(self._sizes):
             self._complete(directory, good)
 
-    def clear(self, directory: str) -> bool:
-        """Remove what is not as it was copied, as long as that is little; whether all of it is gone."""
+    def clear(self, directory: str) -> Left:
+        """Remove what is not as it was copied, as long as that is little."""
         if not _is_own(directory):
-            return False
+            return Left.MUCH
         notes = _read_notes(directory)
         room = _Little()
+        good = 0
         for path, entry in _walk(directory, most=sys.maxsize):
-            is_good = self._is_untouched(path, entry, notes)
-            if not is_good and not room.remove(f"{directory}/{path}", entry):
-                return False
-        return True
+            if self._is_untouched(path, entry, notes):
+                good += 1
+            elif not room.remove(f"{directory}/{path}", entry):
+                return Left.MUCH
+        return Left.NOTHING if good == len(self._directories) + len(self._sizes) else Left.GAPS
 
     def _complete(self, directory: str, good: Container[str]) -> None:
         """Write what is not there, and note what all is like."""

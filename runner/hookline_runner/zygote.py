@@ -42,7 +42,7 @@ from hookline_runner.seccomp import FILTERED, Filter, build_filter, install
 from hookline_runner.session.autokitteh import watch_imports
 from hookline_runner.stacks import ASK_SIGNAL, DUMP_SIGNAL, DUMP_WAIT_S
 from hookline_runner.warm_up import start_frame, warm_up
-from hookline_runner.work_directory import COPY_TIME_NS, ProjectFiles
+from hookline_runner.work_directory import COPY_TIME_NS, Left, ProjectFiles
 from hookline_runner.zygote_messages import (
     MAX_MESSAGE_BYTES,
     ZygoteConfig,
@@ -103,7 +103,7 @@ class Zygote:
         self._processes: dict[int, int] = {}  # number → pid
         self._numbers: dict[int, int] = {}  # pid → number
         self._directories: dict[int, int] = {}  # number → working directory, by number too
-        self._spare_directories: list[int] = []
+        self._spare_directories: list[tuple[int, bool]] = []  # and whether all is in order there
         self._last_number = 0
         self._owed_forks = 0
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -188,8 +188,8 @@ class Zygote:
     def _fork(self) -> None:
         self._last_number += 1
         number = self._last_number
-        directory = self._take_directory()
-        child = self._forks.fork(self._path_of(directory))
+        directory, is_whole = self._take_directory()
+        child = self._forks.fork(self._path_of(directory), is_whole=is_whole)
         self._processes[number] = child.pid
         self._numbers[child.pid] = number
         self._directories[number] = directory
@@ -202,8 +202,10 @@ class Zygote:
         os.close(child.stdout)
         os.close(child.stderr)
 
-    def _take_directory(self) -> int:
-        return self._spare_directories.pop() if self._spare_directories else self._last_number
+    def _take_directory(self) -> tuple[int, bool]:
+        return (
+            self._spare_directories.pop() if self._spare_directories else (self._last_number, False)
+        )
 
     def _path_of(self, directory: int) -> str:
         return f"{self._work_dir}/{directory}"
@@ -236,10 +238,11 @@ class Zygote:
         code = os.waitstatus_to_exitcode(status)
         values = (code, None) if code >= 0 else (None, -code)
         self._control.send(encode_message("exit", number, *values))
-        if not self._forks.clear(self._path_of(directory)):
+        left = self._forks.clear(self._path_of(directory))
+        if left is Left.MUCH:
             self._control.send(encode_message("left", directory))
         elif is_clean and len(self._spare_directories) < _SPARE_DIRECTORIES:
-            self._spare_directories.append(directory)
+            self._spare_directories.append((directory, left is Left.NOTHING))
         else:
             remove_anything(self._path_of(directory))
 
