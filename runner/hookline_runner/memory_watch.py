@@ -21,7 +21,7 @@ from hookline_runner.session_trees import REST, SessionTrees, Watched, children_
 
 _SHORTEST_S, _LONGEST_S = 0.25, 2.0
 _REST_PER_LOOK = 30  # so the thread has some three percent of one processor at most
-_CONFIRM_AFTER_S = 0.02
+_CONFIRM_AFTER_S = (0.02, 0.1, None)  # None: the last look
 _MOST_DESCRIPTORS = 50_000
 
 
@@ -148,7 +148,7 @@ async def keep_watch(
     watch = MemoryWatch()
     while True:
         began = time.monotonic()
-        for excess in await _look_twice(watch, watched):
+        for excess in await _look_again_and_again(watch, watched):
             tell(excess)
         spent_s = time.monotonic() - began
         await anyio.sleep(min(max(spent_s * _REST_PER_LOOK, _SHORTEST_S), _LONGEST_S))
@@ -171,13 +171,23 @@ async def watching(
         raise problem
 
 
-async def _look_twice(watch: MemoryWatch, watched: Callable[[], Sequence[Watched]]) -> list[Excess]:
-    """What is over its limit, and still is a moment later: a program that is just being started counts twice."""
+async def _look_again_and_again(
+    watch: MemoryWatch, watched: Callable[[], Sequence[Watched]]
+) -> list[Excess]:
+    """What is over its limit, and still is some moments later.
+
+    A program that is just being started counts twice, and what processes share is told of one after the other, so that
+    those that come and go meanwhile count for too much.
+    """
     suspects: set[tuple[int, int]] | None = None
-    while targets := watched():
+    for pause_s in _CONFIRM_AFTER_S:
+        if not (targets := watched()):
+            return []
         found = await anyio.to_thread.run_sync(watch.look, targets, time.monotonic())
-        if not found or suspects is not None:
-            return [each for each in found if (each.root, each.number) in (suspects or ())]
+        if suspects is not None:
+            found = [each for each in found if (each.root, each.number) in suspects]
+        if not found or pause_s is None:
+            return found
         suspects = {(each.root, each.number) for each in found}
-        await anyio.sleep(_CONFIRM_AFTER_S)
+        await anyio.sleep(pause_s)
     return []
