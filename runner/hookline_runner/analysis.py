@@ -178,7 +178,7 @@ def _call_facts(arguments: ast.arguments, *, bound: int) -> Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Surroundings:
+class _ImportContext:
     """What encloses an import."""
 
     lazy: bool = False
@@ -188,7 +188,7 @@ class _Surroundings:
 
 def _imports(tree: ast.Module) -> Iterator[Facts]:
     """Facts about each import of the module, in no order."""
-    waiting: list[tuple[ast.AST, _Surroundings]] = [(tree, _Surroundings())]
+    waiting: list[tuple[ast.AST, _ImportContext]] = [(tree, _ImportContext())]
     while waiting:
         node, around = waiting.pop()
         guarded, for_checkers = _guarded_by(node), _for_type_checkers_in(node)
@@ -208,7 +208,7 @@ def _imports(tree: ast.Module) -> Iterator[Facts]:
                 waiting.append((child, inner))
 
 
-def _import_facts(node: ast.Import | ast.ImportFrom, around: _Surroundings) -> Facts:
+def _import_facts(node: ast.Import | ast.ImportFrom, around: _ImportContext) -> Facts:
     return {
         "line": node.lineno,
         "column": node.col_offset + 1,
@@ -219,9 +219,9 @@ def _import_facts(node: ast.Import | ast.ImportFrom, around: _Surroundings) -> F
 
 
 def _within(
-    around: _Surroundings, child: ast.AST, *, is_guarded: bool, is_for_checkers: bool
-) -> _Surroundings:
-    return _Surroundings(
+    around: _ImportContext, child: ast.AST, *, is_guarded: bool, is_for_checkers: bool
+) -> _ImportContext:
+    return _ImportContext(
         lazy=around.lazy or isinstance(child, _Function | ast.Lambda),
         in_try=around.in_try or is_guarded,
         type_checking=around.type_checking or is_for_checkers,

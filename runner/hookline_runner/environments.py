@@ -29,7 +29,7 @@ from hookline_runner.child_processes import ChildProcesses, Finished, MemoryRoom
 from hookline_runner.errors import EnvironmentFailedError, EnvironmentTimeoutError
 from hookline_runner.idle_directories import list_idle, mark_used, remove_idle
 from hookline_runner.index_access import IndexAccess, read_index_access
-from hookline_runner.index_gate import VARIABLE as GATE_VARIABLE
+from hookline_runner.index_proxy import VARIABLE as PROXY_VARIABLE
 from hookline_runner.removal import remove_anything
 from hookline_runner.requirements import (
     find_local_reference,
@@ -82,11 +82,11 @@ def environment_id(python: str, requirements: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """By which indexes and which cache the installer works; `gates` stand before indexes whose passwords it must not know."""
+    """By which indexes and which cache the installer works; `proxies` stand before indexes whose passwords it must not know."""
 
     access: IndexAccess
     cache: Path
-    gates: Mapping[str, str] = field(default_factory=dict[str, str])
+    proxies: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class Environments:
 
         Foreign code could put something into the cache for other projects, change what is started outside the sandbox, or
         read the passwords of package indexes. So wheels alone are tried first, which run nothing; building gets a cache of
-        its own, and indexes by way of a gate. So does every layer but the first: what was installed runs with Python.
+        its own, and indexes by way of a proxy. So does every layer but the first: what was installed runs with Python.
         """
         building = layer.building
         arguments = [
@@ -261,23 +261,23 @@ class Environments:
         own = building.with_name(f"cache-{building.name}")
         try:
             await anyio.to_thread.run_sync(_make_empty, own)
-            async with self._gates_of(layer.access) as gates:
-                view = self._install_view(building, own, has_secrets=not gates)
-                reach = _Reach(layer.access, own, gates)
+            async with self._index_proxies(layer.access) as proxies:
+                view = self._install_view(building, own, has_secrets=not proxies)
+                reach = _Reach(layer.access, own, proxies)
                 await self._run_uv(arguments, reach, failure, on_progress, view=view)
         finally:
             await anyio.to_thread.run_sync(remove_anything, str(own))
 
     @asynccontextmanager
-    async def _gates_of(self, access: IndexAccess) -> AsyncGenerator[Mapping[str, str]]:
+    async def _index_proxies(self, access: IndexAccess) -> AsyncGenerator[Mapping[str, str]]:
         """For each index with a password a URL without it, as long as this is entered."""
         if not access.origins:
             yield {}
             return
         token = secrets.token_urlsafe(24)
         order = {"token": token, "origins": [asdict(each) for each in access.origins]}
-        variables = {**access.variables, GATE_VARIABLE: fast_json.write(order).decode()}
-        command = [sys.executable, "-m", "hookline_runner.index_gate"]
+        variables = {**access.variables, PROXY_VARIABLE: fast_json.write(order).decode()}
+        command = [sys.executable, "-m", "hookline_runner.index_proxy"]
         told: list[str] = []
         is_open = anyio.Event()
 
@@ -291,10 +291,10 @@ class Environments:
 
         problem: EnvironmentFailedError | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(serve, name="package index gate")
+            tasks.start_soon(serve, name="package index proxy")
             await is_open.wait()
             try:
-                yield _gates_in(told)
+                yield _proxies_in(told)
             except EnvironmentFailedError as exc:  # a task group would wrap it
                 problem = exc
             tasks.cancel_scope.cancel()
@@ -324,9 +324,9 @@ class Environments:
         *,
         view: SandboxView | None = None,
     ) -> None:
-        access, gates = reach.access, reach.gates
+        access, proxies = reach.access, reach.proxies
         variables = {
-            **(access.variables_for_builds(gates) if gates else self._install_environment),
+            **(access.variables_for_builds(proxies) if proxies else self._install_environment),
             "UV_NO_PROGRESS": "1",
             "UV_CACHE_DIR": str(reach.cache),
         }
@@ -334,7 +334,7 @@ class Environments:
         own = self._directory.parent
 
         def told(line: str) -> str:
-            return access.cover(without_places(line, own), gates)
+            return access.cover(without_places(line, own), proxies)
 
         progress = _without_noise(on_progress, told)
         finished = await self._run_contained(command, variables, view=view, on_line=progress)
@@ -418,14 +418,14 @@ def _make_empty(directory: Path) -> None:
     directory.mkdir()
 
 
-def _gates_in(told: Sequence[str]) -> Mapping[str, str]:
-    """Where the gates are, by what their program said first. Raises `EnvironmentFailedError`."""
+def _proxies_in(told: Sequence[str]) -> Mapping[str, str]:
+    """Where the proxies are, by what their program said first. Raises `EnvironmentFailedError`."""
     try:
-        gates: dict[str, str] = fast_json.read(told[0].encode())
+        proxies: dict[str, str] = fast_json.read(told[0].encode())
     except (ValueError, IndexError) as exc:
         problem = "packages with indexes that need a password cannot be built"
         raise EnvironmentFailedError(problem, "\n".join(told)) from exc
-    return gates
+    return proxies
 
 
 def _without_noise(on_progress: Progress | None, told: Callable[[str], str]) -> Progress | None:

@@ -1,7 +1,7 @@
 """Package indexes as the host may use them, and as code that is built on it may.
 
 Whoever builds a package runs foreign code, which sees the environment and the files of the installer. So what is built gets
-indexes without a name and password: a gate (see `index_gate`) puts them in on the way. Here is which indexes need that, and
+indexes without a name and password: a proxy (see `index_proxy`) puts them in on the way. Here is which indexes need that, and
 what the installer is told instead.
 """
 
@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+_HTTP_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 _ONE_INDEX: Final = frozenset({"UV_DEFAULT_INDEX", "UV_INDEX_URL"})
 _SEVERAL: Final = frozenset({"UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"})
 _OF_SECRETS: Final = re.compile(
@@ -42,40 +42,40 @@ class Origin:
 class IndexAccess:
     """What an installer is told, with everything that a configuration file said put into variables of the environment.
 
-    `origins` are those behind the gate; without any, what is built may see the environment as it is.
+    `origins` are those behind the proxy; without any, what is built may see the environment as it is.
     """
 
     variables: Mapping[str, str]
     origins: tuple[Origin, ...]
     secrets: tuple[str, ...] = ()
 
-    def variables_for_builds(self, gates: Mapping[str, str]) -> dict[str, str]:
+    def variables_for_builds(self, proxies: Mapping[str, str]) -> dict[str, str]:
         """The environment of builds.
 
         Args:
-            gates: for each origin the URL at which the gate stands for it.
+            proxies: for each origin the URL at which the proxy stands for it.
         """
         if not self.origins:
             return dict(self.variables)
         told: dict[str, str] = {"UV_NO_CONFIG": "1"}
         for name, value in self.variables.items():
             if name in _ONE_INDEX | _SEVERAL:
-                told[name] = _each_url(value, lambda url: _through(url, gates))
-            elif name.lower() in _PROXIES:
+                told[name] = _each_url(value, lambda url: _through(url, proxies))
+            elif name.lower() in _HTTP_PROXIES:
                 if not _user_of(value)[0]:
                     told[name] = value
             elif not _OF_SECRETS.search(name):
                 told[name] = value
-        for name in ("NO_PROXY", "no_proxy"):  # gates are on this machine
+        for name in ("NO_PROXY", "no_proxy"):  # proxies are on this machine
             told[name] = ",".join(filter(None, (told.get(name, ""), "127.0.0.1")))
-        if gates.keys() >= _PUBLIC_ORIGINS and not _ONE_INDEX & told.keys():
-            told["UV_DEFAULT_INDEX"] = _through(_PUBLIC[0], gates)
+        if proxies.keys() >= _PUBLIC_ORIGINS and not _ONE_INDEX & told.keys():
+            told["UV_DEFAULT_INDEX"] = _through(_PUBLIC[0], proxies)
         return told
 
-    def cover(self, line: str, gates: Mapping[str, str] = MappingProxyType({})) -> str:
-        """The line without passwords of indexes, and with these in the place of their gates."""
-        for origin, gate in gates.items():
-            place = re.escape(gate.rpartition("@")[2])
+    def cover(self, line: str, proxies: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The line without passwords of indexes, and with these in the place of their proxies."""
+        for origin, proxy in proxies.items():
+            place = re.escape(proxy.rpartition("@")[2])
             line = re.sub(rf"http://(?:[^@/\s]*@)?{place}", lambda _, told=origin: told, line)
         for secret in self.secrets:
             line = line.replace(secret, "****")
@@ -92,11 +92,11 @@ def read_index_access(environment: Mapping[str, str]) -> IndexAccess:
             found = _origin_of(entry, variables, logins)
             if found is not None and (found.user or found.url not in origins):
                 origins[found.url] = found
-    proxied = [value for name, value in variables.items() if name.lower() in _PROXIES]
-    needs_gate = any(each.user for each in origins.values()) or any(
+    proxied = [value for name, value in variables.items() if name.lower() in _HTTP_PROXIES]
+    needs_proxy = any(each.user for each in origins.values()) or any(
         _user_of(each)[0] for each in proxied
     )
-    if not needs_gate:
+    if not needs_proxy:
         return IndexAccess(variables=environment, origins=())
     if not any(name in variables for name in _ONE_INDEX):
         for url in _PUBLIC:
@@ -135,16 +135,16 @@ def _origin_of(
     return Origin(origin, user, password)
 
 
-def _through(entry: str, gates: Mapping[str, str]) -> str:
-    """An index by way of its gate; one that has none is as it was, without a name and password."""
+def _through(entry: str, proxies: Mapping[str, str]) -> str:
+    """An index by way of its proxy; one that has none is as it was, without a name and password."""
     name, url = _name_and_url(entry)
     origin = _origin_url(url)
     if not origin:
         return entry
     parts = urlsplit(url)
-    gate = gates.get(origin, origin)
+    proxy = proxies.get(origin, origin)
     path = urlunsplit(("", "", parts.path, parts.query, parts.fragment))
-    return f"{name}={gate}{path}" if name else f"{gate}{path}"
+    return f"{name}={proxy}{path}" if name else f"{proxy}{path}"
 
 
 def _name_and_url(entry: str) -> tuple[str, str]:

@@ -121,6 +121,40 @@ def test_our_own_modules_are_imported_openly() -> None:
     assert found == []
 
 
+# Names that once stood for these: a figure of speech says nothing to those who look for the thing.
+GIVEN_UP: dict[str, str] = {
+    "Switchboard": "EngineEvents",
+    "CallDesk": "OperationHandler",
+    "Blame": "CrashCause",
+    "Taker": "SessionSink",
+    r"\w*Wish": "Request, Options",
+    "Patience": "RetryDeadline",
+    "Surroundings": "CheckContext",
+    "Tidying": "CacheEviction",
+    "AnswerBoard": "OutcomeBroker",
+    "AnswerWaiter": "OutcomeStream",
+    "StartContext": "LaunchSpec",
+    "EngineParts": "EngineDeps",
+    "PutBack": "Undelivered",
+    "anew": "fresh_copy, again",
+    "pump": "fill_hosts",
+    "put_in_force": "triggers_of_manifest",
+}
+
+
+def test_names_that_were_given_up_do_not_come_back() -> None:
+    found: list[str] = []
+    for path in modules():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                words = [each for each in GIVEN_UP if re.fullmatch(each, node.name.strip("_"))]
+                found += [
+                    f"{path.relative_to(ROOT)}: {node.name}: say {GIVEN_UP[each]}" for each in words
+                ]
+
+    assert found == []
+
+
 def test_an_ignore_carries_its_code() -> None:
     bare = re.compile(r"#\s*(type:\s*ignore|pyright:\s*ignore|noqa)(?![\[:])")
     found = [

@@ -110,7 +110,7 @@ class FilterInvalidError(InvalidError):
         cure = f"; {hint}" if hint else ""
         super().__init__(f"filter {_shown(text)}{place}: {problem}{cure}")
 
-    def anew(self) -> FilterInvalidError:
+    def fresh_copy(self) -> FilterInvalidError:
         """The same refusal, raised nowhere yet."""
         return FilterInvalidError(
             self.text,

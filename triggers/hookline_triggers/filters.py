@@ -131,7 +131,7 @@ def compile_filter(text: str) -> Filter:
         raise FilterInvalidError(text, f"it is longer than {_MAX_TEXT} characters")
     made = _compile_once(text)
     if isinstance(made, FilterInvalidError):
-        raise made.anew()
+        raise made.fresh_copy()
     return made
 
 
@@ -141,7 +141,7 @@ def _compile_once(text: str) -> Filter | FilterInvalidError:
     try:
         return _compile(text)
     except FilterInvalidError as exc:
-        return exc.anew()
+        return exc.fresh_copy()
 
 
 def _compile(text: str) -> Filter:

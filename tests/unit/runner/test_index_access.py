@@ -9,7 +9,7 @@ import pytest
 from hookline_runner.index_access import Origin, read_index_access
 
 SECRET = "s3cr3t-word"
-GATE = "http://gate:token@127.0.0.1:4711"
+PROXY = "http://proxy:token@127.0.0.1:4711"
 HOST = "https://packages.example"
 
 
@@ -31,18 +31,18 @@ def test_without_passwords_all_stays_as_it_is() -> None:
     [
         (
             {"UV_DEFAULT_INDEX": f"https://me:{SECRET}@packages.example/simple/"},
-            {"UV_DEFAULT_INDEX": f"{GATE}/simple/"},
+            {"UV_DEFAULT_INDEX": f"{PROXY}/simple/"},
         ),
         (
             {"UV_INDEX_URL": f"https://me:{SECRET}@packages.example/a/b?x=1"},
-            {"UV_INDEX_URL": f"{GATE}/a/b?x=1"},
+            {"UV_INDEX_URL": f"{PROXY}/a/b?x=1"},
         ),
         (
             {
                 "UV_DEFAULT_INDEX": "https://other.example/simple",
                 "UV_EXTRA_INDEX_URL": f"https://me:{SECRET}@packages.example/a  https://third.example/b",
             },
-            {"UV_EXTRA_INDEX_URL": f"{GATE}/a  https://third.example/b"},
+            {"UV_EXTRA_INDEX_URL": f"{PROXY}/a  https://third.example/b"},
         ),
         (
             {
@@ -51,14 +51,14 @@ def test_without_passwords_all_stays_as_it_is() -> None:
                 "UV_INDEX_OWN_USERNAME": "me",
                 "UV_INDEX_OWN_PASSWORD": SECRET,
             },
-            {"UV_INDEX": f"own={GATE}/simple"},
+            {"UV_INDEX": f"own={PROXY}/simple"},
         ),
         (
             {
                 "UV_DEFAULT_INDEX": "https://other.example/simple",
                 "UV_FIND_LINKS": f"/wheels,https://me:{SECRET}@packages.example/wheels",
             },
-            {"UV_FIND_LINKS": f"/wheels,{GATE}/wheels"},
+            {"UV_FIND_LINKS": f"/wheels,{PROXY}/wheels"},
         ),
     ],
 )
@@ -67,7 +67,7 @@ def test_indexes_with_passwords_are_reached_by_their_gate(
 ) -> None:
     access = read_index_access(_plain(**variables))
 
-    given = access.variables_for_builds({HOST: GATE})
+    given = access.variables_for_builds({HOST: PROXY})
 
     assert Origin(HOST, "me", SECRET) in access.origins
     assert {name: given[name] for name in told} == told
@@ -89,14 +89,14 @@ def test_a_token_without_a_name_counts() -> None:
     access = read_index_access(_plain(UV_DEFAULT_INDEX=f"https://{SECRET}@packages.example/simple"))
 
     assert [each.user for each in access.origins] == [SECRET]
-    assert SECRET not in repr(access.variables_for_builds({HOST: GATE}))
+    assert SECRET not in repr(access.variables_for_builds({HOST: PROXY}))
 
 
 def test_a_proxy_with_a_password_has_the_public_index_behind_a_gate() -> None:
     access = read_index_access(_plain(HTTPS_PROXY=f"http://me:{SECRET}@proxy.example:3128"))
-    gates = {each.url: f"{GATE}{number}" for number, each in enumerate(access.origins)}
+    proxies = {each.url: f"{PROXY}{number}" for number, each in enumerate(access.origins)}
 
-    given = access.variables_for_builds(gates)
+    given = access.variables_for_builds(proxies)
 
     assert {each.url for each in access.origins} == {
         "https://pypi.org",
@@ -123,9 +123,9 @@ def test_indexes_of_a_configuration_file_become_variables(
     (tmp_path / "uv.toml").write_text(file)
     access = read_index_access(_plain(UV_CONFIG_FILE=str(tmp_path / "uv.toml")))
 
-    given = access.variables_for_builds({HOST: GATE})
+    given = access.variables_for_builds({HOST: PROXY})
 
-    assert given[name] == f"{GATE}/simple"
+    assert given[name] == f"{PROXY}/simple"
     assert "UV_CONFIG_FILE" not in given
     assert SECRET not in repr(given)
 
@@ -145,8 +145,8 @@ def test_lines_are_told_without_passwords_and_gates() -> None:
     )
 
     line = access.cover(
-        f"failed: http://gate:****@127.0.0.1:4711/simple/x ({SECRET}) https://you:other@host/",
-        {HOST: GATE},
+        f"failed: http://proxy:****@127.0.0.1:4711/simple/x ({SECRET}) https://you:other@host/",
+        {HOST: PROXY},
     )
 
     assert line == f"failed: {HOST}/simple/x (****) https://****@host/"

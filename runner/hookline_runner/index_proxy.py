@@ -1,6 +1,6 @@
-"""A door to package indexes for code that must not know their passwords: it asks for files, and nothing else.
+"""A proxy of package indexes for code that must not know their passwords: it asks for files, and nothing else.
 
-Runs as a program of its own (`python -m hookline_runner.index_gate`) while packages are built. It listens on loopback, at
+Runs as a program of its own (`python -m hookline_runner.index_proxy`) while packages are built. It listens on loopback, at
 one port for each index; who asks must know a token, which is worth nothing once the program has ended. Names and passwords
 come in by the environment of the program, which no sandbox shows.
 """
@@ -23,8 +23,8 @@ from typing import IO, Final
 from hookline_runner import fast_json
 from hookline_runner.processes import die_with_parent
 
-VARIABLE: Final = "HOOKLINE_INDEX_GATE"
-USER: Final = "gate"
+VARIABLE: Final = "HOOKLINE_INDEX_PROXY"
+USER: Final = "installer"
 _TIMEOUT_S: Final = 60.0
 _CHUNK_BYTES: Final = 64 * 1024
 _MOST_PAGE_BYTES: Final = 64 * 1024 * 1024
@@ -58,7 +58,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         del req, fp, code, msg, headers, newurl
 
 
-class _Gate(http.server.ThreadingHTTPServer):
+class _Proxy(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, origin: str, login: str, token: str) -> None:
@@ -71,7 +71,7 @@ class _Gate(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Gate  # pyright: ignore[reportIncompatibleVariableOverride] - what it is made by
+    server: _Proxy  # pyright: ignore[reportIncompatibleVariableOverride] - what it is made by
     protocol_version = "HTTP/1.1"
     timeout = _TIMEOUT_S
 
@@ -116,9 +116,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _pass_back(self, status: int, headers: Message, body: IO[bytes], *, has_body: bool) -> None:
         told = {name: value for name in _PASSED_BACK if (value := headers.get(name))}
         if location := headers.get("Location"):
-            told["Location"] = self._by_gates(location.encode()).decode()
+            told["Location"] = self._by_proxies(location.encode()).decode()
         if headers.get_content_type().startswith(_PAGES) and has_body:
-            page = self._by_gates(body.read(_MOST_PAGE_BYTES))
+            page = self._by_proxies(body.read(_MOST_PAGE_BYTES))
             self._answer(status, {**told, "Content-Length": str(len(page))})
             self.wfile.write(page)
             return
@@ -129,10 +129,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         while has_body and (chunk := body.read(_CHUNK_BYTES)):
             self.wfile.write(chunk)
 
-    def _by_gates(self, text: bytes) -> bytes:
-        """Links to the indexes lead through their gates, too."""
-        for origin, gate in self.server.origins.items():
-            text = text.replace(origin.encode() + b"/", gate.encode() + b"/")
+    def _by_proxies(self, text: bytes) -> bytes:
+        """Links to the indexes lead through their proxies, too."""
+        for origin, proxy in self.server.origins.items():
+            text = text.replace(origin.encode() + b"/", proxy.encode() + b"/")
         return text
 
     def _refuse(self, status: int, reason: str, headers: Mapping[str, str]) -> None:
@@ -155,20 +155,20 @@ def _basic(user: str, password: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until it is killed. The first line on stderr says by JSON at which URL the gate of each origin is."""
+    """Serve until it is killed. The first line on stderr says by JSON at which URL the proxy of each origin is."""
     del arguments
     die_with_parent()
     order = fast_json.read(os.environ.pop(VARIABLE).encode())  # noqa: TID251 - how it is told passwords
-    gates: list[_Gate] = []
+    proxies: list[_Proxy] = []
     for each in order["origins"]:
         login = _basic(each["user"], each["password"]) if each["user"] else ""
-        gates.append(_Gate(each["url"], login, order["token"]))
-    for gate in gates:
-        gate.origins = {each.origin: f"http://127.0.0.1:{each.server_port}" for each in gates}
-        threading.Thread(target=gate.serve_forever, daemon=True).start()
+        proxies.append(_Proxy(each["url"], login, order["token"]))
+    for proxy in proxies:
+        proxy.origins = {each.origin: f"http://127.0.0.1:{each.server_port}" for each in proxies}
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
     places = {
-        gate.origin: f"http://{USER}:{order['token']}@127.0.0.1:{gate.server_port}"
-        for gate in gates
+        proxy.origin: f"http://{USER}:{order['token']}@127.0.0.1:{proxy.server_port}"
+        for proxy in proxies
     }
     sys.stderr.write(fast_json.write(places).decode() + "\n")
     sys.stderr.flush()
