@@ -140,7 +140,7 @@ class DiskWatch:
             files = use.files + len(nameless)
             self._notes[root, number] = _Note(now, used_bytes, files, self._room)
             if used_bytes > self._limits.used_bytes:
-                found.append(DiskExcess(root, number, over_bytes(self._limits)))
+                found.append(DiskExcess(root, number, over_bytes(used_bytes, self._limits)))
             elif files > self._limits.files:
                 found.append(DiskExcess(root, number, over_files(self._limits)))
         return found
@@ -179,9 +179,10 @@ def room_of_file_system(place: str) -> Room | None:
     return Room(used_bytes, found.f_files - found.f_ffree)
 
 
-def over_bytes(limits: DiskLimits) -> str:
+def over_bytes(used_bytes: int, limits: DiskLimits) -> str:
     """That files take too much, and what sets the limit."""
-    return f"files over the limit of {limits.used_bytes >> 20} MiB; {DISK_SETTING} sets it"
+    limit = f"the limit of {limits.used_bytes >> 20} MiB; {DISK_SETTING} sets it"
+    return f"files of {used_bytes >> 20} MiB, over {limit}"
 
 
 def over_files(limits: DiskLimits) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,6 +16,7 @@ from pathlib import Path
 
 _OWNER_ALL = 0o700
 _READ_AT_ONCE = 10_000
+_PAUSES_S = (0.1, 1.0, 5.0)
 _MORE_LOOKS = (
     100  # at directories that are not empty afterwards: somebody may still be writing there
 )
@@ -41,6 +43,14 @@ def remove_anything(path: str, *, most: int | None = None) -> bool:
         with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106 - as above
     return not os.path.lexists(path)
+
+
+def remove_in_the_end(path: str) -> None:
+    """As `remove_anything`, some more times if it does not work at once: what was killed may still be writing there."""
+    for pause_s in _PAUSES_S:
+        if remove_anything(path):
+            return
+        time.sleep(pause_s)  # noqa: TID251 - in a thread that has nothing else to do
 
 
 def remove_left_zygotes(home: Path) -> None:

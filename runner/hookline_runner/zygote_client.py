@@ -19,7 +19,7 @@ from hookline_runner.memory_limits import over_limit
 from hookline_runner.preparation import ReadyBuild
 from hookline_runner.processes import descendants_of
 from hookline_runner.project_process import ProjectRuntime, hash_seed_of
-from hookline_runner.removal import remove_anything
+from hookline_runner.removal import remove_in_the_end
 from hookline_runner.session_process import Applicant, SessionProcess
 from hookline_runner.session_trees import REST, Watched
 from hookline_runner.settings import RunnerSettings
@@ -310,7 +310,7 @@ class Zygote:
         if any(process.directory == directory for process in self._processes.values()):
             self._lied("it gave up a directory that a process works in")
             return
-        self._loop.run_in_executor(None, remove_anything, f"{self.directory}/work/{directory}")
+        self._loop.run_in_executor(None, remove_in_the_end, f"{self.directory}/work/{directory}")
 
     def child_arrived(self, message: ZygoteMessage, descriptors: tuple[int, int, int]) -> None:
         """See `ZygoteListener.child_arrived`."""

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 LIMIT_MIB = 24
 LIMITS = {"disk_limit_bytes": LIMIT_MIB << 20, "files_limit": 2_000}
-TOO_MUCH = f"files over the limit of {LIMIT_MIB} MiB; HOOKLINE_DISK_LIMIT_MB sets it"
+TOO_MUCH = f"over the limit of {LIMIT_MIB} MiB; HOOKLINE_DISK_LIMIT_MB sets it"
 TOO_MANY = "more than 2000 files; HOOKLINE_FILES_LIMIT sets the limit"
 SOURCE = """
 import os, mmap, signal, tempfile, stand_in_session
@@ -149,7 +149,8 @@ async def test_whoever_takes_too_much_is_ended_and_nobody_else(
 
         exited = await service.start("bld_1", f"main.py:{name}").exited()
 
-        assert (exited["reason"], exited["detail"]) == ("disk", detail)
+        assert exited["reason"] == "disk"
+        assert exited["detail"].endswith(detail)
         assert not bystander.ended.is_set()
         await _until(lambda: not _left_below(tmp_path))
 

@@ -56,7 +56,9 @@ def test_a_session_over_the_limit_is_named_with_the_setting(disk: Disk) -> None:
     (excess,) = disk.look()
 
     assert (excess.root, excess.number) == (ROOT, 7)
-    assert excess.detail == "files over the limit of 8 MiB; HOOKLINE_DISK_LIMIT_MB sets it"
+    assert excess.detail == (
+        "files of 10 MiB, over the limit of 8 MiB; HOOKLINE_DISK_LIMIT_MB sets it"
+    )
 
 
 def test_too_many_files_are_named_as_such(disk: Disk) -> None:
